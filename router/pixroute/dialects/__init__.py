@@ -1,0 +1,1 @@
+"""Wire formats that several plugins speak: pure functions between JSON and values."""

@@ -1,0 +1,131 @@
+"""What happens, told as it happens: frozen values handed to observers one by one.
+
+No event carries a prompt or a secret. `at` is the loop's time in seconds; `request` and `attempt` are ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from attrs import field, frozen
+
+from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.result import Cost
+
+
+@frozen(kw_only=True)
+class Event:
+    """Common to all events; `part` counts from 0 among the n parts of a request."""
+
+    at: float
+    request: str
+    part: int = 0
+
+
+@frozen(kw_only=True)
+class RequestStarted(Event):
+    """A request was accepted."""
+
+    chain: str
+    size: str
+    n: int
+    deadline: float
+    tags: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class ProviderSkipped(Event):
+    """A provider was passed over by our decision; told once per request and reason."""
+
+    provider: str
+    reason: str
+
+
+@frozen(kw_only=True)
+class AttemptStarted(Event):
+    """An attempt was admitted and its clock runs; told before anything is sent."""
+
+    attempt: str
+    provider: str
+    model: str | None
+    resolution: str
+    ends_at: float
+    price: Cost
+    hedge: bool = False
+
+
+@frozen(kw_only=True)
+class AttemptFinished(Event):
+    """An attempt ended; `failure` is None for a valid picture."""
+
+    attempt: str
+    provider: str
+    stage: Stage
+    billing: Billing
+    cost: Cost
+    seconds: float
+    failure: Failure | None = None
+    provider_request_id: str | None = None
+    won: bool = False
+
+
+@frozen(kw_only=True)
+class RetryScheduled(Event):
+    """The same provider is asked again at `retry_at`, or (provider None) the chain begins another round."""
+
+    provider: str | None
+    retry_at: float
+    round: int = 0
+
+
+@frozen(kw_only=True)
+class HedgeStarted(Event):
+    """A fallback joined an attempt in flight."""
+
+    attempt: str
+    provider: str
+    beside: str
+    why: str
+
+
+@frozen(kw_only=True)
+class BreakerChanged:
+    """A breaker changed its state; `key` names the origin or upstream and resolution."""
+
+    at: float
+    key: str
+    state: str
+    reason: str | None
+    until: float | None
+
+
+@frozen(kw_only=True)
+class HintIgnored(Event):
+    """A provider's hint was negative, absurd or unreadable."""
+
+    provider: str
+    text: str
+
+
+@frozen(kw_only=True)
+class RequestFinished(Event):
+    """A request ended; `failure` is None for a result."""
+
+    seconds: float
+    cost: Cost
+    provider: str | None = None
+    failure: FailureKind | None = None
+    error: str | None = None
+    tags: Mapping[str, str] = field(factory=dict)
+
+
+AnyEvent = Event | BreakerChanged
+
+
+class Observer(Protocol):
+    """Told every event; called on the router's loop and must not block. What it raises never touches the request."""
+
+    def __call__(self, event: AnyEvent) -> None:
+        """Take one event."""
+        ...

@@ -1,0 +1,265 @@
+"""The contract between the router and a provider.
+
+A provider is a configured instance of a provider type. The router asks it three things: what it can do
+(`capabilities`, pure), who it shares its fate with (`identity`), and, per attempt, to `generate`. Failures are
+returned, not raised; what is raised anyway counts as the plugin's bug (UNKNOWN).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from pixroute.outcome import Outcome, Stage
+from pixroute.policy import ByResolution
+from pixroute.request import ImageRequest, Resolution
+
+T = TypeVar("T")
+
+
+def _set_of_resolutions(values: Iterable[Resolution]) -> frozenset[Resolution]:
+    return frozenset(values)
+
+
+def _set_of_text(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What a provider can do; asked before every decision, so it must be cheap and pure.
+
+    Args:
+        resolutions: classes it makes; empty: any.
+        aspect_ratios: such as `{"1:1", "16:9"}`; empty: any.
+        exact_pixels: smallest and largest area (width × height) that may be asked exactly; None: classes only, and
+            exact sizes are served where class and shape fit a class.
+        output_formats: formats that may be asked for; empty: no choice.
+        references: most reference pictures; 0: none.
+        max_images: most pictures of one call.
+        max_prompt: longest prompt in characters; None: no limit known.
+        size_tolerance: share of the asked pixels that may be missing before a picture counts as UNDERSIZED.
+        bills_refusals: whether a refused prompt costs its price.
+    """
+
+    resolutions: frozenset[Resolution] = field(default=frozenset(), converter=_set_of_resolutions)
+    aspect_ratios: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
+    exact_pixels: tuple[int, int] | None = None
+    output_formats: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
+    references: int = 0
+    max_images: int = 1
+    max_prompt: int | None = None
+    size_tolerance: float = 0.1
+    bills_refusals: bool = False
+
+
+@frozen(kw_only=True)
+class Price:
+    """What one picture costs, by the resolution sent; a resolution left out falls to "other", else is unknown."""
+
+    amounts: Mapping[Resolution, Decimal]
+    currency: str = "USD"
+    source: str = ""
+
+    def at(self, resolution: Resolution) -> Decimal | None:
+        """Give the price of one picture, or None where it is unknown."""
+        return self.amounts.get(resolution, self.amounts.get("other"))
+
+
+@frozen
+class Quantiles:
+    """How long an attempt takes, in seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@frozen(kw_only=True)
+class Latency:
+    """Expected times by the resolution sent, used until enough have been seen."""
+
+    table: Mapping[Resolution, Quantiles] = field(factory=lambda: MappingProxyType({}))
+    source: str = ""
+
+    def at(self, resolution: Resolution, timeout: float) -> Quantiles:
+        """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
+        return self.table.get(resolution) or Quantiles(0.2 * timeout, 0.4 * timeout, 0.6 * timeout)
+
+
+@frozen(kw_only=True)
+class Identity:
+    """Who a provider shares its fate with (semantics §1, scopes of health).
+
+    Args:
+        origin: `scheme://host:port`; None for a provider without a network.
+        account: a credential's fingerprint; equal fingerprints share a hold.
+        upstream: the failure domain, by default account + model + api; freely nameable.
+        plaintext: requests travel unencrypted.
+    """
+
+    upstream: str
+    account: str
+    origin: str | None = None
+    plaintext: bool = False
+
+
+@frozen(kw_only=True)
+class ProviderSettings:
+    """What every provider may be configured with; a plugin's settings class extends it (frozen, keyword-only).
+
+    Args:
+        attempt_timeout: as the policy's, for this provider alone.
+        hedge_after: as the policy's.
+        price: contract prices by resolution, in place of the provider's own.
+        latency: P50, P95, P99 by resolution, likewise.
+        max_in_flight: attempts at once in this process; None: no limit.
+        when_full: "wait" for a place, or "spill" to the next provider.
+        upstream: a name of the failure domain; providers that give the same share one breaker.
+        enabled: false leaves it in the file but out of every chain.
+    """
+
+    attempt_timeout: ByResolution | None = None
+    hedge_after: float | str | None = None
+    price: Price | None = None
+    latency: Latency | None = None
+    max_in_flight: int | None = None
+    when_full: str = "wait"
+    upstream: str | None = None
+    enabled: bool = True
+
+
+class AttemptContext(Protocol):
+    """What one attempt gives to its provider."""
+
+    @property
+    def request_id(self) -> str:
+        """The router's id of this attempt, sent upstream for tracing."""
+        ...
+
+    @property
+    def ends_at(self) -> float:
+        """The loop's time at which the attempt is cut."""
+        ...
+
+    @property
+    def into(self) -> Path | None:
+        """The file that the picture is to be written to, or None for memory."""
+        ...
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt has been given up; may be read from a thread."""
+        ...
+
+    def reached(self, stage: Stage) -> None:
+        """Note the stage; a time-out before SEND costs nothing, after it perhaps the price."""
+        ...
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the attempt's record: provider_request_id, remote, first_byte, wire_bytes, job."""
+        ...
+
+    def progress(self, fraction: float) -> None:
+        """Tell how far it is, 0 to 1; may be called from a thread."""
+        ...
+
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a blocking function in a thread; the provider's slot stays taken until the thread ends."""
+        ...
+
+
+class Provider(Protocol):
+    """A configured provider.
+
+    `start` is called once before the first attempt, on the router's loop, `aclose` once after the last. `generate` is
+    called once per attempt, possibly many at a time; it returns `Success` or `Failure`, must let
+    `asyncio.CancelledError` pass, and is cancelled at `ends_at` at the latest.
+    """
+
+    @property
+    def settings(self) -> ProviderSettings:
+        """The settings it was created with."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Who it shares its fate with."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model asked, as it is called upstream."""
+        ...
+
+    @property
+    def price(self) -> Price | None:
+        """Its price table; None where unknown."""
+        ...
+
+    @property
+    def latency(self) -> Latency:
+        """Its table of expected times."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Tell what it can do."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready: load a model, open a device."""
+        ...
+
+    async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
+        """Make the pictures of one request, or tell why not."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what `start` took."""
+        ...
+
+
+@frozen(kw_only=True)
+class ProviderSpec:
+    """A provider type, as a plugin offers it.
+
+    Args:
+        name: the type's name in configuration, such as `nano-banana-pro-https`.
+        create: called as `create(name, settings)`; a class, a function, or a lazy `"module:Class"`.
+        settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`).
+        summary: one line for people.
+    """
+
+    name: str
+    create: Callable[..., Any] | str
+    settings: type
+    summary: str = ""
+
+
+@frozen(kw_only=True)
+class ObserverSpec:
+    """An observer, created as `create(settings)` only for a configuration that names it."""
+
+    name: str
+    create: Callable[..., Any] | str
+    settings: type | None = None
+    summary: str = ""
+
+
+__all__ = [
+    "AttemptContext",
+    "Capabilities",
+    "Identity",
+    "Latency",
+    "ObserverSpec",
+    "Price",
+    "Provider",
+    "ProviderSettings",
+    "ProviderSpec",
+    "Quantiles",
+]
