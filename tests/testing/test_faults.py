@@ -396,10 +396,13 @@ async def test_https_to_a_plain_port(client):
             await post(client, sink.origin.replace("http:", "https:"))
 
 
-async def test_faults_work_over_tls(client, certificates):
-    """An RST inside TLS is still an RST."""
-    async with ScriptedServer(Step.rst(), ssl=certificates.good) as server:
-        with pytest.raises(aiohttp.ClientOSError):
+@pytest.mark.parametrize(
+    ("step", "error"), [(Step.rst(), aiohttp.ClientOSError), (Step.fin(), aiohttp.ServerDisconnectedError)]
+)
+async def test_cuts_are_the_same_over_tls(client, certificates, step, error):
+    """TLS hides no reset and no close."""
+    async with ScriptedServer(step, ssl=certificates.good) as server:
+        with pytest.raises(error):
             await post(client, server.origin, ssl=certificates.client())
 
 

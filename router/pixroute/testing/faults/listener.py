@@ -83,7 +83,12 @@ class Listener(ABC):
         return f"{'https' if self._ssl else 'http'}://{self.host}:{self.port}"
 
     async def until(self, condition: Callable[[], bool], *, timeout: float = 10) -> None:
-        """Return once `condition()` holds; it is asked after every connection, byte, request and disconnection."""
+        """Return once `condition()` holds; it is asked after every connection, read, request and disconnection.
+
+        Raises:
+            TimeoutError: It did not hold within `timeout` seconds.
+
+        """
         async with asyncio.timeout(timeout):
             while not condition():
                 await self._happened.wait()

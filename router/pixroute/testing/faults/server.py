@@ -80,9 +80,9 @@ async def _body(reader: asyncio.StreamReader, headers: http.client.HTTPMessage) 
 
 async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
     body = bytearray()
-    while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
+    size = 1
+    while size:
+        size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
         body += await reader.readexactly(size)
         await reader.readexactly(2)
-    while await reader.readuntil(b"\r\n") != b"\r\n":
-        pass  # trailers
     return bytes(body)
