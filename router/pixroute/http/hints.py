@@ -1,0 +1,95 @@
+"""When a provider wishes to be asked again: a header, a field or a phrase, read into seconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from pixroute.http.envelope import ErrorBody  # which reads hints itself
+
+LONGEST = 86_400.0
+"""A wish for more than a day is taken for a mistake."""
+RESTART = 30.0
+"""A gateway that answers 502 without a word restarts, and is back about then (upstreams §3.3)."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)s", re.ASCII)
+_SPAN = r"(-?\d+(?:\.\d+)?) ?(milliseconds?|ms|hours?|h|minutes?|min|m|seconds?|sec|s)(?![a-z])"
+_PHRASE = re.compile(rf"(?:retry|try again) (?:in|after) ((?:{_SPAN} ?)+)", re.ASCII)
+_SPANS = re.compile(_SPAN, re.ASCII)
+_UNITS = {"ms": 0.001, "mi": 60.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+@frozen
+class Hint:
+    """The wish, in seconds from the answer on; `ignored` names what was said but made no sense."""
+
+    seconds: float | None = None
+    ignored: str | None = None
+
+
+def read_hint(headers: Mapping[str, str], error: ErrorBody | None = None, *, now: float | None = None) -> Hint:
+    """Read the first sensible wish: `retry-after-ms`, `retry-after`, Google's RetryInfo, "retry in 31.4s".
+
+    An HTTP date is read against the answer's own `Date`, else against `now` (Unix time), else ignored. Header names
+    are in lower case.
+    """
+    ignored: list[str] = []
+    for source, value, seconds in _wishes(headers, error, now):
+        fault = _fault(seconds)
+        if fault is None:
+            return Hint(seconds, "; ".join(ignored) or None)
+        ignored.append(f"{source} {value[:60]!r} {fault}")
+    restarts = error is not None and error.status == 502 and not error.text
+    return Hint(RESTART if restarts else None, "; ".join(ignored) or None)
+
+
+def _wishes(
+    headers: Mapping[str, str], error: ErrorBody | None, now: float | None
+) -> Iterator[tuple[str, str, float | None]]:
+    if (value := headers.get("retry-after-ms")) is not None:
+        milliseconds = _number(_NUMBER, value)
+        yield "retry-after-ms", value, None if milliseconds is None else milliseconds / 1000
+    if (value := headers.get("retry-after")) is not None:
+        seconds = _number(_NUMBER, value)
+        yield "retry-after", value, _until(value, headers.get("date"), now) if seconds is None else seconds
+    if error is None:
+        return
+    if error.retry_delay is not None:
+        yield "retryDelay", error.retry_delay, _number(_DURATION, error.retry_delay)
+    if phrase := _PHRASE.search(error.text.lower()):
+        spans = _SPANS.findall(phrase[1])
+        yield "text", phrase[0].strip(), sum(float(n) * _UNITS.get(unit[:2], _UNITS[unit[0]]) for n, unit in spans)
+
+
+def _fault(seconds: float | None) -> str | None:
+    if seconds is None:
+        return "is unreadable"
+    if seconds < 0:
+        return "is in the past"
+    return "is more than a day" if seconds > LONGEST else None
+
+
+def _number(pattern: re.Pattern[str], text: str) -> float | None:
+    match = pattern.fullmatch(text.strip())
+    return float(match[match.re.groups]) if match else None
+
+
+def _until(text: str, date: str | None, now: float | None) -> float | None:
+    then, sent = _unix_time(text), _unix_time(date) if date else None
+    start = now if sent is None else sent
+    return None if then is None or start is None else then - start
+
+
+def _unix_time(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
