@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Failure, Stage
 from pixroute.result import Cost
 
 
@@ -30,7 +30,7 @@ class RequestStarted(Event):
     chain: str
     size: str
     n: int
-    deadline: float
+    timeout: float | None
     tags: Mapping[str, str] = field(factory=dict)
 
 
@@ -113,9 +113,8 @@ class RequestFinished(Event):
     """A request ended; `failure` is None for a result."""
 
     seconds: float
-    cost: Cost
+    cost: Cost | None = None
     provider: str | None = None
-    failure: FailureKind | None = None
     error: str | None = None
     tags: Mapping[str, str] = field(factory=dict)
 

@@ -47,7 +47,7 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
     sent = _fit_size(request.size, can, upgrade)
     if isinstance(sent, Unfit):
         return sent
-    adjustments = ()
+    adjustments: tuple[Adjustment, ...] = ()
     if sent.resolution != request.size.resolution:
         adjustments = (Adjustment("size", str(request.size), str(sent), "the provider makes no smaller pictures"),)
     return Fit(request=evolve(request, size=sent), resolution=sent.resolution, adjustments=adjustments)
@@ -72,7 +72,7 @@ def _fit_size(size: Size, can: Capabilities, upgrade: Literal["allow", "refuse"]
     return Size(resolution, shape)
 
 
-def _fit_shape(size: Size, can: Capabilities) -> tuple[int, int] | None | Unfit:
+def _fit_shape(size: Size, can: Capabilities) -> tuple[int, int] | Unfit | None:
     if size.ratio is None:
         return None
     if not can.aspect_ratios:

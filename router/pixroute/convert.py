@@ -1,0 +1,60 @@
+"""Another format than the provider delivers, where Pillow is installed; never at the price of the picture."""
+
+from __future__ import annotations
+
+import asyncio
+from io import BytesIO
+
+from attrs import evolve, frozen
+
+from pixroute.outcome import Content
+from pixroute.result import Adjustment, Format, Image
+
+
+@frozen
+class InMemory:
+    """Bytes as `Content`."""
+
+    bytes_: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.bytes_)
+
+    def data(self) -> bytes:
+        """Return the bytes."""
+        return self.bytes_
+
+    def open(self) -> BytesIO:
+        """Return a view from the first byte on."""
+        return BytesIO(self.bytes_)
+
+    def discard(self) -> None:
+        """Nothing is held elsewhere."""
+
+
+async def converted(image: Image, wanted: Format) -> tuple[Image, Adjustment | None]:
+    """Give the picture in the wanted format, or as it is with the reason why."""
+    if image.format == wanted:
+        return image, None
+    try:
+        content = await asyncio.to_thread(_convert, image.content, wanted)
+    except ImportError:
+        why = "Pillow is not installed: pip install 'pixroute[cli]'"
+        return image, Adjustment("output_format", wanted, image.format, why)
+    except (OSError, ValueError) as error:
+        return image, Adjustment("output_format", wanted, image.format, f"it cannot be converted: {error}")
+    made_by = f"converted from the {image.format} that {image.provider} delivered"
+    return evolve(image, content=content, format=wanted), Adjustment("output_format", wanted, wanted, made_by)
+
+
+def _convert(content: Content, wanted: Format) -> Content:
+    from PIL import Image as Pillow  # noqa: PLC0415 - an extra, imported when used
+
+    with content.open() as source, Pillow.open(source) as picture:
+        target = BytesIO()
+        flat = picture.convert("RGB") if wanted == "jpeg" and picture.mode not in ("RGB", "L") else picture
+        options = {"compress_level": 1} if wanted == "png" else {"quality": 95}
+        flat.save(target, format=wanted.upper(), **options)
+    return InMemory(target.getvalue())

@@ -1,0 +1,235 @@
+"""One attempt, a straight line: (admitted) → clock → provider → validate → settle.
+
+Slot and admission are taken by `run` in the same breath as the decision, so that nothing can come between them. From
+then on the attempt owns them: on every way out its token is settled exactly once and its slot is freed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve
+
+from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
+from pixroute.result import Adjustment, Cost, Image
+from pixroute.routing.record import AttemptRecord
+from pixroute.routing.settle import billing_of, cost_of, settle
+from pixroute.routing.validate import validate
+
+if TYPE_CHECKING:
+    from pixroute.health.registry import Admission
+    from pixroute.http.transport import Transport
+    from pixroute.request import ImageRequest
+    from pixroute.routing.chain import Contender
+
+T = TypeVar("T")
+
+
+class Attempt:
+    """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        contender: Contender,
+        asked: ImageRequest,
+        admission: Admission,
+        http: Transport,
+        started: float,
+        ends_at: float,
+        into: Path | None,
+        on_end: Callable[[Attempt], None],
+    ) -> None:
+        self.request_id = request_id
+        self.contender = contender
+        self.asked = asked
+        self.http = http
+        self.started = started
+        self.ends_at = ends_at
+        self.into = into
+        self.ended: float | None = None
+        self.outcome: Outcome | None = None
+        self.images: tuple[Image, ...] = ()
+        self.rejected: tuple[Image, ...] = ()
+        self.adjustments: tuple[Adjustment, ...] = ()
+        self.billing = Billing.FREE
+        self.cost = Cost()
+        self.won = False
+        self.facts: dict[str, Any] = {}
+        self.task: asyncio.Task[None] | None = None
+        # A provider without a network reports no stages: from its first moment on, work may have been done.
+        self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
+        self._loop = asyncio.get_running_loop()
+        self._admission = admission
+        self._on_end = on_end
+        self._expired = False
+        self._threads = 0
+
+    # What the provider sees
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt was cut or given up."""
+        return self._expired or self.ended is not None
+
+    def reached(self, stage: Stage) -> None:
+        """Note the stage."""
+        self.stage = stage
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the record."""
+        self.facts.update(facts)
+
+    def progress(self, fraction: float) -> None:
+        """Note how far it is."""
+        self.facts["progress"] = fraction
+
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a blocking function in a thread; the slot stays taken until the thread ends."""
+        self._threads += 1
+        future = self._loop.run_in_executor(None, function, *args)
+        future.add_done_callback(self._thread_ended)
+        return await asyncio.shield(future)
+
+    def _thread_ended(self, future: asyncio.Future[Any]) -> None:
+        self._threads -= 1
+        if not future.cancelled():
+            future.exception()  # seen: it may come long after the attempt was given up
+        self._free_slot()
+
+    # What `run` does with it
+
+    def start(self) -> None:
+        """Begin; the outcome comes by `on_end`."""
+        self.task = self._loop.create_task(self._run())
+        self.task.add_done_callback(lambda _: self._free_slot())
+
+    def give_up(self) -> None:
+        """Settle at once as CANCELLED; the task may take a moment longer to end."""
+        if self.ended is not None:
+            return
+        text = "The request no longer needed this attempt."
+        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage))
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _run(self) -> None:
+        cutter = self._loop.call_at(self.ends_at, self._expire)
+        try:
+            outcome = await self.contender.provider.generate(self.contender.request, self)
+            outcome = self._validated(outcome)
+        except asyncio.CancelledError:
+            if not self._expired or self.ended is not None:
+                self.give_up()
+                raise
+            outcome = self._time_out()
+        except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
+            outcome = Failure(
+                kind=FailureKind.UNKNOWN,
+                message=f"The provider's code raised {type(error).__name__}.",
+                advice="This is a bug of the plugin; its text is in the log.",
+                stage=self.stage,
+            )
+            self.contender.log_bug(error)
+        finally:
+            cutter.cancel()
+        if self.ended is None:
+            self._finish(outcome)
+            self._on_end(self)
+
+    def _expire(self) -> None:
+        self._expired = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def _time_out(self) -> Failure:
+        if self.task is not None:
+            self.task.uncancel()
+        seconds = self.ends_at - self.started
+        return self.contender.explain_time_out(self.stage, seconds, self.facts, cut_short=self._cut_short)
+
+    @property
+    def _cut_short(self) -> bool:
+        return self._expired and self.ends_at - self.started < self.contender.candidate.timeout - 0.001
+
+    def _validated(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Failure):
+            return outcome
+        self.stage = Stage.VALIDATE
+        checked = validate(outcome, self.asked, self.contender)
+        self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
+        return checked.outcome
+
+    def _finish(self, outcome: Outcome) -> None:
+        now = self._loop.time()
+        candidate = self.contender.candidate
+        failed = isinstance(outcome, Failure)
+        if not failed:
+            self.stage = Stage.DONE
+        self.ended = now
+        self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
+        pictures = len(self.images) or self.contender.request.n
+        self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        if isinstance(outcome, Failure) and outcome.billing is not self.billing:
+            outcome = evolve(outcome, billing=self.billing)
+        self.outcome = outcome
+        settlement = settle(
+            outcome,
+            age=now - self.started,
+            p99=candidate.expected.p99,
+            cut_short=self._cut_short,
+            stage=self.stage,
+        )
+        self._admission.settle(
+            upstream=settlement.upstream,
+            origin=settlement.origin,
+            now=now,
+            hint=settlement.hint,
+            hold=settlement.hold,
+            opens=settlement.opens,
+            every_resolution=settlement.every_resolution,
+            keep_slot=True,
+        )
+
+    def _free_slot(self) -> None:
+        if not self._threads and self.task is not None and self.task.done():
+            self._admission.release_slot()
+
+    # What remains of it
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it brought no picture."""
+        return self.outcome if isinstance(self.outcome, Failure) else None
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether it was, or may have been, billed."""
+        return self.billing is not Billing.FREE
+
+    def record(self, *, began: float, part: int, number: int, round_: int, retry: bool, hedge: bool) -> AttemptRecord:
+        """Give what happened, as a value."""
+        return AttemptRecord(
+            id=self.request_id,
+            part=part,
+            number=number,
+            round=round_,
+            provider=self.contender.name,
+            model=self.contender.provider.model,
+            resolution=self.contender.keys.resolution,
+            started=self.started - began,
+            ended=(self.ended if self.ended is not None else self._loop.time()) - began,
+            stage=self.stage,
+            billing=self.billing,
+            cost=self.cost,
+            failure=self.failure,
+            hedge=hedge,
+            retry=retry,
+            won=self.won,
+            provider_request_id=self.facts.get("provider_request_id"),
+            facts=dict(self.facts),
+        )

@@ -1,0 +1,179 @@
+"""A chain and what a request makes of it: every provider with its fit, its times, its price, its keys."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import inf
+
+from attrs import evolve, frozen
+
+from pixroute.fit import Fit, Unfit, fit
+from pixroute.health.registry import Health, Keys
+from pixroute.policy import ByResolution, Policy
+from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
+from pixroute.request import ImageRequest, Resolution
+from pixroute.result import Adjustment
+from pixroute.routing.plan import Candidate, Ruling
+
+log = logging.getLogger("pixroute.routing")
+
+
+@frozen(kw_only=True)
+class Member:
+    """A provider as a member of chains: what does not change between requests."""
+
+    name: str
+    provider: Provider
+    identity: Identity
+    attempt_timeout: ByResolution | None
+    hedge_after: float | str | None
+    price: Price | None
+    latency: Latency
+    max_in_flight: int | None
+    waits_when_full: bool
+
+    @classmethod
+    def of(cls, name: str, provider: Provider) -> Member:
+        """Read a provider's settings once."""
+        settings, identity = provider.settings, provider.identity
+        if settings.upstream:
+            identity = evolve(identity, upstream=settings.upstream)
+        return cls(
+            name=name,
+            provider=provider,
+            identity=identity,
+            attempt_timeout=settings.attempt_timeout,
+            hedge_after=settings.hedge_after,
+            price=settings.price or provider.price,
+            latency=settings.latency or provider.latency,
+            max_in_flight=settings.max_in_flight,
+            waits_when_full=settings.when_full == "wait",
+        )
+
+    def can_serve(self, request: ImageRequest) -> bool:
+        """Tell whether it could make one such picture, whatever its health."""
+        return isinstance(fit(request, self.provider.capabilities()), Fit)
+
+
+@frozen(kw_only=True)
+class Chain:
+    """An ordered list of providers and the policy they are tried under; all prices are in one currency."""
+
+    name: str
+    members: tuple[Member, ...]
+    policy: Policy
+    currency: str = "USD"
+
+    @classmethod
+    def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
+        """Put members in order.
+
+        Raises:
+            ValueError: their prices are in different currencies.
+        """
+        currencies = sorted({member.price.currency for member in members if member.price is not None})
+        if len(currencies) > 1:
+            raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
+        return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
+
+
+@frozen(kw_only=True)
+class Contender:
+    """A provider for one part of one request: the request as it will be asked, and what the planner needs of it."""
+
+    member: Member
+    request: ImageRequest
+    candidate: Candidate
+    keys: Keys
+    unit_price: Decimal | None
+    currency: str
+    size_tolerance: float
+    adjustments: tuple[Adjustment, ...] = ()
+    unfit: str = ""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in the configuration."""
+        return self.member.name
+
+    @property
+    def provider(self) -> Provider:
+        """The provider."""
+        return self.member.provider
+
+    def log_bug(self, error: Exception) -> None:
+        """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
+        log.error("provider %s raised", self.name, exc_info=error)
+
+
+def contenders(
+    chain: Chain, request: ImageRequest, policy: Policy, health: Health, overrides: Mapping[str, object]
+) -> tuple[Contender, ...]:
+    """Prepare every provider of the chain for one part; `overrides` holds what the request itself says of policy."""
+    return tuple(_contender(member, request, policy, health, overrides, chain.currency) for member in chain.members)
+
+
+def _contender(  # noqa: PLR0917 - one call site, in the same file
+    member: Member,
+    request: ImageRequest,
+    policy: Policy,
+    health: Health,
+    overrides: Mapping[str, object],
+    currency: str,
+) -> Contender:
+    can = member.provider.capabilities()
+    fitted = fit(request, can, upgrade=policy.upgrade)
+    unfit = fitted.reason if isinstance(fitted, Unfit) else ""
+    resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
+    keys = Keys(
+        provider=member.name,
+        upstream=member.identity.upstream,
+        account=member.identity.account,
+        origin=member.identity.origin,
+        resolution=resolution,
+        max_in_flight=member.max_in_flight,
+    )
+    own_timeouts = member.attempt_timeout if "attempt_timeout" not in overrides else None
+    timeout = (own_timeouts or policy.attempt_timeout)[resolution]
+    expected = health.latency(keys, member.latency.at(resolution, timeout)).quantiles
+    unit_price = member.price.at(resolution) if member.price else None
+    return Contender(
+        member=member,
+        request=request if isinstance(fitted, Unfit) else fitted.request,
+        candidate=Candidate(
+            name=member.name,
+            upstream=member.identity.upstream,
+            account=member.identity.account,
+            timeout=timeout,
+            expected=expected,
+            hedge_after=_hedge_after(member, policy, overrides, expected),
+            price=None if unit_price is None else unit_price * request.n,
+            barred=_barred(member, request, policy, unfit=unfit),
+            abilities=can,
+            waits_when_full=member.waits_when_full,
+        ),
+        keys=keys,
+        unit_price=unit_price,
+        currency=currency,
+        size_tolerance=can.size_tolerance,
+        adjustments=() if isinstance(fitted, Unfit) else fitted.adjustments,
+        unfit=unfit,
+    )
+
+
+def _hedge_after(member: Member, policy: Policy, overrides: Mapping[str, object], expected: Quantiles) -> float:
+    own = member.hedge_after if "hedge_after" not in overrides else None
+    factor = own if own is not None else policy.hedge_after
+    return inf if isinstance(factor, str) else factor * expected.p99
+
+
+def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str) -> Ruling | None:
+    if unfit:
+        return Ruling.UNSUPPORTED
+    if not member.provider.settings.enabled:
+        return Ruling.DISABLED
+    if member.identity.plaintext and (request.sensitive or policy.sensitive):
+        return Ruling.PLAINTEXT
+    return None

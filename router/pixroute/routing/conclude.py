@@ -1,0 +1,164 @@
+"""The end of a request: a result, or the error whose first line answers "what now"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pixroute import errors
+from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.request import ImageRequest
+from pixroute.result import Adjustment, Cost, Image, ImageResult, Missing
+from pixroute.routing.plan import Ruling
+from pixroute.routing.record import Record
+from pixroute.routing.run import Ending
+
+_UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
+_OUT_OF_MONEY = {Ruling.NO_MONEY, Ruling.NO_PRICE}
+_MAY_PASS = {
+    FailureKind.CONNECT, FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER_ERROR,
+    FailureKind.TIMEOUT, FailureKind.DISCONNECTED, FailureKind.PROXY_CUT,
+}  # fmt: skip
+
+
+def record_of(
+    endings: Sequence[Ending], *, request_id: str, chain: str, seconds: float, request: ImageRequest
+) -> Record:
+    """Gather what happened in all parts."""
+    return Record(
+        request_id=request_id,
+        chain=chain,
+        seconds=seconds,
+        attempts=tuple(record for ending in endings for record in ending.records),
+        decisions=tuple(decision for ending in endings for decision in ending.decisions),
+        tags=request.tags,
+    )
+
+
+def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, currency: str) -> ImageResult:
+    """Give the result if at least one picture came.
+
+    Raises:
+        RequestFailed: one of its children, when none did.
+    """
+    won = [ending for ending in endings if ending.winner is not None]
+    cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
+    if not won:
+        raise _error(endings, record, request, cost)
+    images = tuple(image for ending in won for image in (ending.winner.images if ending.winner else ()))
+    first = won[0].winner
+    success = first.outcome if first is not None else None
+    return ImageResult(
+        images=images,
+        cost=cost,
+        record=record,
+        adjustments=_distinct(won),
+        missing=_missing(endings),
+        extra=tuple(_paid_for(endings, won=True)),
+        usage=None if success is None or isinstance(success, Failure) else success.usage,
+        tags=request.tags,
+        fell_back=any(ending.winner and ending.winner.contender is not ending.contenders[0] for ending in won),
+    )
+
+
+def _distinct(won: Sequence[Ending]) -> tuple[Adjustment, ...]:
+    found = [adjustment for ending in won if ending.winner for adjustment in ending.winner.adjustments]
+    return tuple(dict.fromkeys(found))
+
+
+def _missing(endings: Sequence[Ending]) -> tuple[Missing, ...]:
+    missing = []
+    for part, ending in enumerate(endings):
+        if ending.winner is None:
+            missing.append(Missing(part=part, failure=_last_failure(ending)))
+        elif ending.winner.outcome is not None and not isinstance(ending.winner.outcome, Failure):
+            missing += [Missing(part=part, failure=failure) for failure in ending.winner.outcome.failures]
+    return tuple(missing)
+
+
+def _last_failure(ending: Ending) -> Failure:
+    failures = [attempt.failure for attempt in ending.attempts if attempt.failure is not None]
+    if failures:
+        return failures[-1]
+    reasons = "; ".join(_skip_lines(ending))
+    return Failure(kind=FailureKind.SKIPPED, message=f"No provider was asked: {reasons}.", stage=Stage.QUEUED)
+
+
+def _paid_for(endings: Sequence[Ending], *, won: bool) -> list[Image]:
+    """Give pictures that were paid for beside the winners: valid ones of losers, and those not accepted."""
+    images: list[Image] = []
+    for ending in endings:
+        for attempt in ending.attempts:
+            if attempt is not ending.winner and attempt.failure is None and won:
+                images += attempt.images
+            images += attempt.rejected
+    return images
+
+
+# Errors
+
+
+def _error(endings: Sequence[Ending], record: Record, request: ImageRequest, cost: Cost) -> Exception:
+    if any(ending.shut_down for ending in endings) and not record.attempts:
+        return errors.ShuttingDown("The router is closing and takes no new requests.")
+    failures = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
+    waits = [ending.stop.retry_after for ending in endings if ending.stop and ending.stop.retry_after is not None]
+    retry_after = min(waits, default=None)
+    kind, head = _kind_and_head(endings, failures, retry_after)
+    lines = [head, *(line for line in _failure_lines(record)), *dict.fromkeys(_all_skip_lines(endings))]
+    if cost.possible or cost.possible is None or cost.certain or cost.certain is None:
+        lines.append(f"cost: {cost}")
+    return kind(
+        "\n  ".join(lines),
+        record=record,
+        cost=cost,
+        images=_paid_for(endings, won=False),
+        retryable=kind is errors.AllProvidersFailed and (retry_after is not None or _may_pass(failures)),
+        retry_after=retry_after,
+    )
+
+
+def _kind_and_head(
+    endings: Sequence[Ending], failures: Sequence[Failure], retry_after: float | None
+) -> tuple[type[errors.RequestFailed], str]:
+    rulings = {ruling for ending in endings for ruling in ending.rulings}
+    billed = sum(attempt.may_be_billed for ending in endings for attempt in ending.attempts)
+    when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
+    if any(failure.kind is FailureKind.MODERATED for failure in failures):
+        return errors.Moderated, "The provider declined the content; change the prompt."
+    if failures and all(failure.kind is FailureKind.INVALID for failure in failures):
+        return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
+    if failures:
+        what = f"All {len(failures)} attempts failed; {billed} of them may have been billed."
+        return errors.AllProvidersFailed, what + (when or (" Try again later." if _may_pass(failures) else ""))
+    if rulings <= _UNSERVABLE:
+        return errors.InvalidRequest, "No provider of the chain can serve this request as it stands; nothing was sent."
+    if Ruling.NO_TIME in rulings:
+        return errors.DeadlineInfeasible, "No provider can finish in the time given; nothing was sent. Allow more time."
+    if rulings & _OUT_OF_MONEY:
+        return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
+    return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
+
+
+def _may_pass(failures: Sequence[Failure]) -> bool:
+    return any(failure.kind in _MAY_PASS for failure in failures)
+
+
+def _failure_lines(record: Record) -> list[str]:
+    return [
+        f"{attempt.provider}: {attempt.failure.kind} after {attempt.seconds:.1f} s ({attempt.billing}): {attempt.failure}"
+        for attempt in record.attempts
+        if attempt.failure is not None
+    ]
+
+
+def _all_skip_lines(endings: Sequence[Ending]) -> list[str]:
+    return [line for ending in endings for line in _skip_lines(ending)]
+
+
+def _skip_lines(ending: Ending) -> list[str]:
+    asked = {attempt.contender.name for attempt in ending.attempts}
+    return [
+        f"{contender.name}: skipped: {contender.unfit or ruling.value}"
+        for contender, ruling in zip(ending.contenders, ending.rulings, strict=True)
+        if contender.name not in asked
+    ]

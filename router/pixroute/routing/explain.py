@@ -1,0 +1,86 @@
+"""What would be tried, for how long, at what cost: asked of the planner, nothing sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import inf
+
+from attrs import evolve, frozen
+
+from pixroute.provider import Quantiles
+from pixroute.request import Resolution
+from pixroute.routing.chain import Contender
+from pixroute.routing.plan import View, default_budget, plan, reserve, worst_cost
+
+
+@frozen(kw_only=True)
+class ProviderPlan:
+    """One provider of the chain: what would become of it, in seconds and money per attempt."""
+
+    name: str
+    model: str | None
+    ruling: str
+    resolution: Resolution
+    timeout: float
+    expected: Quantiles
+    reserve: float
+    join_after: float | None
+    price: Decimal | None
+    upstream: str
+    plaintext: bool
+
+    def __str__(self) -> str:
+        margin = self.timeout - self.expected.p95
+        return f"{self.name}: {self.ruling}; {self.timeout:.0f} s = P95 {self.expected.p95:.0f} + {margin:.0f} margin"
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """The planner's first decision and the worst that the request may come to.
+
+    `worst_seconds` is the deadline; `worst_cost` the `max_possibly_billed` dearest viable prices for each part, None
+    where a price is unknown.
+    """
+
+    chain: str
+    parts: int
+    first: str
+    worst_seconds: float
+    worst_cost: Decimal | None
+    currency: str
+    providers: tuple[ProviderPlan, ...]
+
+
+def explain(
+    view: View, contenders: tuple[Contender, ...], *, chain: str, parts: int, timeout: float | None, currency: str
+) -> Explanation:
+    """Explain one part and multiply."""
+    seconds = timeout if timeout is not None else default_budget(view)
+    view = evolve(view, deadline=view.now + seconds)
+    decided = plan(view)
+    cost = worst_cost(view)
+    index = getattr(decided.action, "index", None)
+    return Explanation(
+        chain=chain,
+        parts=parts,
+        first="nothing can be asked now" if index is None else f"start {contenders[index].name}",
+        worst_seconds=seconds,
+        worst_cost=None if cost is None else cost * parts,
+        currency=currency,
+        providers=tuple(
+            ProviderPlan(
+                name=contender.name,
+                model=contender.provider.model,
+                ruling=contender.unfit or ruling.value,
+                resolution=contender.keys.resolution,
+                timeout=contender.candidate.timeout,
+                expected=contender.candidate.expected,
+                reserve=reserve(view, place, seconds),
+                join_after=None if contender.candidate.hedge_after == inf else contender.candidate.hedge_after,
+                price=contender.unit_price,
+                upstream=contender.candidate.upstream,
+                plaintext=contender.member.identity.plaintext,
+            )
+            for place, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True))
+        ),
+    )

@@ -1,0 +1,485 @@
+"""The router: what a service holds on to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import count
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+
+from attrs import evolve
+
+from pixroute import events
+from pixroute.convert import converted
+from pixroute.errors import RequestFailed, ShuttingDown
+from pixroute.health.registry import Health
+from pixroute.policy import Policy
+from pixroute.provider import Provider
+from pixroute.references import load
+from pixroute.request import ImageRequest, Reference, Resolution, Size
+from pixroute.result import Format, ImageResult, true_name
+from pixroute.routing import explain as explaining
+from pixroute.routing.budget import Budget, HedgePurse
+from pixroute.routing.chain import Chain, Contender, Member, contenders
+from pixroute.routing.conclude import conclude, record_of
+from pixroute.routing.observers import Observers
+from pixroute.routing.plan import View
+from pixroute.routing.run import Ending, Run, Shared, new_id
+
+if TYPE_CHECKING:
+    from pixroute.config.model import Config
+    from pixroute.health.registry import HealthEntry
+
+log = logging.getLogger("pixroute")
+
+REAP = 2.0
+"""Seconds after which a cancelled attempt that has not ended is named in the log."""
+
+
+class Overrides(TypedDict, total=False):
+    """What a single request may say of policy; it goes before provider, chain and global."""
+
+    attempt_timeout: str | float | Mapping[Resolution, float]
+    hedge_after: float | Literal["off"]
+    max_attempts: int
+    max_possibly_billed: int
+    max_cost: Decimal | None
+    on_moderated: Literal["stop", "next"]
+    upgrade: Literal["allow", "refuse"]
+
+
+class Router:
+    """Gets pictures through the first provider that can deliver.
+
+    Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's
+    alone: `max_in_flight` is a process's share.
+
+    Args:
+        providers: by the names that chains use.
+        chains: each an ordered list of provider names, or a `(names, Policy)` pair.
+        policy: for chains that bring none.
+        choose: gives the chain's name for a request (rules); without it the chain "default", else the only one.
+        observers: told every event, by name.
+        seed: makes jitter and probes repeatable; None draws one.
+
+    Raises:
+        ValueError: a chain names an unknown provider or none at all.
+    """
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
+        policy: Policy | None = None,
+        choose: Callable[[ImageRequest], str | None] | None = None,
+        observers: Mapping[str, events.Observer] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._providers = dict(providers)
+        self._chains = _chains(chains, providers, policy or Policy())
+        self._choose = choose or (lambda _request: None)
+        self._observer_table = dict(observers or {})
+        self._random = random.Random(seed)  # noqa: S311 - jitter, not secrecy
+        self._ids = count(1)
+        self._id_prefix = f"{self._random.getrandbits(32):08x}-" if seed is not None else f"{secrets.token_hex(4)}-"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._shared: Shared | None = None
+        self._reaping: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    def from_toml(cls, path: str | PathLike[str], **options: Any) -> Self:
+        """Build from a configuration file; `options` are `observers` and `seed`.
+
+        Raises:
+            ConfigError: with all mistakes of the file at once.
+        """
+        from pixroute.config.load import load_toml  # noqa: PLC0415 - cattrs is reached when first needed
+
+        return cls.from_config(load_toml(Path(path)), **options)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+        """Build from a mapping shaped like the TOML file; secrets may be strings or callables here.
+
+        Raises:
+            ConfigError: with all mistakes at once.
+        """
+        from pixroute.config.load import load_mapping  # noqa: PLC0415 - cattrs is reached when first needed
+
+        return cls.from_config(load_mapping(mapping), **options)
+
+    @classmethod
+    def from_config(cls, config: Config, **options: Any) -> Self:
+        """Build from a checked configuration."""
+        from pixroute.config.load import build_observers, build_providers  # noqa: PLC0415 - as above
+
+        return cls(
+            providers=build_providers(config),
+            chains={name: (chain.providers, chain.policy) for name, chain in config.chains.items()},
+            choose=config.choose,
+            observers={**build_observers(config), **options.pop("observers", {})},
+            **options,
+        )
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        self._open()
+        try:
+            for provider in self._providers.values():
+                await provider.start()
+        except BaseException:
+            await self.aclose(drain=0)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose(drain=30 if kind is None else 0)
+
+    def _open(self) -> Shared:
+        from pixroute.http.transport import Transport  # noqa: PLC0415 - aiohttp is reached when first needed
+
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            raise RuntimeError("this router belongs to another event loop; make one per loop")
+        if self._shared is None:
+            self._loop = loop
+            self._observers = Observers(self._observer_table, loop.time)
+            emit = self._observers.emit if self._observers else None
+            self._shared = Shared(
+                health=Health(
+                    clock=loop.time,
+                    call_at=loop.call_at,
+                    random=self._random,
+                    on_change=emit or (lambda _event: None),
+                ),
+                http=Transport(),
+                random=self._random,
+                purse=HedgePurse(),
+                emit=emit,
+                reap=self._reap,
+            )
+        return self._shared
+
+    async def aclose(self, *, drain: float = 30.0) -> None:
+        """Stop admitting, let what is in flight end for `drain` seconds, then cancel it and say what may be billed."""
+        if self._shared is None:
+            return
+        shared = self._shared
+        shared.closing = True
+        for run in list(shared.runs):
+            run.poke()
+        if self._requests and drain > 0:
+            await asyncio.wait(self._requests, timeout=drain)
+        left = [record for run in shared.runs for record in run.records() if record.billing != "free"]
+        for task in list(self._requests):
+            task.cancel()
+        if left:
+            log.warning("closed with %d attempts in flight that may be billed", len(left))
+        pending = {*self._requests, *self._reaping} - {asyncio.current_task()}
+        if pending:
+            await asyncio.wait(pending, timeout=REAP)
+        for provider in self._providers.values():
+            await provider.aclose()
+        await shared.http.aclose()
+        shared.health.close()
+
+    def _reap(self, task: asyncio.Task[None], name: str) -> None:
+        self._reaping.add(task)
+        task.add_done_callback(self._reaping.discard)
+        loop = asyncio.get_running_loop()
+        warn = loop.call_later(REAP, log.warning, "attempt %s has not ended %.0f s after it was cancelled", name, REAP)
+        task.add_done_callback(lambda _: warn.cancel())
+
+    # Asking
+
+    async def generate(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        chain: str | None = None,
+        timeout: float | None = None,
+        into: str | PathLike[str] | None = None,
+        size: str | Size | None = None,
+        aspect_ratio: str | None = None,
+        n: int = 1,
+        references: Iterable[Reference | bytes | str | PathLike[str]] = (),
+        output_format: Literal["png", "jpeg", "webp"] | None = None,
+        sensitive: bool = False,
+        tags: Mapping[str, str] | None = None,
+        extra: Mapping[str, Mapping[str, Any]] | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> ImageResult:
+        """Make a picture, or several.
+
+        Args:
+            prompt: what to draw, or a whole `ImageRequest` (then the fields of a request are not given beside it).
+            chain: its name; else the rules choose.
+            timeout: seconds for the whole call; None: the first provider's attempt time-out, a reserve for the
+                fallback, and 30 s. Pass it here rather than wrapping the call: a cancelled call returns no record.
+            into: a file for the one picture, written in bounded memory under the suffix that is true.
+            size: `"4K"`, `"2048x2048"`, `"2K 16:9"`; None leaves it to the provider.
+            aspect_ratio: `"16:9"`, beside a class.
+            n: how many; cut into parts that run at once under the shared deadline and `max_cost`.
+            references: pictures to edit or follow.
+            output_format: asked of the provider, else converted, else told in `adjustments`.
+            sensitive: never over plaintext.
+            tags: carried to record, events and ledger.
+            extra: per provider name, fields added to the wire as they are.
+            **overrides: what this request says of policy.
+
+        Raises:
+            RequestFailed: one of its children; carries record and cost.
+            ShuttingDown: the router is closing.
+            ValueError: a value that cannot be read; nothing was sent.
+        """
+        shared = self._open()
+        if shared.closing:
+            raise ShuttingDown("The router is closing and takes no new requests.")
+        if isinstance(prompt, ImageRequest):
+            request = prompt
+        else:
+            request = ImageRequest(
+                prompt,
+                size=_size(size, aspect_ratio),
+                n=n,
+                references=references,
+                output_format=output_format,
+                sensitive=sensitive,
+                tags=tags or {},
+                extra=extra or {},
+            )
+        task = asyncio.current_task()
+        assert task is not None
+        self._requests.add(task)
+        try:
+            return await self._route(shared, request, chain, timeout, Path(into) if into else None, overrides)
+        finally:
+            self._requests.discard(task)
+
+    async def _route(  # noqa: PLR0917 - the one caller is above
+        self,
+        shared: Shared,
+        request: ImageRequest,
+        chain_name: str | None,
+        timeout: float | None,
+        into: Path | None,
+        overrides: Overrides,
+    ) -> ImageResult:
+        began = _now()
+        chain = self._chain(request, chain_name)
+        policy = evolve(chain.policy, **overrides) if overrides else chain.policy
+        timeout = timeout if timeout is not None else policy.timeout
+        if request.references:
+            request = evolve(request, references=await load(request.references))
+        parts = self._parts(chain, request)
+        if into is not None and len(parts) + parts[0].n > 2:
+            raise ValueError("into= takes one picture; leave it out and save() each of several")
+        request_id = new_id(self._ids, self._id_prefix)
+        shared.purse.earn(policy.hedge_share)
+        budget = Budget(policy.max_cost)
+        runs = [
+            Run(
+                shared=shared,
+                request_id=request_id,
+                asked=request,
+                contenders=contenders(chain, part, policy, shared.health, overrides),
+                policy=policy,
+                began=began,
+                timeout=timeout,
+                budget=budget,
+                part=number,
+                into=into,
+            )
+            for number, part in enumerate(parts)
+        ]
+        if shared.emit is not None:
+            shared.emit(
+                events.RequestStarted(
+                    at=began,
+                    request=request_id,
+                    chain=chain.name,
+                    size=str(request.size or "any"),
+                    n=request.n,
+                    timeout=timeout,
+                    tags=request.tags,
+                )
+            )
+        error: BaseException | None = None
+        result: ImageResult | None = None
+        endings: list[Ending] = []
+        try:
+            endings = await _drive(runs)
+            record = record_of(
+                endings, request_id=request_id, chain=chain.name, seconds=_now() - began, request=request
+            )
+            result = await _finished(conclude(endings, record, request, chain.currency), request, into)
+        except BaseException as raised:
+            error = raised
+            raise
+        else:
+            return result
+        finally:
+            self._tell_end(shared, request_id, request, result, error, began)
+
+    def _tell_end(  # noqa: PLR0917 - the one caller is above
+        self,
+        shared: Shared,
+        request_id: str,
+        request: ImageRequest,
+        result: ImageResult | None,
+        error: BaseException | None,
+        began: float,
+    ) -> None:
+        seconds = _now() - began
+        log.info(
+            "request %s: %s after %.1f s",
+            request_id,
+            result.provider if result is not None else type(error).__name__,
+            seconds,
+        )
+        if shared.emit is not None:
+            shared.emit(
+                events.RequestFinished(
+                    at=_now(),
+                    request=request_id,
+                    seconds=seconds,
+                    cost=result.cost if result else error.cost if isinstance(error, RequestFailed) else None,
+                    provider=result.provider if result else None,
+                    error=None if error is None else type(error).__name__,
+                    tags=request.tags,
+                )
+            )
+
+    def _chain(self, request: ImageRequest, name: str | None) -> Chain:
+        wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)
+        if wanted is None and len(self._chains) == 1:
+            return next(iter(self._chains.values()))
+        if wanted is None or wanted not in self._chains:
+            raise ValueError(f"there is no chain {wanted or 'default'!r}; there are {', '.join(sorted(self._chains))}")
+        return self._chains[wanted]
+
+    @staticmethod
+    def _parts(chain: Chain, request: ImageRequest) -> list[ImageRequest]:
+        """Cut n pictures into parts of the smallest `max_images` among the providers that can serve one."""
+        if request.n == 1:
+            return [request]
+        most = min(
+            (member.provider.capabilities().max_images for member in chain.members if member.can_serve(request)),
+            default=1,
+        )
+        sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
+        return [evolve(request, n=size) for size in sizes]
+
+    # Asking about
+
+    def explain(
+        self,
+        request: ImageRequest | None = None,
+        *,
+        chain: str | None = None,
+        timeout: float | None = None,
+        **overrides: Unpack[Overrides],
+    ) -> explaining.Explanation:
+        """Tell what would be tried, for how long and at what worst-case cost, without sending anything."""
+        request = request or ImageRequest("anything")
+        shared = self._open()
+        found = self._chain(request, chain)
+        policy = evolve(found.policy, **overrides) if overrides else found.policy
+        parts = self._parts(found, request)
+        ready: tuple[Contender, ...] = contenders(found, parts[0], policy, shared.health, overrides)
+        now = _now()
+        view = View(
+            now=now,
+            deadline=now,
+            candidates=tuple(contender.candidate for contender in ready),
+            standings=tuple(shared.health.standing(contender.keys, now) for contender in ready),
+            policy=policy,
+            money_left=policy.max_cost,
+        )
+        return explaining.explain(
+            view,
+            ready,
+            chain=found.name,
+            parts=len(parts),
+            timeout=timeout if timeout is not None else policy.timeout,
+            currency=found.currency,
+        )
+
+    def health(self) -> tuple[HealthEntry, ...]:
+        """Tell every breaker's state, since when and why; holds, slots, and what is disabled."""
+        return self._open().health.report(_now())
+
+    def disable(self, provider: str) -> None:
+        """Take a provider out of every chain until `enable`; attempts in flight go on."""
+        self._open().health.disable(self._known(provider))
+
+    def enable(self, provider: str) -> None:
+        """Put a provider back that was disabled."""
+        self._open().health.enable(self._known(provider))
+
+    def _known(self, provider: str) -> str:
+        if provider not in self._providers:
+            raise ValueError(f"there is no provider {provider!r}; there are {', '.join(sorted(self._providers))}")
+        return provider
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _size(size: str | Size | None, aspect_ratio: str | None) -> Size | None:
+    if isinstance(size, str):
+        return Size.parse(size, aspect_ratio)
+    if size is None and aspect_ratio is not None:
+        return Size.parse("1K", aspect_ratio)
+    return size
+
+
+def _chains(
+    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
+    providers: Mapping[str, Provider],
+    policy: Policy,
+) -> dict[str, Chain]:
+    members = {name: Member.of(name, provider) for name, provider in providers.items()}
+    built = {}
+    for name, value in chains.items():
+        names, own = value if len(value) == 2 and isinstance(value[1], Policy) else (value, policy)
+        unknown = [provider for provider in names if provider not in members]
+        if unknown or not names:
+            what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
+            raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
+        built[name] = Chain.of(name, [members[provider] for provider in names], own)
+    return built
+
+
+async def _drive(runs: Sequence[Run]) -> list[Ending]:
+    if len(runs) == 1:
+        return [await runs[0].drive()]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run.drive()) for run in runs]
+    return [task.result() for task in tasks]
+
+
+async def _finished(result: ImageResult, request: ImageRequest, into: Path | None) -> ImageResult:
+    """Convert where another format was asked, and put `into=` in its place; whatever fails here is an adjustment."""
+    images, adjustments = list(result.images), list(result.adjustments)
+    if request.output_format is not None:
+        wanted: Format = request.output_format
+        for place, image in enumerate(images):
+            images[place], adjustment = await converted(image, wanted)
+            adjustments += [adjustment] if adjustment else []
+    if into is not None:
+        images[0] = evolve(images[0], path=await images[0].save(true_name(into, images[0].format)))
+    return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)))

@@ -1,0 +1,454 @@
+"""The driver of one part of a request: plans, starts attempts, waits, feeds back what happened.
+
+It decides nothing. It owns the attempts' tasks and leaves none behind: a loser is settled at once and handed to the
+router's reaper, so that it never delays the winner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from itertools import count
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field, frozen
+
+from pixroute import events
+from pixroute.health.registry import Health, Waiter
+from pixroute.outcome import Billing, Stage
+from pixroute.policy import Policy
+from pixroute.request import ImageRequest
+from pixroute.result import Cost
+from pixroute.routing.attempt import Attempt
+from pixroute.routing.budget import Budget, HedgePurse
+from pixroute.routing.chain import Contender
+from pixroute.routing.plan import (
+    Action,
+    Plan,
+    Round,
+    Ruling,
+    Start,
+    Stop,
+    Tried,
+    View,
+    Wait,
+    default_budget,
+    plan,
+    possibly_billed,
+)
+from pixroute.routing.record import AttemptRecord, Decision
+from pixroute.routing.settle import may_retry_quickly
+
+if TYPE_CHECKING:
+    from pixroute.http.transport import Transport
+
+
+@define(kw_only=True)
+class Shared:
+    """What all requests of a router share. `emit` is None while nobody observes."""
+
+    health: Health
+    http: Transport
+    random: random.Random
+    purse: HedgePurse
+    emit: Callable[[events.AnyEvent], None] | None
+    reap: Callable[[asyncio.Task[None], str], None]
+    closing: bool = False
+    runs: set[Run] = field(factory=set)
+
+
+@frozen(kw_only=True)
+class Ending:
+    """How a part ended: a winner, or the planner's last word; and all that happened."""
+
+    winner: Attempt | None
+    stop: Stop | None
+    attempts: tuple[Attempt, ...]
+    records: tuple[AttemptRecord, ...]
+    decisions: tuple[Decision, ...]
+    rulings: tuple[Ruling, ...]
+    contenders: tuple[Contender, ...]
+    shut_down: bool = False
+
+
+@define
+class _Leg:
+    """An attempt and what the planner knows of it."""
+
+    attempt: Attempt
+    tried: Tried
+    hedge: bool
+
+
+class Run:
+    """One part of a request, from its first decision to its ending."""
+
+    def __init__(
+        self,
+        *,
+        shared: Shared,
+        request_id: str,
+        asked: ImageRequest,
+        contenders: Sequence[Contender],
+        policy: Policy,
+        began: float,
+        timeout: float | None,
+        budget: Budget,
+        part: int = 0,
+        into: Path | None = None,
+    ) -> None:
+        self._shared = shared
+        self._request_id = request_id
+        self._asked = asked
+        self._contenders = tuple(contenders)
+        self._candidates = tuple(contender.candidate for contender in contenders)
+        self._policy = policy
+        self._began = began
+        self._timeout = timeout
+        self._budget_seconds = timeout
+        self._budget = budget
+        self._part = part
+        self._into = into
+        self._loop = asyncio.get_running_loop()
+        self._legs: list[_Leg] = []
+        self._round = 0
+        self._jitter = shared.random.random()
+        self._slot_wait = 0.0
+        self._wake: asyncio.Future[None] | None = None
+        self._waiter: Waiter | None = None
+        self._watches: list[Callable[[], None]] = []
+        self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
+        self._skips_told: set[tuple[str, Ruling]] = set()
+
+    async def drive(self) -> Ending:
+        """Drive to the end; cancellation settles everything that is in flight and passes on."""
+        self._shared.runs.add(self)
+        try:
+            while True:
+                winner = self._winner()
+                if winner is not None:
+                    return self._ending(winner, None)
+                decided = self._decide()
+                if isinstance(decided.action, Stop):
+                    return self._ending(None, decided.action)
+                await self._act(decided.action)
+        finally:
+            self._shared.runs.discard(self)
+            self._leave()
+
+    def poke(self) -> None:
+        """Plan again now."""
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # Deciding
+
+    def _decide(self) -> Plan:
+        view = self._view()
+        decided = plan(view)
+        if self._shared.closing:
+            live = any(leg.tried.ended is None for leg in self._legs)
+            decided = Plan(Wait(inf) if live else Stop(), decided.rulings)
+        last = self._decisions[-1] if self._decisions else None
+        if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
+            self._decisions.append((view.now - self._began, decided.action, decided.rulings))
+            self._tell_skips(view.now, decided.rulings)
+        if not isinstance(decided.action, Start):
+            self._close_waiter()
+        return decided
+
+    def _view(self) -> View:
+        now = self._loop.time()
+        health = self._shared.health
+        view = View(
+            now=now,
+            deadline=inf,
+            candidates=self._candidates,
+            standings=tuple(health.standing(contender.keys, now, self._waiter) for contender in self._contenders),
+            policy=self._policy,
+            tried=tuple(leg.tried for leg in self._legs),
+            round=self._round,
+            round_jitter=self._jitter,
+            money_left=self._budget.left,
+            purse=self._shared.purse.can_pay,
+        )
+        if self._budget_seconds is None:
+            self._budget_seconds = default_budget(view)
+        return evolve(view, deadline=self._began + self._slot_wait + self._budget_seconds)
+
+    # Acting
+
+    async def _act(self, action: Action) -> None:
+        if isinstance(action, Start):
+            self._start(action)
+            self._close_waiter()
+        elif isinstance(action, Round):
+            self._tell_retry(None, action.until)
+            await self._pause(action.until)
+            self._round += 1
+            self._jitter = self._shared.random.random()
+        elif isinstance(action, Wait):
+            since = self._loop.time()
+            await self._pause(action.until, action.on)
+            if action.why is Ruling.FULL and not self._legs and self._timeout is None:
+                self._slot_wait += self._loop.time() - since
+
+    async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
+        """Wait until a time, an attempt's end, a breaker's opening beneath one in flight, or a place at one of `on`."""
+        self._wake = self._loop.create_future()
+        timer = self._loop.call_at(until, self.poke) if until < inf else None
+        if on:
+            keys = [self._contenders[index].keys for index in on]
+            self._waiter = self._shared.health.wait(keys, self.poke)
+        try:
+            await self._wake
+        finally:
+            self._wake = None
+            if timer is not None:
+                timer.cancel()
+
+    def _start(self, start: Start) -> None:
+        contender, now = self._contenders[start.index], self._loop.time()
+        number = len(self._legs) + 1
+        attempt_id = f"{self._request_id}-{self._part}.{number}"
+        if start.hedge and self._draws_from_purse(now):
+            self._shared.purse.draw()
+        admission = self._shared.health.admit(
+            contender.keys,
+            now,
+            policy=self._policy.breaker,
+            request=attempt_id,
+            evidence=self._asked.fingerprint,
+            expected=contender.candidate.expected,
+            timeout=contender.candidate.timeout,
+            waiter=self._waiter,
+        )
+        self._budget.reserve(contender.candidate.price)
+        attempt = Attempt(
+            request_id=attempt_id,
+            contender=contender,
+            asked=self._asked,
+            admission=admission,
+            http=self._shared.http,
+            started=now,
+            ends_at=start.ends_at,
+            into=self._into,
+            on_end=self._ended,
+        )
+        tried = Tried(
+            index=start.index,
+            round=self._round,
+            started=now,
+            ends_at=start.ends_at,
+            join_at=start.join_at,
+            join_free_at=start.join_free_at,
+            may_be_billed=contender.candidate.price != 0,
+            retry=start.retry,
+        )
+        self._tell_start(attempt, hedge=start.hedge, now=now)
+        self._legs.append(_Leg(attempt, tried, start.hedge))
+        self._watches.append(self._shared.health.watch(contender.keys, self.poke))
+        attempt.start()
+
+    def _draws_from_purse(self, now: float) -> bool:
+        return any(
+            leg.tried.ended is None and leg.tried.join_at <= now < leg.tried.join_free_at - 0.001 for leg in self._legs
+        )
+
+    def _ended(self, attempt: Attempt) -> None:
+        leg = next(leg for leg in self._legs if leg.attempt is attempt)
+        self._take_note(leg)
+        self.poke()
+
+    def _take_note(self, leg: _Leg) -> None:
+        """Feed an ended attempt back: money, what the planner knows, events."""
+        attempt, contender = leg.attempt, leg.attempt.contender
+        now = attempt.ended if attempt.ended is not None else self._loop.time()
+        failure = attempt.failure
+        free = attempt.billing is Billing.FREE
+        self._budget.settle(contender.candidate.price, None if free else contender.candidate.price)
+        retry_at = None
+        if failure is not None and not leg.tried.retry and self._round == 0:
+            seconds = now - leg.tried.started
+            if may_retry_quickly(
+                failure, seconds=seconds, policy=self._policy.retry, timeout_given=self._timeout is not None
+            ):
+                retry_at = now + self._retry_delay()
+                self._tell_retry(contender.name, retry_at)
+        leg.tried = evolve(
+            leg.tried,
+            ended=now,
+            failure=failure,
+            may_be_billed=possibly_billed(failure, contender.candidate.price),
+            retry_at=retry_at,
+        )
+        self._tell_end(attempt)
+
+    def _retry_delay(self) -> float:
+        from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
+
+        delays = expo(factor=self._policy.retry.longest_delay)
+        next(delays)  # backoff's generators yield None first
+        return self._shared.random.random() * float(next(delays))
+
+    # Ending
+
+    def _winner(self) -> Attempt | None:
+        won = [leg.attempt for leg in self._legs if leg.attempt.ended is not None and leg.attempt.failure is None]
+        if not won:
+            return None
+        won[0].won = True
+        return won[0]
+
+    def _leave(self) -> None:
+        self._close_waiter()
+        for unwatch in self._watches:
+            unwatch()
+        for leg in self._legs:
+            if leg.tried.ended is None:
+                leg.attempt.give_up()
+                self._take_note(leg)
+            if leg.attempt.task is not None and not leg.attempt.task.done():
+                self._shared.reap(leg.attempt.task, leg.attempt.request_id)
+
+    def _close_waiter(self) -> None:
+        if self._waiter is not None:
+            self._waiter.close()
+            self._waiter = None
+
+    def _ending(self, winner: Attempt | None, stop: Stop | None) -> Ending:
+        shut_down = self._shared.closing and winner is None
+        self._leave()
+        return Ending(
+            winner=winner,
+            stop=stop,
+            attempts=tuple(leg.attempt for leg in self._legs),
+            records=self.records(),
+            decisions=self._told_decisions(),
+            rulings=self._decisions[-1][2] if self._decisions else (),
+            contenders=self._contenders,
+            shut_down=shut_down,
+        )
+
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """Give every attempt so far, as values."""
+        return tuple(
+            leg.attempt.record(
+                began=self._began,
+                part=self._part,
+                number=number,
+                round_=leg.tried.round,
+                retry=leg.tried.retry,
+                hedge=leg.hedge,
+            )
+            for number, leg in enumerate(self._legs, 1)
+        )
+
+    def _told_decisions(self) -> tuple[Decision, ...]:
+        names = [contender.name for contender in self._contenders]
+        return tuple(
+            Decision(
+                at=at, part=self._part, action=_say(action, names), verdicts=dict(zip(names, rulings, strict=True))
+            )
+            for at, action, rulings in self._decisions
+        )
+
+    # Telling
+
+    def _tell_skips(self, now: float, rulings: tuple[Ruling, ...]) -> None:
+        emit = self._shared.emit
+        if emit is None:
+            return
+        quiet = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY)
+        for contender, ruling in zip(self._contenders, rulings, strict=True):
+            if ruling not in quiet and (contender.name, ruling) not in self._skips_told:
+                self._skips_told.add((contender.name, ruling))
+                reason = contender.unfit or ruling.value
+                emit(
+                    events.ProviderSkipped(
+                        at=now, request=self._request_id, part=self._part, provider=contender.name, reason=reason
+                    )
+                )
+
+    def _tell_start(self, attempt: Attempt, *, hedge: bool, now: float) -> None:
+        emit = self._shared.emit
+        if emit is None:
+            return
+        contender = attempt.contender
+        if hedge:
+            beside = next(leg.attempt.contender.name for leg in self._legs if leg.tried.ended is None)
+            emit(
+                events.HedgeStarted(
+                    at=now,
+                    request=self._request_id,
+                    part=self._part,
+                    attempt=attempt.request_id,
+                    provider=contender.name,
+                    beside=beside,
+                    why="the attempt in flight is silent",
+                )
+            )
+        emit(
+            events.AttemptStarted(
+                at=now,
+                request=self._request_id,
+                part=self._part,
+                attempt=attempt.request_id,
+                provider=contender.name,
+                model=contender.provider.model,
+                resolution=contender.keys.resolution,
+                ends_at=attempt.ends_at,
+                price=Cost(certain=contender.candidate.price, currency=contender.currency),
+                hedge=hedge,
+            )
+        )
+
+    def _tell_end(self, attempt: Attempt) -> None:
+        emit = self._shared.emit
+        if emit is None or attempt.ended is None:
+            return
+        emit(
+            events.AttemptFinished(
+                at=attempt.ended,
+                request=self._request_id,
+                part=self._part,
+                attempt=attempt.request_id,
+                provider=attempt.contender.name,
+                stage=attempt.stage,
+                billing=attempt.billing,
+                cost=attempt.cost,
+                seconds=attempt.ended - attempt.started,
+                failure=attempt.failure,
+                provider_request_id=attempt.facts.get("provider_request_id"),
+                won=attempt.stage is Stage.DONE,
+            )
+        )
+
+    def _tell_retry(self, provider: str | None, retry_at: float) -> None:
+        if self._shared.emit is not None:
+            self._shared.emit(
+                events.RetryScheduled(
+                    at=self._loop.time(),
+                    request=self._request_id,
+                    part=self._part,
+                    provider=provider,
+                    retry_at=retry_at,
+                    round=self._round + (provider is None),
+                )
+            )
+
+
+def _say(action: Action, names: Sequence[str]) -> str:
+    if isinstance(action, Start):
+        return f"{'join with' if action.hedge else 'retry' if action.retry else 'start'} {names[action.index]}"
+    if isinstance(action, Wait):
+        return f"wait for {', '.join(names[index] for index in action.on)}" if action.on else "wait"
+    return "begin another round" if isinstance(action, Round) else "stop"
+
+
+def new_id(counter: count[int], prefix: str) -> str:
+    """Give an id that is unique in this process and, by its prefix, most likely elsewhere."""
+    return f"{prefix}{next(counter):06x}"
