@@ -127,12 +127,17 @@ ADVICE: Mapping[FailureKind, str] = MappingProxyType(
 """What to do about each kind that an answer can have."""
 
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
+_RELAYED = "bad_response_status_code"  # a gateway's word for what its own upstream answered; `param` says what
+_OF_A_KEY = frozenset({401, 402, 403})
 _SPEAKERS = {"shell_api_error": "The gateway", "upstream_error": "The gateway, for the model behind it,"}
 
 
 def _kind(error: ErrorBody) -> FailureKind:
     """Classify; an error inside a 200 that names no status is the provider's trouble, not the request's."""
-    return classify(error.status if error.status >= 400 else 500, error.codes, error.text)
+    codes = error.codes
+    if error.status not in _OF_A_KEY:  # there the gateway's key was refused, not ours
+        codes = tuple(code for code in codes if code != _RELAYED)
+    return classify(error.status if error.status >= 400 else 500, codes, error.text)
 
 
 def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str, elapsed: float | None) -> str:
@@ -140,7 +145,7 @@ def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str,
     if hop:
         return f"{hop.name}, on the way to the provider, answered {status}{after}: {hop.meaning}."
     inner = f" (in its body {error.status})" if error.status != status else ""
-    words = quote(error.text) or ", ".join(error.codes)
+    words = quote(error.text) or quote(", ".join(error.codes[:1]))
     speaker = next((_SPEAKERS[code] for code in error.codes if code in _SPEAKERS), who)
     return f"{speaker} answered {status}{inner}{after}" + (f": {words.rstrip('.')}." if words else " without a word.")
 
@@ -201,9 +206,9 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _status(layer: Mapping[str, Any]) -> int | None:
-    """Read the status a layer names; `param` holds the upstream's beside `bad_response_status_code`."""
+    """Read the status a layer names; `param` holds the upstream's beside `_RELAYED`."""
     names = ["code", "status_code", "status"]
-    if layer.get("code") == "bad_response_status_code":
+    if layer.get("code") == _RELAYED:
         names.append("param")
     return next((status for name in names if (status := _http_status(layer.get(name)))), None)
 

@@ -29,139 +29,116 @@ class Intermediary:
 
 
 @frozen(kw_only=True)
-class Sign:
-    """How a proxy gives itself away; all that is given must be there.
+class Proxy:
+    """A product that answers in the provider's place, and how it gives itself away: by any of its signs.
 
     Args:
-        page: a pattern in a body that is not JSON, in lower case.
-        json: a pattern in the strings of a body that is, in lower case; a page alone counts unless this is given.
-        header: a name, and a part of its value in lower case.
-        statuses: under these alone, and then whatever the body is.
-    """
-
-    page: str = ""
-    json: str | None = None
-    header: tuple[str, str] | None = None
-    statuses: frozenset[int] = frozenset()
-
-    def in_reply(self, reply: Reply) -> bool:
-        """Tell whether the reply shows it."""
-        if self.statuses:
-            return reply.status in self.statuses
-        if (reply.json is None) != (self.json is None):
-            return False
-        if self.header and not self._in_headers(reply.headers, *self.header):
-            return False
-        if self.json is None:
-            return re.search(self.page, reply.text.lower()) is not None
-        return any(re.search(self.json, text) for text in _strings(reply.json))
-
-    @staticmethod
-    def _in_headers(headers: Mapping[str, str], name: str, part: str) -> bool:
-        return name in headers and part in headers[name].lower()
-
-
-@frozen(kw_only=True)
-class Proxy:
-    """A product: its name, its signs (any one suffices), what lengthens its time-out and its limit on bodies.
-
-    `gave_up` are the statuses by which it reports its own time-out.
+        name: for people, at the beginning of a sentence.
+        page: a pattern in the text of a body that is not JSON; in lower case, as are all of these.
+        json: a pattern in the strings of a body that is.
+        statuses: its alone, whatever the body is.
+        headers: names with a part of their value. It may stamp them on other people's pages too, so they count last.
+        remedy: what lengthens its time-out.
+        gave_up: the statuses that report its time-out.
+        body_limit: its setting for the size of requests.
     """
 
     name: str
-    signs: tuple[Sign, ...]
+    page: str = ""
+    json: str = ""
+    statuses: frozenset[int] = frozenset()
+    headers: tuple[tuple[str, str], ...] = ()
     remedy: str
     gave_up: frozenset[int] = frozenset({504, 524})
     body_limit: str = "its limit on request bodies"
 
+    def wrote(self, reply: Reply) -> bool:
+        """Tell whether status or body are its own."""
+        if reply.json is None:
+            return reply.status in self.statuses or bool(self.page and re.search(self.page, reply.text.lower()))
+        strings = _strings(reply.json) if self.json else ()
+        return reply.status in self.statuses or any(re.search(self.json, text) for text in strings)
 
-def _signs(*pages: str) -> tuple[Sign, ...]:
-    return tuple(Sign(page=page) for page in pages)
+    def stamped(self, reply: Reply) -> bool:
+        """Tell whether its headers are on a page: providers behind it answer in JSON or plain text."""
+        is_page = reply.json is None and (not reply.text.strip() or "<" in reply.text)
+        return is_page and any(
+            name in reply.headers and part in reply.headers[name].lower() for name, part in self.headers
+        )
 
 
 PROXIES: tuple[Proxy, ...] = (
     Proxy(
         name="Cloudflare",
-        signs=(
-            Sign(statuses=_BEYOND_HTTP),
-            Sign(json="cf_gateway_timeout|origin_response_timeout"),
-            Sign(page=r"^\s*error code: \d{3,4}\s*$"),
-            Sign(header=("server", "cloudflare")),
-        ),
+        page=r"^\s*error code: \d{3,4}\s*$",
+        json="cf_gateway_timeout|origin_response_timeout",
+        statuses=_BEYOND_HTTP,
+        headers=(("server", "cloudflare"),),
         remedy="use a host that is not behind Cloudflare, which waits 100 to 120 s",
     ),
     Proxy(
         name="AWS API Gateway",
-        signs=(Sign(json="^endpoint request timed out$"),),
+        json="^endpoint request timed out$",
         remedy="take a route without API Gateway, which waits 29 s",
     ),
     Proxy(
-        name="CloudFront",
-        signs=(Sign(header=("server", "cloudfront")), Sign(header=("x-cache", "error from cloudfront"))),
-        remedy="raise CloudFront's origin response time-out (30 s by default)",
-    ),
-    Proxy(
-        name="An AWS load balancer",
-        signs=(Sign(header=("server", "awselb")),),
-        remedy="raise the load balancer's idle time-out (60 s by default, 4000 at most)",
-    ),
-    Proxy(
-        name="Heroku's router",
-        signs=(
-            Sign(header=("server", "heroku")),
-            Sign(header=("via", "vegur")),
-            Sign(header=("server", "cowboy"), page="application error"),
-        ),
-        remedy="take a route without Heroku, which waits 30 s for the first byte",
-        gave_up=frozenset({503}),
-    ),
-    Proxy(
         name="HAProxy",
-        signs=_signs(
-            "the server didn't respond in time",
-            "the server returned an invalid or incomplete response",
-            "no server is available to handle this request",
-        ),
+        page="the server didn't respond in time"
+        "|the server returned an invalid or incomplete response"
+        "|no server is available to handle this request",
         remedy="raise HAProxy's `timeout server`",
     ),
     Proxy(
         name="Envoy",
-        signs=_signs("upstream request timeout", "upstream connect error or disconnect", "no healthy upstream"),
+        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream",
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
     ),
     Proxy(
         name="Google's load balancer",
-        signs=_signs("that’s an error", "the server encountered a temporary error and could not complete"),
+        page="that.s an error|the server encountered a temporary error and could not complete",
         remedy="raise the backend service's time-out (30 s by default)",
     ),
     Proxy(
         name="Azure Application Gateway",
-        signs=_signs("<hr><center>microsoft-azure-application-gateway"),
+        page="<hr><center>microsoft-azure-application-gateway",
         remedy="raise the gateway's request time-out (20 s by default)",
     ),
     Proxy(
         name="nginx",
-        signs=_signs("<hr><center>(nginx|openresty|tengine)"),
+        page="<hr><center>(nginx|openresty|tengine)",
         remedy="raise `proxy_read_timeout` there (60 s by default)",
         body_limit="`client_max_body_size` there (1 MB by default)",
     ),
     Proxy(
         name="Apache",
-        signs=_signs("from an upstream server", "<address>apache"),
+        page="from an upstream server|<address>apache",
         remedy="raise `ProxyTimeout` there (60 s by default)",
     ),
     Proxy(
-        name="Squid",
-        signs=(Sign(header=("x-squid-error", "")), Sign(header=("server", "squid"))),
-        remedy="raise `read_timeout` there, or send these requests past it",
+        name="Heroku's router",
+        page="<title>application error</title>",
+        headers=(("server", "heroku"), ("server", "cowboy"), ("via", "vegur")),
+        remedy="take a route without Heroku, which waits 30 s for the first byte",
+        gave_up=frozenset({503}),
     ),
     Proxy(
-        name="A proxy in an AWS load balancer's words",
-        signs=_signs(r"<center><h1>50[234] [^<]*</h1></center>"),
-        remedy="raise its idle time-out (60 s by default)",
+        name="An AWS load balancer",
+        page=r"<center><h1>50[234] [^<]*</h1></center>",  # nginx's page without its last line
+        headers=(("server", "awselb"),),
+        remedy="raise the load balancer's idle time-out (60 s by default, 4000 at most)",
+    ),
+    Proxy(
+        name="CloudFront",
+        headers=(("server", "cloudfront"), ("x-cache", "error from cloudfront")),
+        remedy="raise CloudFront's origin response time-out (30 s by default)",
+    ),
+    Proxy(
+        name="Squid",
+        headers=(("x-squid-error", ""), ("server", "squid")),
+        remedy="raise `read_timeout` there, or send these requests past it",
     ),
 )
-"""Most telling first. A header alone proves nothing beside a JSON body: the provider speaks through its proxies too."""
+"""First match wins, bodies before headers (upstreams §6; Azure, Apache, Squid by general knowledge)."""
 
 _MEANINGS: Mapping[int, str] = MappingProxyType(
     {
@@ -178,6 +155,9 @@ _MEANINGS: Mapping[int, str] = MappingProxyType(
 )
 
 
+_UNKNOWN = Proxy(name="An unknown proxy", remedy="raise its time-out")
+
+
 def intermediary(reply: Reply) -> Intermediary | None:
     """Recognise a proxy's answer, or None where the provider itself seems to speak.
 
@@ -185,11 +165,11 @@ def intermediary(reply: Reply) -> Intermediary | None:
     """
     if reply.ok:
         return None
-    for proxy in PROXIES:
-        if any(sign.in_reply(reply) for sign in proxy.signs):
-            return _judged(proxy, reply.status)
+    known = [proxy for proxy in PROXIES if proxy.wrote(reply)] or [proxy for proxy in PROXIES if proxy.stamped(reply)]
+    if known:
+        return _judged(known[0], reply.status)
     if reply.status in {502, 504} and reply.text.strip():
-        return _judged(Proxy(name="An unknown proxy", signs=(), remedy="raise its time-out"), reply.status)
+        return _judged(_UNKNOWN, reply.status)
     return None
 
 
