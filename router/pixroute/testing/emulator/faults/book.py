@@ -1,0 +1,66 @@
+"""Which fault strikes which call."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pixroute.testing.emulator.faults.fault import Fault, unknown
+from pixroute.testing.emulator.models import FAMILIES, family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pixroute.testing.emulator.call import Call
+
+LISTENERS = ("http", "https")
+ROUTES = ("images", "edits", "native", "ark", "chat", "files", "models")
+Selector = frozenset[str]
+
+ALIASES = {"banana-http": "http/banana", "banana-https": "https/banana", "*": ""}
+
+
+def parse_selector(text: str) -> Selector:
+    """Read words joined by "/", all of which must fit a call: a listener, route, model or family of models.
+
+    "banana-http" and "banana-https" are the listeners of the default chain, "*" is every call.
+
+    Raises:
+        ValueError: a word that is none of these.
+    """
+    words = frozenset(word for word in ALIASES.get(text, text).split("/") if word)
+    known = {*LISTENERS, *ROUTES, *FAMILIES}
+    for word in words:
+        if word not in known and not family(word):
+            raise unknown("selector", word, [*known, *ALIASES])
+    return words
+
+
+class FaultBook:
+    """Scripts go before standing faults; among either the selector of most words, then the newest."""
+
+    def __init__(self) -> None:
+        self._standing: dict[Selector, Fault] = {}
+        self._scripts: dict[Selector, deque[Fault | None]] = {}
+
+    def set(self, selector: str, fault: Fault | None) -> None:
+        """Let every call that fits fail so, until set again; None ends it."""
+        words = parse_selector(selector)
+        self._standing.pop(words, None)
+        if fault:
+            self._standing[words] = fault
+
+    def script(self, selector: str, faults: "Iterable[Fault | None]") -> None:
+        """Let the next calls that fit take these in order; None is a healthy call."""
+        self._scripts.setdefault(parse_selector(selector), deque()).extend(faults)
+
+    def take(self, call: "Call") -> Fault | None:
+        """The fault of this call."""
+        traits = {call.listener, call.route, call.model, family(call.model)}
+        for words in _fitting(self._scripts, traits):
+            if self._scripts[words]:
+                return self._scripts[words].popleft()
+        return next((self._standing[words] for words in _fitting(self._standing, traits)), None)
+
+
+def _fitting(selectors: "Iterable[Selector]", traits: set[str]) -> list[Selector]:
+    newest_first = reversed([words for words in selectors if words <= traits])
+    return sorted(newest_first, key=len, reverse=True)

@@ -1,0 +1,230 @@
+"""The emulator itself: two listeners, one pipeline."""
+
+import asyncio
+import itertools
+import ssl
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from aiohttp import web
+
+from pixroute.testing.emulator.call import Call, receive
+from pixroute.testing.emulator.dialects import (
+    BananaImages,
+    Chat,
+    Dialect,
+    Download,
+    Gemini,
+    ModelList,
+    OpenAIImages,
+    Seedream,
+    json_answer,
+)
+from pixroute.testing.emulator.envelopes import openai
+from pixroute.testing.emulator.exchange import Exchange, signed
+from pixroute.testing.emulator.faults import Fault, FaultBook
+from pixroute.testing.emulator.faults.bodies import wording
+from pixroute.testing.emulator.files import Files
+from pixroute.testing.emulator.ledger import Ledger, LedgerEntry
+from pixroute.testing.emulator.models import family
+from pixroute.testing.emulator.order import Rejected
+from pixroute.testing.emulator.studio import Studio
+from pixroute.testing.emulator.tls import make_certificate
+from pixroute.testing.emulator.wire import Answer, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pixroute.testing.emulator.order import Order
+
+ROUTES = (
+    ("POST", "/v1/images/generations", "images"),
+    ("POST", "/v1/images/edits", "edits"),
+    ("POST", "/v1/chat/completions", "chat"),
+    ("POST", "/{version:v1|v1beta}/models/{model:[^/:]+}:{method:generateContent|streamGenerateContent}", "native"),
+    ("POST", "/api/v3/images/generations", "ark"),
+    ("GET", "/files/{name}", "files"),
+    ("GET", "/v1/models", "models"),
+    ("*", "/{path:.*}", "unknown"),
+)
+MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError)
+REQUESTS_KEPT = 1000
+
+
+class Emulator:
+    """The image upstreams on this machine, on a plain port and with `tls` on a TLS port; needs the extra `cli`.
+
+    Args:
+        time_scale: real seconds per emulated second. Latencies, fault times, hints and the life of result URLs are
+            scaled alike; at 0 answers come at once, hints stay as given and URLs never expire.
+        tls: also listen with TLS.
+        certificate: a server context of your own; by default trustme makes one, whose authority is `ca_pem`.
+        faults: standing faults, by selector: see `set_fault`.
+        keys: accept these keys only; by default any that is not empty.
+        seed: makes latencies reproducible.
+        noise: make PNGs as heavy as photographs: a body of 35 MB and more at 4K.
+        host, port, tls_port: where to listen; port 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_scale: float = 1.0,
+        tls: bool = False,
+        certificate: ssl.SSLContext | None = None,
+        faults: "Mapping[str, Fault | str] | None" = None,
+        keys: "Collection[str] | None" = None,
+        seed: int = 0,
+        noise: bool = False,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int = 0,
+    ) -> None:
+        self.ledger = Ledger()
+        self.ca_pem = ""
+        self.http_url = ""
+        self.https_url = ""
+        self._studio = Studio(self.ledger, time_scale=time_scale, seed=seed, noise=noise)
+        self._files = Files(time_scale)
+        self._faults = FaultBook()
+        self._keys = keys
+        self._requests: deque[Call] = deque(maxlen=REQUESTS_KEPT)
+        self._numbers = itertools.count(1)
+        self._serving: set[asyncio.Task[Any]] = set()
+        self._listen = (host, port, tls_port)
+        self._certificate, self._tls = certificate, tls or certificate is not None
+        for selector, fault in (faults or {}).items():
+            self.set_fault(selector, fault)
+
+    @property
+    def requests(self) -> tuple[Call, ...]:
+        """The last thousand requests as they arrived, oldest first."""
+        return tuple(self._requests)
+
+    def set_fault(self, selector: str, fault: Fault | str | None) -> None:
+        """Let every call that fits the selector fail so from now on; None heals it.
+
+        A selector is words joined by "/": "http", "https", a route ("images", "edits", "native", "ark", "chat",
+        "files", "models"), a model or a family ("banana", "seedream", "gpt-image"); "banana-http", "banana-https"
+        and "*" are aliases. Among several that fit, that of most words counts, then the newest.
+
+        Raises:
+            ValueError: an unknown selector, fault or option.
+        """
+        self._faults.set(selector, _fault(fault))
+
+    def script(self, selector: str, *faults: Fault | str | None) -> None:
+        """Let the next calls that fit take these in order (None is healthy), before any standing fault."""
+        self._faults.script(selector, map(_fault, faults))
+
+    async def idle(self) -> None:
+        """Wait until all pictures begun are made, also those nobody waits for: then the ledger is complete."""
+        await self._studio.idle()
+
+    async def __aenter__(self) -> Self:
+        host, port, tls_port = self._listen
+        self._started = asyncio.get_running_loop().time()
+        app = web.Application()
+        for method, path, route in ROUTES:
+            app.router.add_route(method, path, partial(self._serve, route=route))
+        # A client that leaves ends its handler; the studio's work goes on.
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.http_url = f"http://{host}:{self._runner.addresses[0][1]}"
+        if self._tls:
+            if self._certificate is None:
+                self._certificate, self.ca_pem = make_certificate(*sorted({"localhost", "127.0.0.1", host}))
+            await web.TCPSite(self._runner, host, tls_port, ssl_context=self._certificate).start()
+            name = "localhost" if host == "127.0.0.1" else host
+            self.https_url = f"https://{name}:{self._runner.addresses[1][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._studio.aclose()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request, *, route: str) -> Reply:
+        task = asyncio.current_task()
+        assert task
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        call = await receive(request, route)
+        self._requests.append(call)
+        return Reply(await self._answer(call), self._studio.sleep)
+
+    async def _answer(self, call: Call) -> Answer:
+        if call.route == "unknown":
+            return json_answer(openai(f"Invalid URL ({call.method} {call.path})", "invalid_request_error"), status=404)
+        dialect, request_id = self._dialect(call), f"emulated{next(self._numbers):08d}"
+        try:
+            self._authenticate(call, dialect)
+            order = _read(dialect, call)
+        except Rejected as rejected:
+            self._open(call, dialect, None, None)
+            return signed(json_answer(rejected.body, status=rejected.status), request_id, call.model)
+        fault = self._faults.take(call)
+        exchange = Exchange(
+            call=call,
+            order=order,
+            dialect=dialect,
+            fault=fault,
+            request_id=request_id,
+            entry_id=self._open(call, dialect, order, fault),
+            studio=self._studio,
+            files=self._files,
+        )
+        return await exchange.answer()
+
+    def _authenticate(self, call: Call, dialect: Dialect) -> None:
+        if call.route == "files" or (call.key in self._keys if self._keys is not None else call.key):
+            return
+        passed_through = call.route == "native" and not call.to_google
+        raise Rejected(*wording("bad-key", "own", "gateway" if passed_through else dialect.voice))
+
+    def _open(self, call: Call, dialect: Dialect, order: "Order | None", fault: Fault | None) -> int | None:
+        if call.method != "POST":
+            return None
+        entry = LedgerEntry(
+            id=0,
+            listener=call.listener,
+            route=call.route,
+            model=call.model,
+            dialect=dialect.voice,
+            prompt=order.prompt if order else "",
+            size=f"{order.width}x{order.height}" if order else "",
+            at=asyncio.get_running_loop().time() - self._started,
+            fault=str(fault) if fault else None,
+        )
+        return self.ledger.open(entry)
+
+    def _dialect(self, call: Call) -> Dialect:
+        match call.route, family(call.model):
+            case "files", _:
+                return Download(self._files)
+            case "models", _:
+                return ModelList()
+            case "native", _:
+                return Gemini()
+            case "chat", _:
+                return Chat()
+            case ("ark", _) | ("images", "seedream"):
+                return Seedream()
+            case _, "banana":
+                return BananaImages()
+        return OpenAIImages()
+
+
+def _read(dialect: Dialect, call: Call) -> "Order":
+    try:
+        return dialect.read(call)
+    except MALFORMED as error:
+        raise Rejected(*wording("invalid", "own", dialect.voice)) from error
+
+
+def _fault(fault: Fault | str | None) -> Fault | None:
+    return Fault.parse(fault) if isinstance(fault, str) else fault
