@@ -121,6 +121,8 @@ async def test_banana_images_4k(images):
         ("gpt-image-2", {"prompt": None}, "invalid_value"),
         ("nano-banana-pro", {"size": "banana"}, "invalid_request"),
         ("nano-banana-ultra", {}, "model_not_found"),
+        ("gpt-4", {"path": "/v1/chat/completions"}, "model_not_found"),
+        ("seedream-3-0-t2i", {}, "InvalidEndpointOrModel.NotFound"),
     ],
 )
 async def test_images_refuse(images, model, fields, code):
@@ -172,6 +174,9 @@ async def test_seedream_sequences(images, emulator):
         (SEEDREAM, {"output_format": "png"}, "output_format"),
         (SEEDREAM, {"image": "data:image/PNG;base64,AAAA"}, "image"),
         (SEEDREAM, {"stream": True}, "stream"),
+        (SEEDREAM, {"size": "huge"}, "size"),
+        (SEEDREAM, {"image": ["http://a.example/a.png"] * 15}, "image"),
+        (SEEDREAM, {"image": ["http://a.example/a.png"], "sequential_image_generation": "auto"}, "image"),
         ("seedream-5-0-pro-260628", {"sequential_image_generation": "disabled"}, "sequential_image_generation"),
         ("seedream-5-0-pro-260628", {"size": "4K"}, "size"),
     ],
