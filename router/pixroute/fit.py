@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import gcd
 from typing import Literal
 
 from attrs import evolve, field, frozen
@@ -76,12 +77,17 @@ def _fit_shape(size: Size, can: Capabilities) -> tuple[int, int] | Unfit | None:
     if size.ratio is None:
         return None
     if not can.aspect_ratios:
-        return size.aspect_ratio or (size.width or 1, size.height or 1)
+        return size.aspect_ratio or _reduced(size.width or 1, size.height or 1)
     for text in sorted(can.aspect_ratios):
         width, height = parse_ratio(text)
         if abs(size.ratio * height / width - 1) <= SHAPE_TOLERANCE:
             return width, height
     return Unfit(f"makes {', '.join(sorted(can.aspect_ratios))}, not the shape of {size}")
+
+
+def _reduced(width: int, height: int) -> tuple[int, int]:
+    common = gcd(width, height)
+    return width // common, height // common
 
 
 def _smallest(resolutions: Iterable[Resolution]) -> Resolution:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 
-from pixroute.outcome import Outcome, Stage
+from pixroute.outcome import FailureKind, Outcome, Stage
 from pixroute.policy import ByResolution
 from pixroute.request import ImageRequest, Resolution
 
@@ -207,8 +207,17 @@ class Provider(Protocol):
         """Its table of expected times."""
         ...
 
+    @property
+    def advice(self) -> Mapping[FailureKind, str]:
+        """What to change, by kind, where this provider knows better than the table; empty if it does not."""
+        ...
+
     def capabilities(self) -> Capabilities:
         """Tell what it can do."""
+        ...
+
+    def credential(self) -> str:
+        """Give the fingerprint of its credential as it is now; a changed one ends an account's hold."""
         ...
 
     async def start(self) -> None:

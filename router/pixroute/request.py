@@ -145,6 +145,16 @@ def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(value))
 
 
+def _not_empty(_request: object, _field: object, prompt: str) -> None:
+    if not prompt.strip():
+        raise ValueError("the prompt is empty; say what to draw")
+
+
+def _a_count(_request: object, _field: object, n: int) -> None:
+    if not 1 <= n <= 100:
+        raise ValueError(f"n must be 1 to 100, not {n}")
+
+
 @frozen(kw_only=True)
 class ImageRequest:
     """One wish for pictures.
@@ -160,9 +170,9 @@ class ImageRequest:
         extra: per provider name, fields added to the wire as they are.
     """
 
-    prompt: str = field(kw_only=False, repr=lambda text: f"<{len(text)} characters>")
+    prompt: str = field(kw_only=False, validator=_not_empty, repr=lambda text: f"<{len(text)} characters>")
     size: Size | None = field(default=None, converter=_size)
-    n: int = 1
+    n: int = field(default=1, validator=_a_count)
     references: tuple[Reference, ...] = field(default=(), converter=_references)
     output_format: Literal["png", "jpeg", "webp"] | None = None
     sensitive: bool = False

@@ -1,0 +1,33 @@
+"""Time that passes only by being waited for: a 600 s time-out costs microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
+    """Run on a fresh event loop whose clock jumps to the next timer whenever nothing else is to do.
+
+    Needs async-solipsism (extra `simulate`). No sockets, no threads. A loop in which nothing can happen any more
+    raises `async_solipsism.SleepForeverError`. When the coroutine ends, no other task may be pending.
+
+    Raises:
+        AssertionError: tasks were left behind.
+    """
+    import asyncio  # noqa: PLC0415 - with its companion below
+
+    import async_solipsism  # noqa: PLC0415 - an extra, imported when used
+
+    loop = async_solipsism.EventLoop()
+    if start:
+        loop.run_until_complete(asyncio.sleep(start))
+    try:
+        result = loop.run_until_complete(coroutine)
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        assert not left, f"{len(left)} tasks were left behind: {left}"
+        return result
+    finally:
+        loop.close()

@@ -1,0 +1,67 @@
+"""What a provider is asked for a wish, or why it cannot be."""
+
+import pytest
+
+from pixroute import Capabilities, ImageRequest
+from pixroute.fit import Fit, Unfit, fit
+
+PRO = Capabilities(resolutions={"1K", "2K", "4K"}, aspect_ratios={"1:1", "16:9", "9:16"}, references=14)
+SEEDREAM = Capabilities(resolutions={"2K", "4K"}, exact_pixels=(3_686_400, 16_777_216), references=10, max_prompt=50)
+
+
+@pytest.mark.parametrize(
+    ("can", "size", "sent"),
+    [
+        (PRO, "4K", "4K"),
+        (PRO, "4K 16:9", "4K 16:9"),
+        (PRO, "4096x4096", "4K 1:1"),
+        (PRO, "5504x3072", "4K 16:9"),
+        (PRO, None, "1K"),
+        (SEEDREAM, None, "2K"),
+        (SEEDREAM, "1K", "2K"),
+        (SEEDREAM, "1024x1024", "2K 1:1"),
+        (SEEDREAM, "2560x1440", "2560x1440"),
+        (SEEDREAM, "4K 21:9", "4K 21:9"),
+        (Capabilities(), None, "None"),
+        (Capabilities(), "4K", "4K"),
+    ],
+)
+def test_what_is_sent(can, size, sent):
+    """Classes stay, exact pixels stay where the provider takes them, small becomes larger, never the reverse."""
+    fitted = fit(ImageRequest("x", size=size), can)
+
+    assert isinstance(fitted, Fit)
+    assert str(fitted.request.size) == sent
+
+
+@pytest.mark.parametrize(
+    ("can", "ask", "why"),
+    [
+        (PRO, {"size": "4K 3:1"}, "not the shape"),
+        (SEEDREAM, {"size": "4096x5000"}, "at most 16777216 pixels"),
+        (Capabilities(resolutions={"1K"}), {"size": "4K"}, "makes 1K, not 4K"),
+        (SEEDREAM, {"references": [b"x"] * 11}, "at most 10 reference pictures, not 11"),
+        (SEEDREAM, {"prompt": "x" * 51}, "at most 50 characters, not 51"),
+    ],
+)
+def test_why_not(can, ask, why):
+    """A reason in words a caller can act on."""
+    prompt = ask.pop("prompt", "x")
+
+    unfit = fit(ImageRequest(prompt, **ask), can)
+
+    assert isinstance(unfit, Unfit)
+    assert why in unfit.reason
+
+
+def test_a_larger_picture_is_told_and_may_be_refused():
+    """An asked 1K on a 2K provider is an adjustment, or a reason to skip it."""
+    wish = ImageRequest("x", size="1K")
+
+    fitted = fit(wish, SEEDREAM)
+
+    assert isinstance(fitted, Fit)
+    assert [str(a) for a in fitted.adjustments] == [
+        "size: asked 1K, delivered 2K (the provider makes no smaller pictures)"
+    ]
+    assert isinstance(fit(wish, SEEDREAM, upgrade="refuse"), Unfit)
