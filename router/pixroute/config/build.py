@@ -1,0 +1,81 @@
+"""From a configuration to the providers and observers it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from pixroute.config.model import Config
+from pixroute.config.words import join
+from pixroute.errors import ConfigError, PluginError, Problem
+from pixroute.events import Observer
+from pixroute.plugins import resolve
+from pixroute.policy import Policy
+from pixroute.provider import Price, Provider, ProviderSettings
+
+
+def build_providers(config: Config) -> dict[str, Provider]:
+    """Create every enabled provider, by name.
+
+    Raises:
+        ConfigError: some could not be created, or a chain's prices turn out to be in two currencies.
+    """
+    problems: list[Problem] = []
+    built: dict[str, Provider] = {}
+    for name, provider in config.providers.items():
+        if provider.enabled:
+            arguments = name, with_policy(provider.settings, config.policy)
+            _create(built, problems, join("providers", name), provider.spec.create, arguments)
+    for chain in config.chains.values():
+        prices = {name: built[name].price for name in chain.providers if name in built}
+        problems += two_currencies(join("chains", chain.name), prices)
+    if problems:
+        raise ConfigError(problems, source=config.source)
+    return built
+
+
+def build_observers(config: Config) -> dict[str, Observer]:
+    """Create every observer, by name; raises `ConfigError` where one could not be."""
+    problems: list[Problem] = []
+    built: dict[str, Observer] = {}
+    for name, observer in config.observers.items():
+        _create(built, problems, join("observers", name), observer.spec.create, (observer.settings,))
+    if problems:
+        raise ConfigError(problems, source=config.source)
+    return built
+
+
+def with_policy(settings: ProviderSettings, policy: Policy) -> ProviderSettings:
+    """Give the settings with the global `connect_timeout`, where they have that field and leave it open."""
+    if getattr(settings, "connect_timeout", 0.0) is not None:
+        return settings
+    return evolve(settings, connect_timeout=policy.connect_timeout)  # type: ignore[call-arg]  # a field of HTTP's
+
+
+def two_currencies(path: str, prices: Mapping[str, Price | None]) -> list[Problem]:
+    """Tell where a chain counts money in more than one currency."""
+    first: dict[str, str] = {}
+    for name, price in prices.items():
+        if price is not None:
+            first.setdefault(price.currency, name)
+    if len(first) < 2:
+        return []
+    said = " and ".join(f"{currency} ({name})" for currency, name in first.items())
+    return [Problem(path, f"has prices in {said}; one chain counts in one currency")]
+
+
+def _create(
+    built: dict[str, Any],
+    problems: list[Problem],
+    path: str,
+    create: Callable[..., Any] | str,
+    arguments: tuple[Any, ...],
+) -> None:
+    try:
+        built[path.rpartition(".")[2]] = resolve(create)(*arguments)
+    except (ValueError, PluginError) as error:
+        problems.append(Problem(path, str(error)))
+    except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything
+        problems.append(Problem(path, f"its plugin raised {type(error).__name__}: {error}"))

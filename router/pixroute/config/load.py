@@ -1,0 +1,105 @@
+"""From a file, a mapping or nothing at all to a `Config`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pixroute.config.model import Config
+from pixroute.errors import ConfigError, Problem
+from pixroute.plugins import Plugins
+
+CONFIG_VARIABLE = "PIXROUTE_CONFIG"
+KEY_VARIABLE = "APIYI_API_KEY"
+FILE_NAME = "pixroute.toml"
+
+
+def find_config(explicit: str | Path | None, env: Mapping[str, str], cwd: Path) -> tuple[Path | None, str]:
+    """Find the file to use and say why: the explicit one, PIXROUTE_CONFIG's, ./pixroute.toml, or none."""
+    if explicit:
+        return cwd / explicit, f"Using {explicit}, as asked."
+    if named := env.get(CONFIG_VARIABLE):
+        return cwd / named, f"Using {named}, from {CONFIG_VARIABLE}."
+    if (cwd / FILE_NAME).exists():
+        return cwd / FILE_NAME, f"Using {FILE_NAME} in this folder."
+    return None, f"No {FILE_NAME} here: using the built-in chain with {KEY_VARIABLE}."
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        message = "is not UTF-8"
+    except RecursionError:
+        message = "is nested too deeply"
+    except ValueError as error:
+        message = f"is not TOML: {error}"
+    raise ConfigError([Problem("", message)], source=str(path))
+
+
+def structure(
+    mapping: Mapping[str, Any],
+    plugins: Plugins,
+    *,
+    base: Path,
+    env: Mapping[str, str] = os.environ,
+    source: str = "configuration",
+) -> Config:
+    """Read a mapping of the shape of the TOML file.
+
+    Args:
+        mapping: may hold a `Secret` or a callable where the file has `{ env = … }`.
+        plugins: offer the types that it may name.
+        base: the folder where relative paths begin.
+        env: where `{ env = … }` looks.
+        source: what the error calls it.
+
+    Raises:
+        ConfigError: it has mistakes; all of them are told.
+    """
+    from pixroute.config.reader import Reader  # noqa: PLC0415 - cattrs takes 50 ms to import
+    from pixroute.config.strict import strict_converter  # noqa: PLC0415
+
+    reader = Reader(mapping, plugins, strict_converter(base=base, env=env), source)
+    config = reader.config()
+    if reader.problems:
+        raise ConfigError(reader.problems, source=source)
+    return config
+
+
+def load(path: Path, plugins: Plugins, *, env: Mapping[str, str] = os.environ) -> Config:
+    """Read a file; raises `ConfigError` like `read_toml` and `structure`."""
+    return structure(read_toml(path), plugins, base=path.parent, env=env, source=str(path))
+
+
+def default_config(plugins: Plugins, *, env: Mapping[str, str] = os.environ, plaintext: str | None = None) -> Config:
+    """Give the configuration without a file: Nano Banana Pro, then Seedream, both with APIYI_API_KEY.
+
+    The HTTP port comes first only where `plaintext` is "accept".
+
+    Raises:
+        ConfigError: the key is not set, or a built-in plugin is broken.
+    """
+    if not env.get(KEY_VARIABLE, "").strip():
+        message = f"set {KEY_VARIABLE} to your key, or write a {FILE_NAME}"
+        raise ConfigError([Problem("", message)], source="no configuration")
+    key = {"env": KEY_VARIABLE}
+    providers: dict[str, Any] = {
+        "banana-https": {"type": "nano-banana-pro-https", "api_key": key},
+        "seedream": {"type": "seedream", "api_key": key},
+    }
+    if plaintext == "accept":
+        http = {"type": "nano-banana-pro-http", "api_key": key, "plaintext": "accept"}
+        providers = {"banana-http": http, **providers}
+    mapping = {"chains": {"default": list(providers)}, "providers": providers}
+    return structure(mapping, plugins, base=Path.cwd(), env=env, source="built-in configuration")

@@ -1,0 +1,213 @@
+"""Reads the tables of a configuration and collects every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import attrs
+from attrs import define, evolve, field
+from cattrs import Converter
+
+from pixroute.config.build import two_currencies
+from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule
+from pixroute.config.strict import problems_of
+from pixroute.config.words import join, nearest, unknown_key
+from pixroute.errors import PluginError, Problem
+from pixroute.plugins import Plugins
+from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
+from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
+from pixroute.secret import Secret
+
+T = TypeVar("T")
+P = TypeVar("P", Policy, RetryPolicy, BreakerPolicy)
+TABLES = ("chains", "rules", "providers", "policy", "observers")
+SHARED = {
+    "breaker": "all chains share the breakers: say it in [policy.breaker]",
+    "connect_timeout": "all chains share the connections: say it in [policy] or in the provider",
+}
+"""What a chain cannot say for itself, and why."""
+
+
+@define
+class Reader:
+    """One reading: what was said, and what is wrong with it so far.
+
+    What its methods give is complete only where `problems` stayed empty.
+    """
+
+    said: Mapping[str, Any]
+    plugins: Plugins
+    converter: Converter
+    source: str
+    problems: list[Problem] = field(factory=list)
+
+    def config(self) -> Config:
+        """Read everything."""
+        for key in self.said:
+            if key not in TABLES:
+                self.wrong(join("", key), unknown_key(key, TABLES))
+        policy = self.policy(Policy(), self.table("policy"), "policy")
+        providers = self.each("providers", self.provider)
+        config = Config(
+            chains=self.each("chains", lambda name, said: self.chain(name, said, policy, providers)),
+            providers=providers,
+            rules=self.rules(),
+            policy=policy,
+            observers=self.each("observers", self.observer),
+            said=self.said,
+            source=self.source,
+        )
+        self.check_default_chain()
+        return config
+
+    def policy(self, base: Policy, said: Mapping[str, Any], path: str) -> Policy:
+        """Read a policy's table and lay what it says over `base`."""
+        layer = self.value(said, Policy, path)
+        return base if layer is None else overlay(base, layer, said)
+
+    def provider(self, name: str, said: Any) -> ProviderConfig | None:
+        """Read one provider."""
+        path = join("providers", name)
+        if not isinstance(said, Mapping):
+            self.wrong(path, "is not a table")
+            return None
+        spec = self.provider_type(said, join(path, "type"))
+        if spec is None:
+            return None
+        own = {key: value for key, value in said.items() if key != "type"}
+        settings: ProviderSettings | None = self.value(own, spec.settings, path)
+        if settings is None:
+            return None
+        if settings.enabled:
+            self.check_secrets(settings, own, path)
+        return ProviderConfig(name=name, spec=spec, settings=settings)
+
+    def provider_type(self, said: Mapping[str, Any], path: str) -> ProviderSpec | None:
+        """Find the type that a provider's table names."""
+        if "type" not in said:
+            self.wrong(path, f"is missing; there is {', '.join(sorted(self.plugins.providers)) or 'none'}")
+            return None
+        name = self.value(said["type"], str, path)
+        if name is None:
+            return None
+        try:
+            return self.plugins.provider_type(name)
+        except PluginError as error:
+            self.wrong(path, str(error))
+            return None
+
+    def observer(self, name: str, said: Any) -> ObserverConfig | None:
+        """Read one observer; its name is its type."""
+        path = join("observers", name)
+        try:
+            spec: ObserverSpec = self.plugins.observer_type(name)
+        except PluginError as error:
+            self.wrong(path, str(error))
+            return None
+        if spec.settings is None:
+            return ObserverConfig(name=name, spec=spec)
+        return ObserverConfig(name=name, spec=spec, settings=self.value(said, spec.settings, path))
+
+    def check_secrets(self, settings: object, own: Mapping[str, Any], path: str) -> None:
+        """Ask every secret that a table points to, so that a missing key is told now; a callable is left alone."""
+        for name, said in own.items():
+            secret = getattr(settings, name)
+            if isinstance(secret, Secret) and isinstance(said, Mapping):
+                try:
+                    secret.reveal()
+                except LookupError as error:
+                    self.wrong(join(path, name), str(error))
+
+    def chain(
+        self, name: str, said: Any, policy: Policy, providers: Mapping[str, ProviderConfig]
+    ) -> ChainConfig | None:
+        """Read a chain: a list of providers, or a table with `providers` and a policy of its own."""
+        path = join("chains", name)
+        if not isinstance(said, Mapping):
+            return ChainConfig(name=name, providers=self.members(said, path, providers), policy=policy)
+        for key, why in SHARED.items():
+            if key in said:
+                self.wrong(join(path, key), why)
+        own = {key: value for key, value in said.items() if key != "providers" and key not in SHARED}
+        return ChainConfig(
+            name=name,
+            providers=self.members(said.get("providers", ()), join(path, "providers"), providers),
+            policy=self.policy(policy, own, path),
+        )
+
+    def members(self, said: Any, path: str, providers: Mapping[str, ProviderConfig]) -> tuple[str, ...]:
+        """Read the names of a chain's providers and give those that are enabled."""
+        names = self.value(said, tuple[str, ...], path)
+        if names is None:
+            return ()
+        defined = self.table("providers")
+        for at, name in enumerate(names):
+            if name not in defined:
+                self.wrong(join(path, at), f'no provider is named "{name}"{nearest(name, defined)}')
+            elif name in names[:at]:
+                self.wrong(join(path, at), f'"{name}" stands in this chain already')
+        disabled = {name for name, provider in providers.items() if not provider.enabled}
+        enabled = tuple(name for name in names if name not in disabled)
+        if not enabled:
+            self.wrong(path, "every provider of it is disabled" if names else "names no provider")
+        prices = {name: providers[name].settings.price for name in enabled if name in providers}
+        self.problems += two_currencies(path, prices)
+        return enabled
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Read the rules, in order."""
+        rules = self.value(self.said.get("rules", ()), tuple[Rule, ...], "rules") or ()
+        chains = self.table("chains")
+        for at, rule in enumerate(rules):
+            if rule.chain not in chains:
+                path = join(join("rules", at), "chain")
+                self.wrong(path, f'no chain is named "{rule.chain}"{nearest(rule.chain, chains)}')
+        return rules
+
+    def check_default_chain(self) -> None:
+        """Refuse a configuration that leaves open where a request goes."""
+        chains = self.table("chains")
+        if not chains:
+            self.wrong("chains", 'there is none; say for example default = ["NAME OF A PROVIDER"]')
+        elif len(chains) > 1 and DEFAULT_CHAIN not in chains:
+            self.wrong("chains", f'none of {", ".join(map(str, chains))} is named "{DEFAULT_CHAIN}"')
+
+    def each(self, key: str, read: Callable[[str, Any], T | None]) -> Mapping[str, T]:
+        """Read every entry of a table."""
+        found = {name: read(name, said) for name, said in self.table(key).items()}
+        return MappingProxyType({name: value for name, value in found.items() if value is not None})
+
+    def table(self, key: str) -> Mapping[str, Any]:
+        """Give a table of the top, empty where it is none; whoever reads it first tells."""
+        said = self.said.get(key, {})
+        if isinstance(said, Mapping):
+            return said
+        problem = Problem(key, "is not a table")
+        if problem not in self.problems:
+            self.problems.append(problem)
+        return {}
+
+    def value(self, said: Any, kind: type[T], path: str) -> T | None:
+        """Read one value, or note what is wrong with it."""
+        try:
+            return self.converter.structure(said, kind)
+        except Exception as error:  # noqa: BLE001 - a plugin's settings class may raise anything
+            self.problems.extend(problems_of(error, path))
+            return None
+
+    def wrong(self, path: str, message: str) -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(path, message))
+
+
+def overlay(base: P, layer: P, said: Mapping[str, Any]) -> P:
+    """Give `base` with those values of `layer` that `said` names; a table changes only the keys it has."""
+    changes: dict[str, Any] = {}
+    for name, value in said.items():
+        old, new = getattr(base, name), getattr(layer, name)
+        if isinstance(value, Mapping):
+            new = overlay(old, new, value) if attrs.has(type(new)) else {**old, **{key: new[key] for key in value}}
+        changes[name] = new
+    return evolve(base, **changes)

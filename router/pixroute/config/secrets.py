@@ -1,0 +1,86 @@
+"""Where keys come from: the environment, or a file that may be rotated while the service runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from pixroute.secret import Secret
+
+NEVER_IN_CLEAR = 'a key never stands in clear here: write { env = "NAME" } or { file = "/path" }'
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@frozen
+class FromEnvironment:
+    """Reads a variable at each use."""
+
+    name: str
+    env: Mapping[str, str] = field(repr=False)
+
+    def __call__(self) -> str:
+        """Give the key; raises LookupError where there is none."""
+        if key := self.env.get(self.name, "").strip():
+            return key
+        state = "is empty" if self.name in self.env else "is not set"
+        raise LookupError(f"the environment variable {self.name} {state}")
+
+
+@define
+class FromFile:
+    """Reads a file, again when it has changed; gives the last key while a rotation leaves it missing or empty."""
+
+    path: Path = field(repr=False)
+    _version: tuple[int, int, int] | None = field(default=None, init=False, repr=False)
+    _key: str = field(default="", init=False, repr=False)
+
+    def __call__(self) -> str:
+        """Give the key; raises LookupError where there never was one."""
+        try:
+            self._refresh()
+        except (OSError, ValueError) as error:
+            if not self._key:
+                why = error.strerror if isinstance(error, OSError) else "it is not text"
+                raise LookupError(f"the file cannot be read: {why}") from None
+        if not self._key:
+            raise LookupError("the file is empty")
+        return self._key
+
+    def _refresh(self) -> None:
+        state = self.path.stat()
+        version = (state.st_mtime_ns, state.st_ino, state.st_size)
+        if version != self._version:
+            self._key = self.path.read_text(encoding="utf-8-sig").strip() or self._key
+            self._version = version
+
+
+def read_secret(value: object, *, base: Path, env: Mapping[str, str]) -> Secret:
+    """Give the secret that a configuration points to; code may give a `Secret` or a callable instead of a table.
+
+    Raises:
+        ValueError: anything else. The text never shows the value.
+    """
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str) or value is None:
+        raise ValueError(NEVER_IN_CLEAR)
+    if isinstance(value, Mapping):
+        return Secret(_source(value, base, env))
+    if callable(value):
+        return Secret(value)
+    raise ValueError(NEVER_IN_CLEAR)
+
+
+def _source(table: Mapping[str, object], base: Path, env: Mapping[str, str]) -> Callable[[], str]:
+    if len(table) != 1 or not isinstance(place := next(iter(table.values())), str):
+        raise ValueError(NEVER_IN_CLEAR)
+    if "file" in table and place and "\0" not in place:
+        return FromFile(base / place)
+    if "env" not in table:
+        raise ValueError(NEVER_IN_CLEAR)
+    if not _VARIABLE.fullmatch(place):
+        raise ValueError('what stands after env is not the name of a variable (such as { env = "APIYI_API_KEY" })')
+    return FromEnvironment(place, env)

@@ -1,0 +1,245 @@
+"""cattrs made strict: a value is read as what it is or refused, and every mistake has its path.
+
+cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import (
+    AttributeValidationNote,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn, override
+
+from pixroute.config.kinds import (
+    LatencyTable,
+    PriceTable,
+    Range,
+    field_kinds,
+    members,
+)
+from pixroute.config.secrets import NEVER_IN_CLEAR, read_secret
+from pixroute.config.words import choices, describe, join, nearest, shown, unknown_key
+from pixroute.errors import Problem
+from pixroute.provider import Latency, Price, Quantiles
+from pixroute.secret import Secret
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LARGEST = 1e15  # beyond it a float no longer counts in ones; also keeps out inf and nan, which TOML has
+
+
+class Mistake(ValueError):
+    """What is wrong with one value, said of it; where it stands is found by who catches it."""
+
+
+def strict_converter(*, base: Path, env: Mapping[str, str]) -> Converter:
+    """Make a converter that reads secrets from `env` and files relative to `base`."""
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, float, bool, Decimal):
+        converter.register_structure_hook(kind, _scalar)
+    converter.register_structure_hook(Path, lambda value, _: base / _scalar(value, str))
+    converter.register_structure_hook(Secret, lambda value, _: read_secret(value, base=base, env=env))
+    converter.register_structure_hook_factory(attrs.has, partial(_class_hook, converter))
+    for origins, read in _BY_ORIGIN.items():
+        converter.register_structure_hook_func(partial(_has_origin, origins), partial(read, converter))
+    converter.register_structure_hook(Price, partial(_price, converter))
+    converter.register_structure_hook(Latency, partial(_latency, converter))
+    return converter
+
+
+def problems_of(error: BaseException, path: str) -> Iterator[Problem]:
+    """Give the mistakes in a tree of errors, each under its path."""
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = field_kinds(error.cl)
+        for key in sorted(error.extra_fields, key=str):
+            yield Problem(join(path, key), unknown_key(key, known))
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            step = _step(inner)
+            yield from problems_of(inner, path if step is None else join(path, step))
+    elif isinstance(error, KeyError) and _step(error) is not None:
+        yield Problem(path, "is missing")
+    else:
+        yield Problem(path, str(error) or type(error).__name__)
+
+
+def _step(error: BaseException) -> object:
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return note.name
+        if isinstance(note, IterableValidationNote):
+            return note.index
+    return None
+
+
+def _refused(value: object, kind: Any) -> Mistake:
+    if _holds_secret(kind):
+        return Mistake(NEVER_IN_CLEAR)
+    near = nearest(value, choices(kind)) if isinstance(value, str) else ""
+    return Mistake(f"{shown(value)} is not {describe(kind)}{near}")
+
+
+def _holds_secret(kind: Any) -> bool:
+    return kind is Secret or any(map(_holds_secret, get_args(kind)))
+
+
+def _scalar(value: object, kind: type) -> Any:
+    if kind is Decimal:
+        return _decimal(value)
+    if kind is float and _is_number(value) and abs(value) < _LARGEST:
+        return float(value)
+    if kind is not float and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise _refused(value, kind)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, str | Decimal) or _is_number(value):
+        with suppress(ArithmeticError, ValueError):
+            amount = Decimal(str(value))
+            if abs(amount) < _LARGEST:
+                return amount
+    raise _refused(value, Decimal)
+
+
+def _literal(_: Converter, value: object, kind: Any) -> object:
+    for choice in get_args(kind):
+        if type(choice) is type(value) and choice == value:
+            return choice
+    raise _refused(value, kind)
+
+
+def _annotated(converter: Converter, value: object, kind: Any) -> object:
+    """Read the plain type, then hold it against each range and pass it through each function beside it."""
+    plain, *beside = get_args(kind)
+    try:
+        found = converter.structure(value, plain)
+    except ValueError:
+        raise _refused(value, kind) from None
+    for one in beside:
+        if isinstance(one, Range) and found not in one:
+            raise _refused(value, kind)
+        found = one(found) if callable(one) else found
+    return found
+
+
+def _union(converter: Converter, value: object, kind: Any) -> object:
+    """Read as the first alternative that fits; where one of them fits in shape, its mistakes are the ones to tell."""
+    if value is None and type(None) in get_args(kind):
+        return None
+    wrong: list[Exception] = []
+    for member in members(kind):
+        try:
+            return converter.structure(value, member)
+        except (ValueError, ExceptionGroup) as error:
+            wrong.append(error)
+    inside = [error for error in wrong if isinstance(error, ExceptionGroup)]
+    raise (inside or wrong)[0] if inside or len(wrong) == 1 else _refused(value, kind)
+
+
+def _mapping(converter: Converter, value: object, kind: Any) -> Mapping[Any, Any]:
+    key_kind, item_kind = get_args(kind) or (str, Any)
+    if not isinstance(value, Mapping):
+        raise Mistake("is not a table")  # the value is not shown: headers may hold keys
+    keys = _each(converter, kind, [(key, key, key_kind) for key in value])
+    items = _each(converter, kind, [(key, item, item_kind) for key, item in value.items()])
+    return MappingProxyType(dict(zip(keys, items, strict=True)))
+
+
+def _sequence(converter: Converter, value: object, kind: Any) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if not isinstance(value, list | tuple):
+        raise Mistake("is not a list")
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        if len(value) != len(arguments):
+            raise Mistake(f"is a list of {len(value)}, not of {len(arguments)}")
+        kinds: Iterable[Any] = arguments
+    else:
+        kinds = repeat(arguments[0], len(value))
+    found = _each(converter, kind, [(at, item, one) for at, (item, one) in enumerate(zip(value, kinds, strict=True))])
+    return (origin if origin in {list, set, frozenset} else tuple)(found)
+
+
+def _each(converter: Converter, whole: Any, entries: Iterable[tuple[object, object, Any]]) -> list[Any]:
+    """Read (key, value, type) triples, all mistakes together, each noted under its key."""
+    found, wrong = [], []
+    for key, value, kind in entries:
+        try:
+            found.append(converter.structure(value, kind))
+        except Exception as error:  # noqa: BLE001 - a plugin's own class may raise anything
+            error.add_note(IterableValidationNote("", key if isinstance(key, int) else str(key), kind))
+            wrong.append(error)
+    if wrong:
+        raise IterableValidationError("", wrong, whole)
+    return found
+
+
+def _class_hook(converter: Converter, cls: type) -> Callable[[object, Any], Any]:
+    def field(kind: Any) -> Any:
+        return override(struct_hook=lambda value, _: converter.structure(value, kind))
+
+    fields = {name: field(kind) for name, kind in field_kinds(cls).items()}
+    read: Callable[[Mapping[Any, Any], type], Any] = make_dict_structure_fn(
+        cls, converter, _cattrs_forbid_extra_keys=True, **fields
+    )
+
+    def checked(value: object, _: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise Mistake("is not a table")
+        return read(value, cls)
+
+    return checked
+
+
+def _price(converter: Converter, value: object, _: Any) -> Price:
+    """Read `{ "4K" = "0.09", currency = "USD" }`."""
+    if not isinstance(value, Mapping):
+        raise Mistake('is not a table such as { "4K" = "0.09", currency = "USD" }')
+    amounts = {key: amount for key, amount in value.items() if key != "currency"}
+    currency = value.get("currency", "USD")
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        raise Mistake(f"currency {shown(currency)} is not three capital letters")
+    if not amounts:
+        raise Mistake("names no price")
+    return Price(amounts=_mapping(converter, amounts, PriceTable), currency=currency, source="configuration")
+
+
+def _latency(converter: Converter, value: object, _: Any) -> Latency:
+    """Read `{ "4K" = [50, 120, 150] }`."""
+    table = _mapping(converter, value, LatencyTable)
+    for resolution, times in table.items():
+        if list(times) != sorted(times):
+            raise Mistake(f"P50, P95 and P99 of {resolution} do not rise")
+    return Latency(table={key: Quantiles(*times) for key, times in table.items()}, source="configuration")
+
+
+def _has_origin(origins: Sequence[Any], kind: Any) -> bool:
+    return get_origin(kind) in origins
+
+
+_BY_ORIGIN: Mapping[tuple[Any, ...], Callable[[Converter, object, Any], Any]] = {
+    (Literal,): _literal,
+    (Annotated,): _annotated,
+    (Union, UnionType): _union,
+    (dict, Mapping, MutableMapping): _mapping,
+    (list, tuple, set, frozenset, Sequence, AbstractSet): _sequence,
+}

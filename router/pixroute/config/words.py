@@ -1,0 +1,81 @@
+"""How mistakes are said to a person: paths, values, what is allowed, the nearest spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pixroute.config.kinds import Range, members
+
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORDS: Mapping[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Decimal: 'an amount such as "0.09"',
+}
+
+
+def describe(kind: Any) -> str:
+    """Say what may stand there: `a number above 0 or "off"`."""
+    if len(alternatives := members(kind)) > 1:
+        words = [describe(member) for member in alternatives]
+        return ", ".join(words[:-1]) + f" or {words[-1]}"
+    origin, arguments = get_origin(alternatives[0]), get_args(alternatives[0])
+    if origin is Literal:
+        return ", ".join(shown(choice) for choice in arguments)
+    if origin is Annotated:
+        return " ".join([describe(arguments[0]), *(str(one) for one in arguments[1:] if isinstance(one, Range))])
+    if origin in {list, tuple, set, frozenset}:
+        return "a list"
+    return _WORDS.get(alternatives[0], "a table")
+
+
+def choices(kind: Any) -> Iterator[str]:
+    """Give every word that may be written there."""
+    for member in members(kind):
+        if get_origin(member) is Literal:
+            yield from (choice for choice in get_args(member) if isinstance(choice, str))
+        elif get_origin(member) is Annotated:
+            yield from choices(get_args(member)[0])
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Give `; did you mean …?` if there is a near spelling, else nothing."""
+    near = get_close_matches(str(name), list(map(str, known)), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def shown(value: object) -> str:
+    """Show a value as TOML writes it; of tables and lists only that they are, for they may hold keys."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value[:60]}…"' if len(value) > 60 else f'"{value}"'
+    if isinstance(value, int | float):
+        return f"{value:.6g}" if abs(value) > 1e15 else str(value)
+    return (
+        "a table"
+        if isinstance(value, Mapping)
+        else "a list"
+        if isinstance(value, list | tuple)
+        else type(value).__name__
+    )
+
+
+def unknown_key(key: object, known: Iterable[str]) -> str:
+    """Say that nothing is called so here."""
+    listed = ", ".join(known) or "nothing"
+    return f"is not known here{nearest(key, known) or f'; there is {listed}'}"
+
+
+def join(path: str, step: object) -> str:
+    """Append a key or an index as TOML writes it: `providers.a.attempt_timeout."4K"`, `rules[0]`."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    key = str(step) if _BARE.fullmatch(str(step)) else f'"{step}"'
+    return f"{path}.{key}" if path else key
