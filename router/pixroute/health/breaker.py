@@ -1,0 +1,398 @@
+"""When to stop asking and when to try again (semantics §4): pure; time and jitter come in.
+
+    CLOSED ──evidence, silence, one answer──► OPEN ──`until`, or a late success──► HALF_OPEN ──ramp──► CLOSED
+       └──a hint──► OPEN (HINT) ──`until`──► CLOSED            ▲───────a failure or a hung probe───────┘
+
+A *generation* begins whenever the breaker opens, so what was in flight then can neither open nor close it later. A
+hint begins none: it is a pause, not a sickness, and what is in flight stays evidence.
+
+Whoever owns a breaker calls `evaluate` at `next_check` at the latest. A call that comes more than 5 s after it shows
+that the machine was paused; that time is taken off the age of everything in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from enum import Enum
+from heapq import nsmallest
+from math import inf, log
+
+from attrs import define, frozen
+
+from pixroute.health.evidence import Evidence
+from pixroute.health.stall import Survival, silence_log_likelihood
+from pixroute.outcome import Verdict
+from pixroute.policy import BreakerPolicy
+from pixroute.provider import Quantiles
+
+LONGEST_GAP = 5.0
+RAMP_EVERY = 10.0
+LISTEN_EVERY = 1.0
+"""Seconds between two looks at the likelihood of silence, which cost a step per call in flight."""
+
+
+class State(Enum):
+    """Whether traffic flows."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class OpenReason(Enum):
+    """Why a breaker opened."""
+
+    STREAK = "requests failed in a row"
+    RATE = "too many requests failed"
+    OVERDUE = "calls are overdue"
+    STALL = "silence that is not chance"
+    HINT = "asked to wait"
+    FORBIDDEN = "forbidden"
+    MODEL_GONE = "model not served"
+    UNDERSIZED = "smaller pictures than asked"
+
+
+_ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
+
+
+@frozen(kw_only=True)
+class BreakerView:
+    """A breaker at one instant.
+
+    `reason` is why it opened, kept while half-open. `until` is set while open, `allowed` while half-open. `places`:
+    how many may be admitted now, None for no limit.
+    """
+
+    state: State
+    reason: OpenReason | None
+    since: float
+    until: float | None
+    allowed: int | None
+    places: int | None
+
+
+@define(eq=False)
+class Token:
+    """One admission in flight; settled exactly once. `started` moves on by the time that the machine was paused."""
+
+    request: str
+    evidence: Hashable
+    generation: int
+    started: float
+    expected: Quantiles
+    timeout: float
+    survival: Survival
+
+
+class Breaker:
+    """The health of one upstream and resolution, or of one origin.
+
+    Args:
+        policy: may be replaced at any time.
+        jitter: called for a number in [0, 1) whenever it opens.
+        silence: whether overdue calls and stall are evidence; not for an origin, whose window is `policy.window`.
+        on_change: called after every change of state or reason.
+    """
+
+    def __init__(
+        self,
+        policy: BreakerPolicy,
+        *,
+        jitter: Callable[[], float],
+        silence: bool = True,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.policy = policy
+        self.state = State.CLOSED
+        self.reason: OpenReason | None = None
+        self.since = -inf
+        self.generation = 0
+        self.stalled_since: float | None = None
+        self._jitter = jitter
+        self._silence = silence
+        self._on_change = on_change
+        self._evidence = Evidence()
+        self._live: set[Token] = set()
+        self._older: set[Token] = set()
+        self._until = -inf
+        self._hinted_until = -inf
+        self._allowed = 1
+        self._doublings = 0
+        self._closed_since = -inf
+        self._answered = False
+        self._ramp_from = inf
+        self._last_success = -inf
+        self._last_throttle = -inf
+        self._evaluated = -inf
+        self._due = inf
+        self._listen_at = -inf if silence else inf
+
+    @property
+    def in_flight(self) -> int:
+        """Admissions not yet settled, of any generation."""
+        return len(self._live) + len(self._older)
+
+    @property
+    def watching(self) -> bool:
+        """Whether something in flight may still open it."""
+        return bool(self._live)
+
+    @property
+    def until(self) -> float | None:
+        """When it stops being open; None if it is not open."""
+        return self._until if self.state is State.OPEN else None
+
+    @property
+    def next_check(self) -> float:
+        """The earliest instant at which time alone can change its state; inf for never."""
+        return self._due
+
+    def view(self, now: float) -> BreakerView:
+        """Give its state, after what time alone has changed."""
+        places = self.places(now)
+        return BreakerView(
+            state=self.state,
+            reason=self.reason,
+            since=self.since,
+            until=self.until,
+            allowed=self._allowed if self.state is State.HALF_OPEN else None,
+            places=places,
+        )
+
+    def places(self, now: float) -> int | None:
+        """Tell how many may be admitted now; None for no limit."""
+        if now >= self._due:
+            self._advance(now)
+        if self.state is State.CLOSED:
+            return None
+        return self._allowed - len(self._live) if self.state is State.HALF_OPEN else 0
+
+    def flows(self, now: float) -> bool:
+        """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call."""
+        return self.state is State.CLOSED and now < self._due and self._last_throttle == -inf
+
+    def throttled(self, now: float) -> bool:
+        """Tell whether it asked to wait, or refused for rate within the window and has delivered nothing since."""
+        if self.reason is OpenReason.HINT:
+            return True
+        return self._last_throttle > now - self.policy.window
+
+    def doublings(self, now: float) -> int:
+        """Tell how many times the length of its next opening is doubled."""
+        return 0 if now - self._closed_since >= self.policy.calm else self._doublings
+
+    def admit(
+        self, now: float, *, request: str, evidence: Hashable, expected: Quantiles, timeout: float, survival: Survival
+    ) -> Token:
+        """Take a place, which there must be.
+
+        Args:
+            now: seconds on the loop's clock.
+            request: the id by which overdue calls are counted.
+            evidence: the request's fingerprint, by which outcomes are counted.
+            expected: the call's usual times.
+            timeout: the attempt's time-out in seconds; the rate's window follows it.
+            survival: of the call's latency.
+        """
+        self.evaluate(now)
+        assert self.places(now) != 0, "admitted without a place"
+        if not self._live:
+            self._ramp_from = now
+        token = Token(request, evidence, self.generation, now, expected, timeout, survival)
+        self._live.add(token)
+        self._due = min(self._due, self._overdue_at(token)) if self.state is State.CLOSED else self._next()
+        return token
+
+    def settle(self, token: Token, verdict: Verdict, now: float, *, hint: float | None = None) -> None:
+        """Give the outcome of an admission.
+
+        Raises:
+            KeyError: it was settled before.
+        """
+        self.evaluate(now)
+        current = token.generation == self.generation
+        (self._live if current else self._older).remove(token)
+        if verdict is Verdict.SUCCESS:
+            self._last_success = now
+            self._last_throttle = -inf
+            self.stalled_since = None
+        elif verdict is Verdict.THROTTLE:
+            self._last_throttle = now
+        if not current:
+            self._settle_late(verdict, now)
+        elif self.state is State.HALF_OPEN:
+            self._settle_probe(token, verdict, now)
+        elif verdict is not Verdict.NEUTRAL:
+            self._settle_evidence(token, verdict, now, hinted=hint is not None)
+        if hint is not None:
+            self.hint(hint, now)
+
+    def hint(self, seconds: float, now: float) -> None:
+        """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
+        self.evaluate(now)
+        until = now + min(max(seconds, 1.0), self.policy.longest_hint)
+        self._hinted_until = max(self._hinted_until, until)
+        if self.state is State.HALF_OPEN:
+            self._open(self.reason, until, now, answered=self._answered)
+        elif self.state is State.CLOSED:
+            self._until = until
+            self._move(State.OPEN, OpenReason.HINT, now)
+        self._until = max(self._until, until)
+        self._due = self._next()
+
+    def open_now(self, reason: OpenReason, seconds: float, now: float) -> None:
+        """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
+        self.evaluate(now)
+        if self.state is not State.OPEN or now + seconds > self._until:
+            self._open(reason, now + seconds, now, answered=True)
+
+    def evaluate(self, now: float) -> None:
+        """Let time act: reopening, ramp, overdue calls, stall."""
+        if now >= self._due:
+            self._advance(now)
+        self._evaluated = now
+        if now >= self._listen_at:
+            self._listen(now)
+
+    # -- what an outcome does
+
+    def _settle_late(self, verdict: Verdict, now: float) -> None:
+        opened_wrongly = self.state is State.OPEN and self.reason in _ENDED_BY_LATE_SUCCESS
+        if verdict is Verdict.SUCCESS and opened_wrongly and now >= self._hinted_until:
+            self._half_open(now)
+
+    def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
+        if verdict is Verdict.SUCCESS:
+            self._double(now)
+        elif verdict is not Verdict.NEUTRAL:
+            self._sicken(self.reason, now, answered=_answered(token, now))
+        self._due = self._next()
+
+    def _settle_evidence(self, token: Token, verdict: Verdict, now: float, *, hinted: bool) -> None:
+        if self.state is State.OPEN and (hinted or verdict is Verdict.THROTTLE):
+            return  # a burst refused for one cause: the hint that opened it has said so already
+        self._evidence.add(token.evidence, verdict, now)
+        if verdict is not Verdict.SUCCESS and (reason := self._sickness(token, now)):
+            self._sicken(reason, now, answered=_answered(token, now))
+
+    def _sickness(self, token: Token, now: float) -> OpenReason | None:
+        policy = self.policy
+        if self._evidence.in_a_row(now - policy.failures_within) >= policy.failures:
+            return OpenReason.STREAK
+        window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
+        bad, settled = self._evidence.rate(now - window)
+        return OpenReason.RATE if settled >= policy.rate_requests and bad >= policy.rate * settled else None
+
+    # -- what time does
+
+    def _advance(self, now: float) -> None:
+        if self._live and now > self._due + LONGEST_GAP:
+            self._leave_out(now - self._evaluated)
+        self._evaluated = now
+        while (at := self._due) <= now:
+            self._step(at)
+            self._due = self._next()
+
+    def _step(self, at: float) -> None:
+        if self.state is State.OPEN and self._until <= at:
+            if self.reason is OpenReason.HINT:
+                self._move(State.CLOSED, None, at)
+            else:
+                self._half_open(at)
+        elif min(self._overdue_due(), self._probe_due()) <= at:
+            self._sicken(OpenReason.OVERDUE, at, answered=False)
+        elif self._ramp_due() <= at:
+            self._ramp_from += RAMP_EVERY
+            self._double(at)
+
+    def _next(self) -> float:
+        reopens = self._until if self.state is State.OPEN else inf
+        return min(reopens, self._overdue_due(), self._probe_due(), self._ramp_due())
+
+    def _overdue_at(self, token: Token) -> float:
+        return token.started + self.policy.overdue_after * token.expected.p99 if self._silence else inf
+
+    def _overdue_due(self) -> float:
+        by_request: dict[str, float] = {}
+        for token in self._live:
+            by_request[token.request] = min(self._overdue_at(token), by_request.get(token.request, inf))
+        first = nsmallest(self.policy.overdue, by_request.values())
+        return first[-1] if len(first) == self.policy.overdue else inf
+
+    def _probe_due(self) -> float:
+        if self.state is not State.HALF_OPEN or self._allowed > 1:
+            return inf
+        return min(
+            (probe.started + self.policy.overdue_after * probe.expected.p95 for probe in self._live), default=inf
+        )
+
+    def _ramp_due(self) -> float:
+        ramps = self.state is State.HALF_OPEN and self._answered and self._live
+        return self._ramp_from + RAMP_EVERY if ramps else inf
+
+    def _leave_out(self, gap: float) -> None:
+        for token in self._live:
+            token.started += gap
+        self._last_success += gap
+        self._ramp_from += gap
+        self._due = self._next()
+
+    def _listen(self, now: float) -> None:
+        """Open for a silence only when it is still as unlikely a look later.
+
+        After a pause of the machine the answers that had come meanwhile are taken in first.
+        """
+        self._listen_at = now + LISTEN_EVERY
+        if self.policy.stall == "off":
+            return
+        calls = ((token.started, token.survival) for token in self._live)
+        likelihood = silence_log_likelihood(calls, self._last_success, now, self.policy.stall_slowdown)
+        if likelihood >= log(self.policy.stall_likelihood):
+            self.stalled_since = None
+        elif self.stalled_since is None:
+            self.stalled_since = now
+            self._due = min(self._due, self._listen_at)
+        elif self.policy.stall == "open":
+            self._sicken(OpenReason.STALL, now, answered=False)
+
+    # -- the states
+
+    def _sicken(self, reason: OpenReason | None, at: float, *, answered: bool) -> None:
+        self._doublings = self.doublings(at)
+        lasts = min(self.policy.open_for * 2.0**self._doublings, self.policy.longest)
+        if lasts < self.policy.longest:
+            self._doublings += 1
+        self._open(reason, at + lasts * (1 + 0.2 * self._jitter()), at, answered=answered)
+
+    def _open(self, reason: OpenReason | None, until: float, at: float, *, answered: bool) -> None:
+        self.generation += 1
+        self._older |= self._live
+        self._live.clear()
+        self._evidence.clear()
+        self.stalled_since = None
+        self._closed_since = inf
+        self._answered = answered
+        self._until = max(self._until, until)
+        self._move(State.OPEN, reason, at)
+
+    def _half_open(self, at: float) -> None:
+        self._allowed = 1
+        self._move(State.HALF_OPEN, self.reason, at)
+
+    def _double(self, at: float) -> None:
+        self._allowed *= 2
+        if self._allowed >= self.policy.ramp:
+            self._closed_since = at
+            self._move(State.CLOSED, None, at)
+
+    def _move(self, state: State, reason: OpenReason | None, at: float) -> None:
+        self.state, self.reason, self.since = state, reason, at
+        if state is not State.OPEN:
+            self._until = -inf
+        self._due = self._next()
+        self._on_change()
+
+
+def _answered(token: Token, now: float) -> bool:
+    """Tell whether a failure was an answer; what came later than P99 was silence first."""
+    return now - token.started <= token.expected.p99

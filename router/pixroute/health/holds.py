@@ -1,0 +1,63 @@
+"""Accounts that nobody asks until a time: a bad key, no money (semantics §1, §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define
+
+from pixroute.outcome import Hold
+
+
+@define
+class _Held:
+    until: float
+    seconds: float
+    credential: Callable[[], str] | None
+    fingerprint: str | None
+
+
+class Holds:
+    """The holds of all accounts."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, _Held] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def place(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
+        """Hold an account; one that comes back to fail again is held twice as long, up to `hold.longest`.
+
+        What was in flight when a hold began repeats nothing: it only extends the hold where its own is longer.
+
+        Args:
+            account: as in `Identity`.
+            hold: for how long.
+            now: seconds on the loop's clock.
+            credential: gives the secret's fingerprint; the hold ends when that changes. Asked only while it lasts.
+        """
+        held = self._held.get(account)
+        if held is not None and now < held.until:
+            held.until = max(held.until, now + hold.first)
+            return
+        seconds = hold.first if held is None else min(max(2 * held.seconds, hold.first), hold.longest)
+        self._held[account] = _Held(now + seconds, seconds, credential, credential() if credential else None)
+
+    def until(self, account: str, now: float) -> float | None:
+        """Tell until when the account is held; None if it is not."""
+        held = self._held.get(account)
+        if held is None or now >= held.until:
+            return None
+        if held.credential is not None and held.credential() != held.fingerprint:
+            del self._held[account]
+            return None
+        return held.until
+
+    def forget(self, account: str) -> None:
+        """End the hold, if any, and its repetitions: the account was served."""
+        self._held.pop(account, None)
+
+    def active(self, now: float) -> dict[str, float]:
+        """Give the accounts held, with the time until when."""
+        return {account: until for account in list(self._held) if (until := self.until(account, now)) is not None}

@@ -1,0 +1,104 @@
+"""How long calls take, learned from calls (semantics §4.1)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import deque
+from collections.abc import Callable
+from math import ceil, exp, log
+
+from pixroute.provider import Quantiles
+
+KEPT = 200
+ENOUGH = 30
+FLOOR = 1e-4
+
+_LEVELS = (log(log(2)), log(log(20)), log(log(100)))
+"""ln(-ln S) at P50, P95 and P99."""
+
+
+class Window:
+    """The last `KEPT` numbers, in order of size."""
+
+    def __init__(self) -> None:
+        self._by_age: deque[float] = deque()
+        self._by_size: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._by_size)
+
+    def add(self, number: float) -> None:
+        """Take a number in place of the oldest."""
+        self._by_age.append(number)
+        insort(self._by_size, number)
+        if len(self._by_age) > KEPT:
+            oldest = self._by_age.popleft()
+            del self._by_size[bisect_right(self._by_size, oldest) - 1]
+
+    def above(self, number: float) -> int:
+        """Count the numbers above this one."""
+        return len(self._by_size) - bisect_right(self._by_size, number)
+
+    def quantile(self, share: float) -> float:
+        """Give the smallest number that at least this share does not exceed."""
+        return self._by_size[ceil(share * len(self._by_size)) - 1]
+
+
+class LearnedLatency:
+    """Times of one provider and resolution: its table until 30 successes are known, then the last 200.
+
+    Args:
+        table: what the provider or the operator says.
+        learns: asked before anything is taken in; false while the upstream's breaker is not closed, so that a sick
+            upstream does not become the measure of a healthy one.
+    """
+
+    def __init__(self, table: Quantiles, *, learns: Callable[[], bool] = lambda: True) -> None:
+        self._table = table
+        self._learns = learns
+        self._successes = Window()
+        self._censored = Window()
+        self._quantiles: Quantiles | None = table
+
+    @property
+    def quantiles(self) -> Quantiles:
+        """P50, P95 and P99 in seconds."""
+        if self._quantiles is None:
+            at = self._successes.quantile
+            self._quantiles = Quantiles(at(0.5), at(0.95), at(0.99))
+        return self._quantiles
+
+    def add(self, seconds: float) -> None:
+        """Take in a call that succeeded."""
+        if self._learns():
+            self._successes.add(seconds)
+            if len(self._successes) >= ENOUGH:
+                self._quantiles = None
+
+    def add_censored(self, age: float) -> None:
+        """Take in a call that ended otherwise: how long it would have taken is unknown, but longer than its age."""
+        if self._learns():
+            self._censored.add(age)
+
+    def survival(self, age: float) -> float:
+        """Give the share of calls that take longer than an age, at least 1e-4."""
+        if len(self._successes) < ENOUGH:
+            return table_survival(self._table, age)
+        outlived = self._censored.above(age)
+        return max(FLOOR, (self._successes.above(age) + outlived) / (len(self._successes) + outlived))
+
+
+def table_survival(table: Quantiles, age: float) -> float:
+    """Give the survival that a table implies: Weibull through P50 and P95, and through P95 and P99 beyond.
+
+    ln(-ln S) runs linearly in ln t. Straight lines in ln S would be simpler, but start falling at 0, as if pictures
+    might come at once: a burst of a hundred calls would then look stalled long before its P50.
+    """
+    if age <= 0:
+        return 1.0
+    knots, (low, high) = (
+        ((table.p50, table.p95), _LEVELS[:2]) if age < table.p95 else ((table.p95, table.p99), _LEVELS[1:])
+    )
+    stretch = max(log(knots[1] / knots[0]), 0.01)  # a table may say the same number twice
+    level = low + (high - low) * log(age / knots[0]) / stretch
+    return max(FLOOR, exp(-exp(min(level, 3.0))))

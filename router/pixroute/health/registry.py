@@ -1,0 +1,247 @@
+"""What is remembered between requests, and the timers that keep it true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from math import inf
+from random import Random
+
+from pixroute.events import BreakerChanged
+from pixroute.health.admission import Admission
+from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.bulkhead import Bulkhead
+from pixroute.health.holds import Holds
+from pixroute.health.latency import LearnedLatency
+from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
+from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
+from pixroute.health.upstream import Upstream
+from pixroute.health.waiting import Line, Waiter
+from pixroute.outcome import Hold
+from pixroute.policy import BreakerPolicy
+from pixroute.provider import Quantiles
+
+
+class Health:
+    """Breakers, holds, latencies, slots and who waits for them: shared by all requests of a router.
+
+    Args:
+        clock: the loop's time in seconds.
+        call_at: the loop's `call_at`.
+        random: for the jitter of openings.
+        on_change: told every change of a breaker.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        call_at: Callable[[float, Callable[[], None]], Timer],
+        random: Random,
+        on_change: Callable[[BreakerChanged], None],
+    ) -> None:
+        self._clock = clock
+        self._call_at = call_at
+        self._random = random
+        self._on_change = on_change
+        self._routes: dict[Keys, Route] = {}
+        self._upstreams: dict[str, Upstream] = {}
+        self._origins: dict[str, Scope] = {}
+        self._slots: dict[str, Bulkhead] = {}
+        self._latencies: dict[Keys, LearnedLatency] = {}
+        self._holds = Holds()
+        self._disabled: set[str] = set()
+        self._line = Line(self.pass_on)
+        self._passing = False
+
+    # -- asking
+
+    def standing(self, keys: Keys, now: float, waiter: Waiter | None = None) -> Standing:
+        """Tell whether an attempt may start now; places promised to woken waiters are not for others."""
+        self.pass_on()
+        route = self._routes.get(keys) or self._route(keys)
+        promised = waiter is not None and waiter.promise is route
+        return route.standing(now, enabled=keys.provider not in self._disabled, promised=promised)
+
+    def latency(self, keys: Keys, table: Quantiles) -> LearnedLatency:
+        """Give the times of a provider and resolution, which learn while the upstream's breaker is closed."""
+        latency = self._latencies.get(keys)
+        if latency is None:
+            breaker = self._route(keys).upstream.breaker
+            latency = self._latencies[keys] = LearnedLatency(table, learns=lambda: breaker.state is State.CLOSED)
+        return latency
+
+    def report(self, now: float) -> tuple[HealthEntry, ...]:
+        """Describe every breaker, hold and provider."""
+        upstreams = [scope for upstream in self._upstreams.values() for scope in upstream.scopes.values()]
+        return (
+            *(breaker_entry("origin", scope, now) for scope in self._origins.values()),
+            *(breaker_entry("upstream", scope, now) for scope in upstreams),
+            *(hold_entry(account, until) for account, until in self._holds.active(now).items()),
+            *(provider_entry(name, slots, enabled=name not in self._disabled) for name, slots in self._slots.items()),
+        )
+
+    # -- acting
+
+    def admit(
+        self,
+        keys: Keys,
+        now: float,
+        *,
+        policy: BreakerPolicy,
+        request: str,
+        evidence: Hashable,
+        expected: Quantiles,
+        timeout: float,
+        waiter: Waiter | None = None,
+    ) -> Admission:
+        """Take slot, origin and upstream, all or none: only after `standing` admits, with no await between.
+
+        Args:
+            keys: where the attempt goes.
+            now: seconds on the loop's clock.
+            policy: the breakers' from now on.
+            request: the id by which overdue calls are counted.
+            evidence: the request's fingerprint, by which outcomes are counted.
+            expected: the call's usual times.
+            timeout: the attempt's time-out in seconds.
+            waiter: whose promised place is taken.
+        """
+        route = self._routes.get(keys) or self._route(keys)
+        survival = self.latency(keys, expected).survival
+        if waiter is not None:
+            waiter.drop_promise()
+        route.bulkhead.used += 1
+        tokens = []
+        for scope in route.scopes:
+            scope.breaker.policy = policy
+            tokens.append(
+                scope.breaker.admit(
+                    now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
+                )
+            )
+            self._arm(scope)
+        return Admission(self, route, tokens)
+
+    def settled(self, route: Route) -> None:
+        """See to the timers and to whoever waits, after an outcome on this route."""
+        for scope in route.scopes:
+            self._arm(scope)
+        self.pass_on()
+
+    def hint(self, keys: Keys, seconds: float, now: float) -> None:
+        """Pause every resolution of an upstream, as its provider asked."""
+        self._upstreams[keys.upstream].hint(seconds, now)
+
+    def open_now(
+        self, keys: Keys, reason: OpenReason, seconds: float, now: float, *, every_resolution: bool = False
+    ) -> None:
+        """Open an upstream for one answer that is enough."""
+        scopes = self._upstreams[keys.upstream] if every_resolution else self._route(keys).upstream.breaker
+        scopes.open_now(reason, seconds, now)
+
+    def hold(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
+        """Ask an account no more for a time, or until the fingerprint that `credential` gives changes."""
+        self._holds.place(account, hold, now, credential)
+
+    def served(self, account: str) -> None:
+        """Forget an account's holds: it was served."""
+        if self._holds:
+            self._holds.forget(account)
+
+    def disable(self, provider: str) -> None:
+        """Ask a provider no more; what is in flight goes on."""
+        self._disabled.add(provider)
+
+    def enable(self, provider: str) -> None:
+        """Ask a provider again."""
+        self._disabled.discard(provider)
+        self.pass_on()
+
+    # -- waiting
+
+    def wait(self, keys: Sequence[Keys], wake: Callable[[], None]) -> Waiter:
+        """Stand in line for the first place on any of these; `wake` is called once, when one is promised."""
+        waiter = Waiter(self._line, tuple(self._route(each) for each in keys), wake)
+        self._arm_awaited()
+        return waiter
+
+    def pass_on(self) -> None:
+        """Wake, in order of arrival, everybody who can be admitted now."""
+        if self._passing or not self._line:
+            return
+        self._passing = True
+        try:
+            while (found := self._first(self._clock())) is not None:
+                waiter, route = found
+                waiter.wake(route)
+        finally:
+            self._passing = False
+        self._arm_awaited()
+
+    def close(self) -> None:
+        """Cancel the timers."""
+        for scope in (*self._origins.values(), *(s for u in self._upstreams.values() for s in u.scopes.values())):
+            if scope.timer is not None:
+                scope.timer.cancel()
+
+    def _first(self, now: float) -> tuple[Waiter, Route] | None:
+        for waiter in self._line.heads():
+            for route in waiter.routes:
+                if route.standing(now, enabled=route.keys.provider not in self._disabled, promised=False).admits:
+                    return waiter, route
+        return None
+
+    # -- timers
+
+    def _arm(self, scope: Scope) -> None:
+        """Have the breaker looked at when time alone may change it, if anybody would notice."""
+        due = scope.breaker.next_check
+        if due < scope.fires_at and (scope.breaker.watching or self._line.waits_for(scope)):
+            if scope.timer is not None:
+                scope.timer.cancel()
+            scope.fires_at = due
+            scope.timer = self._call_at(due, partial(self._fire, scope))
+
+    def _arm_awaited(self) -> None:
+        for scope in self._line.scopes():
+            self._arm(scope)
+
+    def _fire(self, scope: Scope) -> None:
+        now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
+        scope.timer, scope.fires_at = None, inf
+        scope.breaker.evaluate(now)
+        self._arm(scope)
+        self.pass_on()
+
+    # -- what is created when first asked for
+
+    def _route(self, keys: Keys) -> Route:
+        route = self._routes.get(keys)
+        if route is None:
+            slots = self._slots.setdefault(keys.provider, Bulkhead(keys.max_in_flight))
+            origin = None if keys.origin is None else self._origin(keys.origin)
+            named = self._upstreams.setdefault(keys.upstream, Upstream(keys.upstream))
+            upstream = named.scope(keys.resolution, self._scope, self._clock())
+            route = self._routes[keys] = Route(keys, slots, self._holds, upstream, origin)
+        return route
+
+    def _origin(self, name: str) -> Scope:
+        if name not in self._origins:
+            self._origins[name] = self._scope(name, silence=False)
+        return self._origins[name]
+
+    def _scope(self, key: str, *, silence: bool = True) -> Scope:
+        def tell() -> None:
+            self._on_change(
+                BreakerChanged(
+                    at=breaker.since,
+                    key=key,
+                    state=breaker.state.value,
+                    reason=breaker.reason and breaker.reason.value,
+                    until=breaker.until,
+                )
+            )
+
+        breaker = Breaker(BreakerPolicy(), jitter=self._random.random, silence=silence, on_change=tell)
+        return Scope(key, breaker)

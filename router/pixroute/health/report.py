@@ -1,0 +1,67 @@
+"""The health of everything, for people."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from pixroute.health.breaker import OpenReason
+from pixroute.health.bulkhead import Bulkhead
+from pixroute.health.scopes import Scope
+
+
+@frozen(kw_only=True)
+class HealthEntry:
+    """One line of `Router.health()`; times are the loop's.
+
+    Args:
+        key: its name: an origin, an upstream with its resolution, an account, a provider.
+        scope: "origin", "upstream", "account" or "provider".
+        state: a breaker's state, "held", "enabled" or "disabled".
+        reason: why a breaker opened.
+        since: when it came to that state.
+        until: when an open breaker or a hold ends.
+        allowed: places of a half-open breaker, or a provider's `max_in_flight`.
+        in_flight: admissions not yet settled, or slots taken.
+        k: how many times the length of the breaker's next opening is doubled.
+        stalled_since: since when a silence has been less likely than the policy's limit.
+    """
+
+    key: str
+    scope: str
+    state: str
+    reason: OpenReason | None = None
+    since: float | None = None
+    until: float | None = None
+    allowed: int | None = None
+    in_flight: int = 0
+    k: int = 0
+    stalled_since: float | None = None
+
+
+def breaker_entry(kind: str, scope: Scope, now: float) -> HealthEntry:
+    """Describe a breaker."""
+    breaker = scope.breaker
+    view = breaker.view(now)
+    return HealthEntry(
+        key=scope.key,
+        scope=kind,
+        state=view.state.value,
+        reason=view.reason,
+        since=view.since,
+        until=view.until,
+        allowed=view.allowed,
+        in_flight=breaker.in_flight,
+        k=breaker.doublings(now),
+        stalled_since=breaker.stalled_since,
+    )
+
+
+def hold_entry(account: str, until: float) -> HealthEntry:
+    """Describe an account on hold."""
+    return HealthEntry(key=account, scope="account", state="held", until=until)
+
+
+def provider_entry(name: str, bulkhead: Bulkhead, *, enabled: bool) -> HealthEntry:
+    """Describe a provider's slots."""
+    state = "enabled" if enabled else "disabled"
+    return HealthEntry(key=name, scope="provider", state=state, allowed=bulkhead.limit, in_flight=bulkhead.used)

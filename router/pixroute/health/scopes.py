@@ -1,0 +1,138 @@
+"""What stands between a request and a provider: origin, account, upstream and slot, as one answer (semantics §1)."""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import inf
+from typing import Protocol
+
+from attrs import frozen
+
+from pixroute.health.breaker import Breaker, OpenReason
+from pixroute.health.bulkhead import Bulkhead
+from pixroute.health.holds import Holds
+from pixroute.request import Resolution
+
+
+@frozen(kw_only=True, cache_hash=True)
+class Keys:
+    """Where an attempt goes; make it once per provider and resolution sent, and keep it."""
+
+    provider: str
+    upstream: str
+    account: str
+    origin: str | None
+    resolution: Resolution
+    max_in_flight: int | None = None
+
+
+class Block(Enum):
+    """What keeps an attempt from starting."""
+
+    DISABLED = "disabled"
+    HOLD = "account held"
+    OPEN = "breaker open"
+    HALF_OPEN_FULL = "half-open, all places taken"
+    SLOT = "all slots taken"
+
+
+@frozen(kw_only=True)
+class Standing:
+    """Whether an attempt may start now.
+
+    Args:
+        admits: whether it may.
+        block: the first of what keeps it.
+        until: when it may by itself, as known now; None: unknown.
+        reason: why the upstream's breaker opened, whatever `admits` says.
+        throttled: the upstream asked to wait, or refused for rate and has delivered nothing since.
+    """
+
+    admits: bool
+    block: Block | None = None
+    until: float | None = None
+    reason: OpenReason | None = None
+    throttled: bool = False
+
+    @property
+    def why(self) -> str:
+        """What keeps it, for people; empty if nothing does."""
+        if self.block is None:
+            return ""
+        because = self.reason.value if self.reason else "its origin fails"
+        return f"{self.block.value}: {because}" if self.block is Block.OPEN else str(self.block.value)
+
+
+ADMITS = Standing(admits=True)
+
+
+class Timer(Protocol):
+    """What `loop.call_at` returns."""
+
+    def cancel(self) -> None:
+        """Let it not fire."""
+        ...
+
+
+class Scope:
+    """A breaker with its one timer, and the places promised to woken waiters; `key` names it for people."""
+
+    def __init__(self, key: str, breaker: Breaker) -> None:
+        self.key = key
+        self.breaker = breaker
+        self.promised = 0
+        self.timer: Timer | None = None
+        self.fires_at = inf
+
+    def room(self, now: float, *, promised: bool) -> bool:
+        """Tell whether a place is free, for one to whom it is promised or for anybody."""
+        places = self.breaker.places(now)
+        return places is None or places > self.promised - promised
+
+
+class Route:
+    """All that an attempt with these keys needs: slot, account, origin and upstream."""
+
+    def __init__(self, keys: Keys, bulkhead: Bulkhead, holds: Holds, upstream: Scope, origin: Scope | None) -> None:
+        self.keys = keys
+        self.bulkhead = bulkhead
+        self.upstream = upstream
+        self.origin = origin
+        self.scopes = (upstream,) if origin is None else (upstream, origin)
+        self._holds = holds
+
+    def standing(self, now: float, *, enabled: bool, promised: bool) -> Standing:
+        """Tell whether an attempt may start now; `promised`: the asker was woken for a place here."""
+        if enabled and self.bulkhead.limit is None and not self._holds and self._flows(now):
+            return ADMITS
+        block, until = self._block(now, enabled=enabled, promised=promised)
+        breaker = self.upstream.breaker
+        return Standing(
+            admits=block is None,
+            block=block,
+            until=until,
+            reason=breaker.reason,
+            throttled=breaker.throttled(now),
+        )
+
+    def promise(self, change: int) -> None:
+        """Promise a place of everything on the way, or (-1) take the promise back."""
+        self.bulkhead.promised += change
+        for scope in self.scopes:
+            scope.promised += change
+
+    def _flows(self, now: float) -> bool:
+        return all(scope.breaker.flows(now) for scope in self.scopes)
+
+    def _block(self, now: float, *, enabled: bool, promised: bool) -> tuple[Block | None, float | None]:
+        if not enabled:
+            return Block.DISABLED, None
+        full = [scope for scope in self.scopes if not scope.room(now, promised=promised)]
+        opens = [view.until for scope in full if (view := scope.breaker.view(now)).until is not None]
+        if (held := self._holds.until(self.keys.account, now)) is not None:
+            return Block.HOLD, max([held, *opens])
+        if opens:
+            return Block.OPEN, max(opens)
+        if full:
+            return Block.HALF_OPEN_FULL, None
+        return (None, None) if self.bulkhead.room(promised=promised) else (Block.SLOT, None)

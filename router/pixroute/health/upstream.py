@@ -1,0 +1,47 @@
+"""An upstream's breakers, one per resolution, and what acts on all of them (semantics §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from pixroute.health.breaker import Breaker, OpenReason
+from pixroute.health.scopes import Scope
+from pixroute.request import Resolution
+
+
+class Upstream:
+    """The breakers of one upstream; a breaker that comes later takes over what was said to all before."""
+
+    def __init__(self, name: str) -> None:
+        self.scopes: dict[Resolution, Scope] = {}
+        self._name = name
+        self._hinted_until = -inf
+        self._gone_until = -inf
+        self._gone_reason = OpenReason.MODEL_GONE
+
+    def scope(self, resolution: Resolution, make: Callable[[str], Scope], now: float) -> Scope:
+        """Give the breaker of a resolution, made (from its key) when first asked for."""
+        scope = self.scopes.get(resolution)
+        if scope is None:
+            scope = self.scopes[resolution] = make(f"{self._name} {resolution}")
+            self._catch_up(scope.breaker, now)
+        return scope
+
+    def hint(self, seconds: float, now: float) -> None:
+        """Pause every resolution."""
+        self._hinted_until = max(self._hinted_until, now + seconds)
+        for scope in self.scopes.values():
+            scope.breaker.hint(seconds, now)
+
+    def open_now(self, reason: OpenReason, seconds: float, now: float) -> None:
+        """Open every resolution."""
+        self._gone_until, self._gone_reason = now + seconds, reason
+        for scope in self.scopes.values():
+            scope.breaker.open_now(reason, seconds, now)
+
+    def _catch_up(self, breaker: Breaker, now: float) -> None:
+        if now < self._gone_until:
+            breaker.open_now(self._gone_reason, self._gone_until - now, now)
+        if now < self._hinted_until:
+            breaker.hint(self._hinted_until - now, now)
