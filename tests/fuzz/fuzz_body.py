@@ -1,0 +1,101 @@
+"""Throws nearly-JSON with nearly-base64 at the body decoder: `python tests/fuzz/fuzz_body.py --minutes 10`.
+
+However a body is split, the outcome is the same; it is a document or a BodyError, never another exception; and nothing
+grows past the limits. A failure prints the seed that repeats it (`--seed`).
+"""
+
+import argparse
+import base64
+import random
+import time
+from typing import Any
+
+from pixroute.http.body import Blob, BodyDecoder, BodyError, BodyLimits
+
+LIMITS = BodyLimits(decoded=300, skeleton=400, pictures=4, window=16, depth=8)
+PIECES = [
+    *(b"{", b"}", b"[", b"]", b":", b",", b'"', b'{"a":', b'"},{', b'["', b'","', b'"]', b'"}', b" ", b"\n"),
+    *(b"\\", b'\\"', rb"\\", rb"\/", rb"\n", rb"\t", rb"\u", rb"\u0", rb"\u002b", rb"\u003D", rb"\u2603", rb"\ud83d"),
+    *(b"1", b"-0", b"1e9", b"null", b"NaN", b"x", b"\xef\xbb\xbf", b"\xff", b"\x00", "é☃😀".encode()),
+    *(b";base64,", b"data:image/png;base64,", b"=", b"==", b"-_", b"AAAA", b"YQ==", b"A" * 15, b"A" * 16, b"/+" * 40),
+]
+
+
+def body(rng: random.Random) -> bytes:
+    """Make a document of pieces, some of them pictures; sometimes well-formed, sometimes cut or with a byte changed."""
+    made = bytearray(rng.choice([b"{", b"[", b'["', b'{"a":"', b""]))
+    for _ in range(rng.randrange(24)):
+        made += rng.choice(PIECES)
+        if rng.random() < 0.2:
+            made += base64.b64encode(rng.randbytes(rng.randrange(120)))
+        if rng.random() < 0.05 and made:
+            made[rng.randrange(len(made))] = rng.randrange(256)
+    return bytes(made) + rng.choice([b"", b"]", b'"]', b'"}', b"}"])
+
+
+def outcome(data: bytes, sizes: list[int]) -> Any:
+    """Decode the pieces and check the bounds: the plain document, or the fault."""
+    decoder = BodyDecoder(limits=LIMITS)
+    try:
+        for size in sizes:
+            decoder.feed(data[:size])
+            data = data[size:]
+            check_bounds(decoder)
+        return plain(decoder.result())
+    except BodyError as error:
+        return error.fault
+    finally:
+        decoder.close()
+
+
+def check_bounds(decoder: BodyDecoder) -> None:
+    """Nothing is over its limit; the marks in the skeleton are ours and come on top."""
+    assert decoder.held <= LIMITS.decoded * LIMITS.pictures
+    assert len(decoder._skeleton) <= LIMITS.skeleton + 40 * LIMITS.pictures
+    assert decoder.complete or len(decoder._rest) <= 2 * LIMITS.window + 6
+
+
+def plain(value: Any) -> Any:
+    """Take the pictures out of the blobs; repr, because NaN is not equal to itself."""
+    if isinstance(value, Blob):
+        return (value.prefix, value.data(), value.suffix)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else repr(value)
+
+
+def attempt(seed: int) -> bool:
+    """Compare three ways to split one body; whether it became a document."""
+    rng = random.Random(seed)
+    data = body(rng)
+    whole = outcome(data, [len(data)])
+    bytewise = outcome(data, [1] * len(data))
+    pieces = outcome(data, [rng.randrange(40) for _ in data] + [len(data)])
+    assert whole == bytewise == pieces, (data, whole, bytewise, pieces)
+    return isinstance(whole, dict | list)
+
+
+def main() -> None:
+    """Run until the time is over, or one seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, help="repeat one attempt")
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        attempt(arguments.seed)
+        return
+    ends_at = time.monotonic() + 60 * arguments.minutes
+    seed = start = random.SystemRandom().randrange(2**32)
+    documents = 0
+    while time.monotonic() < ends_at:
+        try:
+            documents += attempt(seed)
+        except BaseException:
+            print(f"seed {seed}")  # noqa: T201 - a script
+            raise
+        seed += 1
+    print(f"{seed - start} bodies, {documents} of them documents, no surprise")  # noqa: T201 - a script
+
+
+if __name__ == "__main__":
+    main()
