@@ -22,12 +22,14 @@ def build_providers(config: Config) -> dict[str, Provider]:
     Raises:
         ConfigError: some could not be created, or a chain's prices turn out to be in two currencies.
     """
-    problems: list[Problem] = []
-    built: dict[str, Provider] = {}
-    for name, provider in config.providers.items():
-        if provider.enabled:
-            arguments = name, with_policy(provider.settings, config.policy)
-            _create(built, problems, join("providers", name), provider.spec.create, arguments)
+    enabled = {name: provider for name, provider in config.providers.items() if provider.enabled}
+    built, problems = _create(
+        "providers",
+        {
+            name: (provider.spec.create, (name, with_policy(provider.settings, config.policy)))
+            for name, provider in enabled.items()
+        },
+    )
     for chain in config.chains.values():
         prices = {name: built[name].price for name in chain.providers if name in built}
         problems += two_currencies(join("chains", chain.name), prices)
@@ -38,10 +40,10 @@ def build_providers(config: Config) -> dict[str, Provider]:
 
 def build_observers(config: Config) -> dict[str, Observer]:
     """Create every observer, by name; raises `ConfigError` where one could not be."""
-    problems: list[Problem] = []
-    built: dict[str, Observer] = {}
-    for name, observer in config.observers.items():
-        _create(built, problems, join("observers", name), observer.spec.create, (observer.settings,))
+    built, problems = _create(
+        "observers",
+        {name: (observer.spec.create, (observer.settings,)) for name, observer in config.observers.items()},
+    )
     if problems:
         raise ConfigError(problems, source=config.source)
     return built
@@ -67,15 +69,16 @@ def two_currencies(path: str, prices: Mapping[str, Price | None]) -> list[Proble
 
 
 def _create(
-    built: dict[str, Any],
-    problems: list[Problem],
-    path: str,
-    create: Callable[..., Any] | str,
-    arguments: tuple[Any, ...],
-) -> None:
-    try:
-        built[path.rpartition(".")[2]] = resolve(create)(*arguments)
-    except (ValueError, PluginError) as error:
-        problems.append(Problem(path, str(error)))
-    except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything
-        problems.append(Problem(path, f"its plugin raised {type(error).__name__}: {error}"))
+    table: str, wanted: Mapping[str, tuple[Callable[..., Any] | str, tuple[Any, ...]]]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Call every `create` with its arguments; give what came and what went wrong."""
+    built: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, (create, arguments) in wanted.items():
+        try:
+            built[name] = resolve(create)(*arguments)
+        except (ValueError, PluginError) as error:
+            problems.append(Problem(join(table, name), str(error)))
+        except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything
+            problems.append(Problem(join(table, name), f"its plugin raised {type(error).__name__}: {error}"))
+    return built, problems

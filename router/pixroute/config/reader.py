@@ -62,9 +62,9 @@ class Reader:
         self.check_default_chain()
         return config
 
-    def policy(self, base: Policy, said: Mapping[str, Any], path: str) -> Policy:
+    def policy(self, base: Policy, said: Mapping[str, Any], path: str, also: tuple[str, ...] = ()) -> Policy:
         """Read a policy's table and lay what it says over `base`."""
-        layer = self.value(said, Policy, path)
+        layer = self.value(said, Policy, path, also)
         return base if layer is None else overlay(base, layer, said)
 
     def provider(self, name: str, said: Any) -> ProviderConfig | None:
@@ -77,7 +77,7 @@ class Reader:
         if spec is None:
             return None
         own = {key: value for key, value in said.items() if key != "type"}
-        settings: ProviderSettings | None = self.value(own, spec.settings, path)
+        settings: ProviderSettings | None = self.value(own, spec.settings, path, ("type",))
         if settings is None:
             return None
         if settings.enabled:
@@ -134,7 +134,7 @@ class Reader:
         return ChainConfig(
             name=name,
             providers=self.members(said.get("providers", ()), join(path, "providers"), providers),
-            policy=self.policy(policy, own, path),
+            policy=self.policy(policy, own, path, ("providers",)),
         )
 
     def members(self, said: Any, path: str, providers: Mapping[str, ProviderConfig]) -> tuple[str, ...]:
@@ -189,12 +189,12 @@ class Reader:
             self.problems.append(problem)
         return {}
 
-    def value(self, said: Any, kind: type[T], path: str) -> T | None:
+    def value(self, said: Any, kind: type[T], path: str, also: tuple[str, ...] = ()) -> T | None:
         """Read one value, or note what is wrong with it."""
         try:
             return self.converter.structure(said, kind)
         except Exception as error:  # noqa: BLE001 - a plugin's settings class may raise anything
-            self.problems.extend(problems_of(error, path))
+            self.problems.extend(problems_of(error, path, also))
             return None
 
     def wrong(self, path: str, message: str) -> None:

@@ -62,16 +62,16 @@ def strict_converter(*, base: Path, env: Mapping[str, str]) -> Converter:
     return converter
 
 
-def problems_of(error: BaseException, path: str) -> Iterator[Problem]:
-    """Give the mistakes in a tree of errors, each under its path."""
+def problems_of(error: BaseException, path: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Give the mistakes in a tree of errors, each under its path; `also` is known beside the class's own fields."""
     if isinstance(error, ForbiddenExtraKeysError):
-        known = field_kinds(error.cl)
+        known = [*also, *field_kinds(error.cl)]
         for key in sorted(error.extra_fields, key=str):
             yield Problem(join(path, key), unknown_key(key, known))
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             step = _step(inner)
-            yield from problems_of(inner, path if step is None else join(path, step))
+            yield from problems_of(inner, path, also) if step is None else problems_of(inner, join(path, step))
     elif isinstance(error, KeyError) and _step(error) is not None:
         yield Problem(path, "is missing")
     else:
@@ -160,9 +160,9 @@ def _mapping(converter: Converter, value: object, kind: Any) -> Mapping[Any, Any
     key_kind, item_kind = get_args(kind) or (str, Any)
     if not isinstance(value, Mapping):
         raise Mistake("is not a table")  # the value is not shown: headers may hold keys
-    keys = _each(converter, kind, [(key, key, key_kind) for key in value])
-    items = _each(converter, kind, [(key, item, item_kind) for key, item in value.items()])
-    return MappingProxyType(dict(zip(keys, items, strict=True)))
+    entries = [(key, key, key_kind) for key in value] + [(key, item, item_kind) for key, item in value.items()]
+    found = _each(converter, kind, entries)
+    return MappingProxyType(dict(zip(found[: len(value)], found[len(value) :], strict=True)))
 
 
 def _sequence(converter: Converter, value: object, kind: Any) -> Any:

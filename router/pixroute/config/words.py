@@ -22,17 +22,23 @@ _WORDS: Mapping[Any, str] = {
 
 def describe(kind: Any) -> str:
     """Say what may stand there: `a number above 0 or "off"`."""
-    if len(alternatives := members(kind)) > 1:
-        words = [describe(member) for member in alternatives]
-        return ", ".join(words[:-1]) + f" or {words[-1]}"
-    origin, arguments = get_origin(alternatives[0]), get_args(alternatives[0])
+    *others, last = _alternatives(kind)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _alternatives(kind: Any) -> list[str]:
+    if len(members(kind)) > 1:
+        return [words for member in members(kind) for words in _alternatives(member)]
+    (alone,) = members(kind)
+    origin, arguments = get_origin(alone), get_args(alone)
     if origin is Literal:
-        return ", ".join(shown(choice) for choice in arguments)
+        return [shown(choice) for choice in arguments]
     if origin is Annotated:
-        return " ".join([describe(arguments[0]), *(str(one) for one in arguments[1:] if isinstance(one, Range))])
+        ranges = [str(one) for one in arguments[1:] if isinstance(one, Range)]
+        return [" ".join([words, *ranges]) for words in _alternatives(arguments[0])]
     if origin in {list, tuple, set, frozenset}:
-        return "a list"
-    return _WORDS.get(alternatives[0], "a table")
+        return ["a list"]
+    return [_WORDS.get(alone, "a table")]
 
 
 def choices(kind: Any) -> Iterator[str]:
@@ -46,8 +52,9 @@ def choices(kind: Any) -> Iterator[str]:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """Give `; did you mean …?` if there is a near spelling, else nothing."""
-    near = get_close_matches(str(name), list(map(str, known)), 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    spelled = {str(one).lower(): one for one in known}
+    near = get_close_matches(str(name).lower(), spelled, 1)
+    return f"; did you mean {spelled[near[0]]}?" if near else ""
 
 
 def shown(value: object) -> str:
