@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import field, frozen
 
 from pixroute.outcome import FailureKind, Outcome, Stage
 from pixroute.policy import ByResolution
 from pixroute.request import ImageRequest, Resolution
+
+if TYPE_CHECKING:
+    from pixroute.http.transport import Transport
 
 T = TypeVar("T")
 
@@ -150,6 +153,11 @@ class AttemptContext(Protocol):
     @property
     def into(self) -> Path | None:
         """The file that the picture is to be written to, or None for memory."""
+        ...
+
+    @property
+    def http(self) -> Transport:
+        """The router's connections."""
         ...
 
     @property

@@ -1,0 +1,18 @@
+"""What a provider plugin that speaks HTTP is made of; nothing here imports aiohttp."""
+
+from pixroute.http.blob import Blob
+from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
+from pixroute.http.provider import HttpProvider
+
+__all__ = [
+    "Auth",
+    "Blob",
+    "Call",
+    "Details",
+    "HttpProvider",
+    "HttpSettings",
+    "Item",
+    "Part",
+    "Picture",
+    "Reply",
+]

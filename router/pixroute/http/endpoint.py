@@ -1,0 +1,139 @@
+"""Where a provider's calls go, and with what: read from its settings once, so that a call only looks it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import field, frozen
+
+from pixroute.http.call import Auth, HttpSettings
+from pixroute.http.sockets import Reach, admits
+from pixroute.redact import redact
+from pixroute.secret import Secret
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@frozen(kw_only=True)
+class Trust:
+    """Whom connections may reach and whose certificates they believe; connections are shared among equals only.
+
+    `added`: the authorities of `ca_file` stand beside the system's, not in their place.
+    """
+
+    reach: Reach = "any"
+    ca_file: str | None = None
+    added: bool = False
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """A provider's place on the network.
+
+    `origin` is `scheme://host:port`; `connect_timeout` None leaves it to the transport.
+    """
+
+    base_url: str
+    origin: str
+    trust: Trust
+    auth: Auth | None = None
+    api_key: Secret | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    connect_timeout: float | None = None
+    private_results: bool = False
+
+    @classmethod
+    def of(cls, settings: HttpSettings, auth: Auth | None) -> Endpoint:
+        """Read a provider's settings.
+
+        Raises:
+            ValueError: they do not say where to go, or say it in a way that would give the key away.
+        """
+        parts = _checked(settings, needs_key=auth is not None)
+        private = parts.scheme == "http" and settings.plaintext == "private"
+        return cls(
+            base_url=settings.base_url.rstrip("/"),
+            origin=origin_of(parts),
+            trust=Trust(reach="private" if private else "any", ca_file=settings.ca_file),
+            auth=auth,
+            api_key=settings.api_key,
+            headers=settings.headers,
+            proxy=settings.proxy,
+            connect_timeout=settings.connect_timeout,
+            private_results=settings.allow_private_results,
+        )
+
+    @property
+    def plaintext(self) -> bool:
+        """Whether requests travel unencrypted."""
+        return self.origin.startswith("http:")
+
+    def url(self, path: str) -> str:
+        """Append a path to the base URL, or take a whole URL of the same origin.
+
+        Raises:
+            ValueError: a URL elsewhere: the key goes to no other origin.
+        """
+        if not path.startswith(("https://", "http://")):
+            return f"{self.base_url}/{path.lstrip('/')}"
+        if origin_of(urlsplit(path)) != self.origin:
+            raise ValueError(f"a URL at {origin_of(urlsplit(path))} is not asked with the key of {self.origin}")
+        return path
+
+    def request_headers(self, request_id: str) -> dict[str, str]:
+        """Give the headers of a call; the key is asked for at each."""
+        headers = {"User-Agent": "pixroute", "X-Client-Request-Id": request_id, **self.headers}
+        if self.auth and self.api_key:
+            headers[self.auth.header] = self.auth.pattern.format(key=self.api_key.reveal())
+        return headers
+
+    def redact(self, text: str) -> str:
+        """Take the key, and what looks like one, out of the words of others."""
+        return redact(text.replace(self.api_key.reveal(), "***") if self.api_key else text)
+
+
+def origin_of(url: SplitResult) -> str:
+    """Give `scheme://host:port`, the port spelt out.
+
+    Raises:
+        ValueError: the port is not a number.
+    """
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    return f"{url.scheme}://{host}:{url.port or _PORTS.get(url.scheme)}"
+
+
+def within_reach(url: SplitResult, reach: Reach) -> bool:
+    """Judge an address written into a URL; names are judged when they are resolved."""
+    try:
+        return admits(reach, cast("str", url.hostname))
+    except ValueError:
+        return True
+
+
+def _checked(settings: HttpSettings, *, needs_key: bool) -> SplitResult:
+    parts = urlsplit(settings.base_url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"`base_url` is {redact(settings.base_url)!r}; give it as https://host/v1")
+    if parts.username or parts.password:
+        raise ValueError("`base_url` carries a user name or password; give the credential as `api_key`")
+    if needs_key and (settings.api_key is None or not settings.api_key.reveal()):
+        raise ValueError('`api_key` is missing; give it as { env = "NAME" } or { file = "/path" }')
+    _check_plaintext(settings, parts)
+    return parts
+
+
+def _check_plaintext(settings: HttpSettings, parts: SplitResult) -> None:
+    if settings.plaintext not in {"refuse", "accept", "private"}:
+        raise ValueError(f'`plaintext` is {settings.plaintext!r}; it may be "refuse", "accept" or "private"')
+    if parts.scheme != "http":
+        return
+    if settings.plaintext == "refuse":
+        raise ValueError(
+            f"`base_url` is http://{parts.hostname}: the key would travel in clear; use https://, or say "
+            '`plaintext = "accept"` (or "private": private addresses only)'
+        )
+    if settings.plaintext == "private" and settings.proxy:
+        raise ValueError('`plaintext = "private"` cannot be kept through a `proxy`, which resolves the name itself')

@@ -1,0 +1,222 @@
+"""The base of every provider that speaks HTTP: a plugin says what to send and how to read it, this does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from attrs import evolve
+
+from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
+from pixroute.http.endpoint import Endpoint
+from pixroute.http.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.pace import LARGEST
+from pixroute.http.pictures import deliver
+from pixroute.http.sinks import Sinks
+from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
+from pixroute.redact import quote
+from pixroute.request import ImageRequest
+
+S = TypeVar("S", bound=HttpSettings)
+
+log = logging.getLogger("pixroute.http")
+
+
+class HttpProvider(ABC, Generic[S]):
+    """A provider spoken to over HTTP.
+
+    A plugin implements `capabilities`, `encode` and `decode`, all pure; `classify` and `details` may be added. The
+    attributes `auth`, `price`, `latency` and `advice` are tables.
+
+    Raises:
+        ValueError: the settings lack a base URL or key, or would send the key in clear without saying so.
+    """
+
+    auth: Auth | None = Auth()
+    """How the key is sent; None: there is no key."""
+    price: Price | None = None
+    latency: Latency = Latency()
+    advice: Mapping[FailureKind, str] = MappingProxyType({})
+    """What to tell beside a kind of failure, in place of the general advice."""
+
+    def __init__(self, name: str, settings: S) -> None:
+        self.name = name
+        self.settings = settings
+        try:
+            self.endpoint = Endpoint.of(settings, self.auth)
+        except ValueError as error:
+            raise ValueError(f"provider {name!r}: {error}") from None
+
+    # What a plugin says
+
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """Tell what it can do."""
+
+    @abstractmethod
+    def encode(self, request: ImageRequest) -> Call:
+        """Write the request as a call.
+
+        Raises:
+            ValueError: this request cannot be expressed; nothing is sent.
+        """
+
+    @abstractmethod
+    def decode(self, reply: Reply) -> Sequence[Item]:
+        """Find the pictures in a 2xx answer: bytes, base64 text, a data URI or a URL; a `Failure` for one refused.
+
+        A KeyError, IndexError, TypeError or ValueError means that there is none.
+        """
+
+    def classify(self, reply: Reply) -> Failure | None:  # noqa: ARG002 - for plugins to override
+        """Recognise what only this upstream says so, in an answer of any status: a refusal inside a 200, say."""
+        return None
+
+    def details(self, reply: Reply) -> Details:  # noqa: ARG002 - for plugins to override
+        """Read what a 2xx answer tells beside its pictures."""
+        return Details()
+
+    # What the router asks
+
+    @property
+    def model(self) -> str | None:
+        """The model asked, as it is called upstream."""
+        return self.settings.model or None
+
+    @property
+    def identity(self) -> Identity:
+        """Who it shares its fate with: by default whoever has the same key, model and api."""
+        account = self.credential() or self.endpoint.origin
+        named = (account, self.model, getattr(self.settings, "api", None))
+        return Identity(
+            upstream=self.settings.upstream or "/".join(part for part in named if part),
+            account=account,
+            origin=self.endpoint.origin,
+            plaintext=self.endpoint.plaintext,
+        )
+
+    def credential(self) -> str:
+        """Give the fingerprint of the key as it is now; a hold ends when it changes. Empty without a key."""
+        return self.settings.api_key.fingerprint if self.settings.api_key else ""
+
+    async def start(self) -> None:
+        """Do nothing: connections are made when they are needed."""
+
+    async def aclose(self) -> None:
+        """Do nothing: connections are the router's."""
+
+    async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
+        """Send the request, judge the answer, collect the pictures."""
+        try:
+            # References are encoded in a thread: megabytes of base64 and JSON would hold up every other request.
+            call = await asyncio.to_thread(self._call, request) if request.references else self._call(request)
+        except ValueError as error:
+            return self._hushed(_inexpressible(self.name, error))
+        with Sinks(attempt.into, LARGEST) as sinks:
+            outcome = await self._answer(call, request, attempt, sinks)
+        return self._hushed(outcome) if isinstance(outcome, Failure) else outcome
+
+    async def _answer(self, call: Call, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        began = asyncio.get_running_loop().time()
+        reply = await attempt.http.exchange(
+            call, endpoint=self.endpoint, attempt=attempt, sinks=sinks, pictures=request.n
+        )
+        if isinstance(reply, Failure):
+            return reply
+        elapsed = asyncio.get_running_loop().time() - began
+        return self._refusal(reply, elapsed) or await self._collect(reply, attempt, sinks)
+
+    def _refusal(self, reply: Reply, elapsed: float | None = None) -> Failure | None:
+        """Judge an answer that is not what was asked for; None if it may be."""
+        failure = self.classify(reply)
+        if failure is None and (not reply.ok or carries_error(reply.json)):
+            failure = failure_from(reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time())
+        if failure is None:
+            return None
+        if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
+            failure = evolve(failure, billing=Billing.BILLED)
+        return evolve(failure, answered=True)
+
+    async def _collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        """Resolve the items of an answer; some good ones among bad make a success."""
+        try:
+            items = list(self.decode(reply))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            return self._empty(reply, f"{type(error).__name__} while reading it")
+        if not items:
+            return self._empty(reply, "no item")
+        found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
+        pictures = [one for one in found if isinstance(one, Delivered)]
+        failures = [one for one in found if isinstance(one, Failure)]
+        return self._success(reply, pictures, failures) if pictures else failures[0]
+
+    def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure]) -> Success:
+        details = self._details(reply)
+        revised = (*details.revised_prompts, *[None] * len(pictures))
+        return Success(
+            pictures=tuple(evolve(one, revised_prompt=text) for one, text in zip(pictures, revised, strict=False)),
+            failures=tuple(self._hushed(failure) for failure in failures),
+            model=details.model,
+            usage=details.usage,
+            provider_request_id=request_id_in(reply.headers),
+        )
+
+    def _details(self, reply: Reply) -> Details:
+        try:
+            return self.details(reply)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            # A picture that was paid for is not thrown away for what stands beside it.
+            log.warning("provider %s: the details of an answer could not be read (%s)", self.name, type(error).__name__)
+            return Details()
+
+    def _empty(self, reply: Reply, why: str) -> Failure:
+        """Explain a 2xx without a picture; a body that is no JSON at all is shown."""
+        shown = f": {quote(reply.text)}" if reply.text else ""
+        what = f"no JSON ({reply.headers.get('content-type', 'no type given')}){shown}" if reply.json is None else why
+        return Failure(
+            kind=FailureKind.EMPTY,
+            message=f"{self.name} answered {reply.status} without a picture: {what.rstrip('.')}.",
+            advice="Check `base_url` and `model`; what was answered is billed.",
+            stage=Stage.BODY,
+            status=reply.status,
+            answered=True,
+        )
+
+    def _call(self, request: ImageRequest) -> Call:
+        """Encode, and add what the request has for this provider."""
+        call, extra = self.encode(request), request.extra.get(self.name)
+        if not extra:
+            return call
+        if call.form is None:
+            return evolve(call, json=_merged(call.json or {}, extra))
+        return evolve(call, form=(*call.form, *(Part(name=name, value=str(value)) for name, value in extra.items())))
+
+    def _hushed(self, failure: Failure) -> Failure:
+        """Take the key out of the words of others, and put this provider's advice beside its own."""
+        return evolve(
+            failure,
+            message=self.endpoint.redact(failure.message),
+            advice=self.advice.get(failure.kind, failure.advice),
+        )
+
+
+def _inexpressible(name: str, error: ValueError) -> Failure:
+    return Failure(
+        kind=FailureKind.INVALID,
+        message=f"{name} cannot express this request: {quote(str(error)).rstrip('.')}.",
+        advice="Nothing was sent; another provider may be able to.",
+        stage=Stage.QUEUED,
+    )
+
+
+def _merged(document: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Add fields, object within object."""
+    both = {name: (document[name], extra[name]) for name in document.keys() & extra.keys()}
+    inner = {name: _merged(*pair) for name, pair in both.items() if all(isinstance(one, Mapping) for one in pair)}
+    return {**document, **extra, **inner}

@@ -1,0 +1,126 @@
+"""The router's side of every connection: sessions, clocks and memory, shared by all providers.
+
+aiohttp takes longer to import than all the rest, so it is imported with the first session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from pixroute.http.body import BodyLimits
+from pixroute.http.call import Call, Reply
+from pixroute.http.endpoint import Endpoint, Trust
+from pixroute.http.memory import Memory
+from pixroute.http.pace import LARGEST, MIB, PER_PICTURE, Pace
+from pixroute.http.sinks import Sinks
+from pixroute.http.sockets import KeepAlive
+from pixroute.outcome import Delivered, Failure
+from pixroute.provider import AttemptContext
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
+
+
+class Transport:
+    """Carries every request of one router, on one loop.
+
+    Args:
+        pace: how slow a connection may be.
+        keep_alive: how silent connections are asked whether they live.
+        memory: bytes that all bodies being read may hold together; files are not counted.
+        resolver: asked for names in place of the system.
+    """
+
+    def __init__(
+        self,
+        *,
+        pace: Pace | None = None,
+        keep_alive: KeepAlive | None = None,
+        memory: int = 256 * MIB,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self.pace = pace or Pace()
+        self.memory = Memory(memory)
+        self._keep_alive = keep_alive or KeepAlive()
+        self._resolver = resolver
+        self._sessions: dict[Trust, aiohttp.ClientSession] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def exchange(
+        self,
+        call: Call,
+        *,
+        endpoint: Endpoint,
+        attempt: AttemptContext,
+        sinks: Sinks,
+        pictures: int = 1,
+        follow_up: bool = False,
+    ) -> Reply | Failure:
+        """Send a call and read its answer, whatever its status; what came instead of an answer is a failure.
+
+        Args:
+            call: what to send.
+            endpoint: where, and with which credential.
+            attempt: told of stages and facts; it cuts the call at `attempt.ends_at` itself, by cancellation.
+            sinks: where pictures go.
+            pictures: how many were asked; 64 MiB of body are read for each.
+            follow_up: not the attempt's first call: its stage and facts stand.
+
+        Raises:
+            ValueError: the call's URL is not of the endpoint's origin.
+        """
+        from pixroute.http.exchange import Exchange, outgoing  # noqa: PLC0415 - imports aiohttp
+        from pixroute.http.wire import Wire  # noqa: PLC0415 - imports aiohttp
+
+        proxy = self.proxy(endpoint.url(call.path), endpoint)
+        request = outgoing(call, endpoint, request_id=attempt.request_id, proxy=proxy)
+        wire = Wire(
+            pace=self.pace,
+            limit=pictures * PER_PICTURE,
+            attempt=None if follow_up else attempt,
+        )
+        with self.memory.share() as share:
+            exchange = Exchange(endpoint=endpoint, sinks=sinks, limits=BodyLimits(decoded=LARGEST), share=share)
+            connect = endpoint.connect_timeout or self.pace.connect
+            return await exchange.run(wire, self.session(endpoint.trust), request, connect)
+
+    async def fetch(
+        self, url: str, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
+    ) -> Delivered | Failure:
+        """Fetch a picture that lies at a URL, within a time of its own and without a credential."""
+        from pixroute.http.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
+
+        return await Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks).run(url)
+
+    def session(self, trust: Trust) -> aiohttp.ClientSession:
+        """Give the session whose connections reach and believe no more than this, opened when first needed."""
+        session = self._sessions.get(trust)
+        if session is None:
+            from pixroute.http.session import open_session  # noqa: PLC0415 - imports aiohttp
+
+            session = self._sessions[trust] = open_session(trust, self._keep_alive, self._resolver)
+        return session
+
+    def proxy(self, url: str, endpoint: Endpoint) -> str | None:
+        """Give the proxy for a URL, if the endpoint's settings want one."""
+        if endpoint.proxy != "env":
+            return endpoint.proxy
+        from pixroute.http.session import environment_proxy  # noqa: PLC0415 - imports aiohttp
+
+        return environment_proxy(url)
+
+    def run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        """Run what must not delay anybody, such as telling an upstream that a job is no longer wanted."""
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def aclose(self) -> None:
+        """Let errands end, and close every connection."""
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
