@@ -12,11 +12,10 @@ _SECRET = re.compile(
       | ://[^\s/:@]*:(?=[^\s/@]+@)                # http://user:password@
     )
     [^\s&"',;@]+
-  | \b(?:sk|pk|ark|rk)-[\w*.-]+
+  | \bsk-[\w*.-]*[\w*]
   | \bAIza[\w-]+
     """
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def redact(text: str) -> str:
@@ -26,5 +25,5 @@ def redact(text: str) -> str:
 
 def quote(text: str, limit: int = 200) -> str:
     """Give the first `limit` characters of the text on one line, redacted."""
-    line = _UNPRINTABLE.sub(" ", redact(text)).strip()
+    line = " ".join("".join(c if c.isprintable() else " " for c in redact(text)).split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"

@@ -16,6 +16,7 @@ from attrs import frozen
 from pixroute.http.call import Reply
 from pixroute.http.hints import read_hint
 from pixroute.http.intermediary import Intermediary, intermediary
+from pixroute.http.observation import spell
 from pixroute.outcome import Failure, FailureKind, Stage, classify
 from pixroute.redact import quote
 
@@ -141,7 +142,7 @@ def _kind(error: ErrorBody) -> FailureKind:
 
 
 def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str, elapsed: float | None) -> str:
-    after = f" after {elapsed:.3g} s" if elapsed is not None else ""
+    after = f" after {spell(elapsed)}" if elapsed is not None else ""
     if hop:
         return f"{hop.name}, on the way to the provider, answered {status}{after}: {hop.meaning}."
     inner = f" (in its body {error.status})" if error.status != status else ""

@@ -23,7 +23,7 @@ _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)s", re.ASCII)
 _SPAN = r"(-?\d+(?:\.\d+)?) ?(milliseconds?|ms|hours?|h|minutes?|min|m|seconds?|sec|s)(?![a-z])"
 _PHRASE = re.compile(rf"(?:retry|try again) (?:in|after) ((?:{_SPAN} ?)+)", re.ASCII)
 _SPANS = re.compile(_SPAN, re.ASCII)
-_UNITS = {"ms": 0.001, "mi": 60.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS = {"ms": 0.001, "mil": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 @frozen
@@ -65,7 +65,7 @@ def _wishes(
         yield "retryDelay", error.retry_delay, _number(_DURATION, error.retry_delay)
     if phrase := _PHRASE.search(error.text.lower()):
         spans = _SPANS.findall(phrase[1])
-        yield "text", phrase[0].strip(), sum(float(n) * _UNITS.get(unit[:2], _UNITS[unit[0]]) for n, unit in spans)
+        yield "text", phrase[0].strip(), sum(float(n) * _UNITS.get(unit[:3], _UNITS[unit[0]]) for n, unit in spans)
 
 
 def _fault(seconds: float | None) -> str | None:
