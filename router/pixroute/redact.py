@@ -8,7 +8,7 @@ _SECRET = re.compile(
     r"""(?xi)
     (?P<keep>
         \bbearer\s+
-      | \b(?:[\w-]*(?:key|token|secret|signature|password|credential))["']?\s*[=:]\s*["']?(?:bearer\s+)?
+      | \b(?:[\w-]{0,40}(?:key|token|secret|signature|password|credential))["']?\s*[=:]\s*["']?(?:bearer\s+)?
       | ://[^\s/:@]*:(?=[^\s/@]+@)                # http://user:password@
     )
     [^\s&"',;@]+
@@ -25,5 +25,6 @@ def redact(text: str) -> str:
 
 def quote(text: str, limit: int = 200) -> str:
     """Give the first `limit` characters of the text on one line, redacted."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in redact(text)).split())
+    start = redact(text[: 4 * limit])  # an answer may be megabytes of words
+    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
