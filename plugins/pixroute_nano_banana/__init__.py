@@ -1,0 +1,25 @@
+"""Provider types `nano-banana-pro-http` and `nano-banana-pro-https`: one aggregator, one model, two ports."""
+
+from __future__ import annotations
+
+from pixroute import ProviderSpec, hookimpl
+from pixroute_nano_banana.provider import NanoBananaProHttpSettings, NanoBananaProHttpsSettings, create
+
+
+@hookimpl
+def pixroute_providers() -> list[ProviderSpec]:
+    """Offer both types."""
+    return [
+        ProviderSpec(
+            name="nano-banana-pro-http",
+            create=create,
+            settings=NanoBananaProHttpSettings,
+            summary="Nano Banana Pro at APIYI, HTTP port 16888: the key travels in clear",
+        ),
+        ProviderSpec(
+            name="nano-banana-pro-https",
+            create=create,
+            settings=NanoBananaProHttpsSettings,
+            summary="Nano Banana Pro at APIYI, HTTPS",
+        ),
+    ]

@@ -76,7 +76,6 @@ DATA_URI = blob("data:image/png;base64,")
 )
 def test_pictures_are_base64_or_urls_whatever_was_asked(document, expected):
     """Every documented entry of `data` is read as it is."""
-    assert openai_images.refusal(reply(document)) is None
     assert openai_images.pictures(reply(document)) == expected
 
 
@@ -89,20 +88,6 @@ def test_a_refused_item_stands_in_its_place():
     assert second.kind is FailureKind.MODERATED
 
 
-def test_an_error_beside_pictures_is_one_more_item():
-    """A series that broke off keeps what was made, and says that something is missing."""
-    document = {
-        "data": [{"url": "https://a/1"}],
-        "error": {"code": "InternalServiceError", "message": "The service stopped."},
-    }
-
-    assert openai_images.refusal(reply(document)) is None
-    first, second = openai_images.pictures(reply(document))
-    assert first == "https://a/1"
-    assert isinstance(second, Failure)
-    assert second.kind is FailureKind.SERVER_ERROR
-
-
 @pytest.mark.parametrize("item", [{}, {"b64_json": None}, {"revised_prompt": "A cat"}, None, 3, "text"])
 def test_an_entry_without_a_picture_is_empty(item):
     """Whatever else stands in `data` costs nobody the other pictures."""
@@ -110,32 +95,6 @@ def test_an_entry_without_a_picture_is_empty(item):
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.EMPTY
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (SENSITIVE, FailureKind.MODERATED),
-        ({"code": 503, "message": "The model is overloaded.", "type": "upstream_error"}, FailureKind.OVERLOADED),
-        ({"code": "moderation_blocked", "message": "Your request was rejected."}, FailureKind.MODERATED),
-        ({"code": "ServerOverloaded", "message": "Busy."}, FailureKind.OVERLOADED),
-        ({"code": "insufficient_user_quota", "message": "quota is not enough"}, FailureKind.QUOTA),
-    ],
-)
-@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": []}])
-def test_an_error_under_200_is_that_error(error, kind, data):
-    """The body is trusted over the status."""
-    failure = openai_images.refusal(reply({"error": error, **data}))
-
-    assert failure
-    assert failure.kind is kind
-    assert failure.answered
-
-
-@pytest.mark.parametrize("document", [{"error": SENSITIVE}, None, [], {"data": []}])
-def test_other_statuses_are_not_its_matter(document):
-    """`refusal` speaks of 2xx answers alone; the library classifies the rest."""
-    assert openai_images.refusal(reply(document, status=400)) is None
 
 
 def test_details_tell_model_usage_and_rewritten_prompts():

@@ -9,7 +9,7 @@ from typing import Any
 from pixroute.dialects.references import base64_of, media_type_of
 from pixroute.http.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
-from pixroute.http.envelope import carries_error, failure_from
+from pixroute.http.envelope import carries_error
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 
@@ -67,11 +67,9 @@ def _parts(request: ImageRequest) -> Iterator[dict[str, Any]]:
 
 
 def refusal(reply: Reply) -> Failure | None:
-    """Give the error of a 2xx, the refusal, or that there is no picture; drafts before a refusal do not count."""
-    if not reply.ok:
+    """Give why a 2xx answer holds no picture, unless it is an error; drafts before a refusal do not count."""
+    if not reply.ok or carries_error(reply.json):
         return None
-    if carries_error(reply.json):
-        return failure_from(reply, stage=Stage.BODY)
     reason = _reason(reply.json)
     if reason in REFUSALS:
         return _failure(FailureKind.MODERATED, f"The provider declined the content: {reason}.", reply, reason)
@@ -82,7 +80,7 @@ def refusal(reply: Reply) -> Failure | None:
 
 
 def _failure(kind: FailureKind, message: str, reply: Reply, reason: str | None) -> Failure:
-    return Failure(kind=kind, message=message, stage=Stage.BODY, status=reply.status, code=reason, answered=True)
+    return Failure(kind=kind, message=message, stage=Stage.BODY, status=reply.status, code=reason)
 
 
 def pictures(reply: Reply) -> Sequence[Item]:

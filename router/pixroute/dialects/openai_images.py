@@ -35,19 +35,9 @@ def _files(request: ImageRequest) -> Iterator[Part]:
         yield Part(name=name, value=data_of(reference), filename=filename, media_type=media_type)
 
 
-def refusal(reply: Reply) -> Failure | None:
-    """Give the error that a 2xx carries in place of pictures; one that stands beside some is `pictures`' matter."""
-    if reply.ok and carries_error(reply.json) and not _items(reply.json):
-        return failure_from(reply, stage=Stage.BODY)
-    return None
-
-
 def pictures(reply: Reply) -> Sequence[Item]:
     """Give every entry of `data`: base64 or URL, whichever was asked for, or the failure that stands in its place."""
-    found: list[Item] = [_read(item, reply) for item in reply.json["data"]]
-    if carries_error(reply.json):
-        found.append(failure_from(reply, stage=Stage.BODY))
-    return found
+    return [_read(item, reply) for item in reply.json["data"]]
 
 
 def _read(item: Any, reply: Reply) -> Item:
@@ -59,25 +49,20 @@ def _read(item: Any, reply: Reply) -> Item:
     if carries_error(item):
         return failure_from(evolve(reply, json=item), stage=Stage.BODY)
     text = "One entry of the answer holds no picture."
-    return Failure(kind=FailureKind.EMPTY, message=text, stage=Stage.BODY, status=reply.status, answered=True)
+    return Failure(kind=FailureKind.EMPTY, message=text, stage=Stage.BODY, status=reply.status)
 
 
 def details(reply: Reply) -> Details:
     """Give Ark's model, the usage, and the prompts as they were rewritten."""
     document = reply.json if isinstance(reply.json, dict) else {}
-    model, usage = document.get("model"), document.get("usage")
+    model, usage, items = document.get("model"), document.get("usage"), document.get("data")
     return Details(
         model=model if isinstance(model, str) else None,
         usage=usage if isinstance(usage, dict) else None,
-        revised_prompts=tuple(_revised_prompt(item) for item in _items(document)),
+        revised_prompts=tuple(_revised_prompt(item) for item in (items if isinstance(items, list) else ())),
     )
 
 
 def _revised_prompt(item: Any) -> str | None:
     prompt = item.get("revised_prompt") if isinstance(item, dict) else None
     return prompt if isinstance(prompt, str) else None
-
-
-def _items(document: Any) -> list[Any]:
-    items = document.get("data") if isinstance(document, dict) else None
-    return items if isinstance(items, list) else []

@@ -1,0 +1,87 @@
+"""An OpenAI-compatible images endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from attrs import Attribute, Factory, field, frozen
+
+from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest, Size
+from pixroute.dialects import openai_images
+from pixroute.http import Call, Details, Item, Reply
+from pixroute_openai.wire import FIXED_SIZES, LARGEST_PIXELS, free_size, listed_size, shape_of
+
+
+def _sizes_of(settings: OpenAIImagesSettings) -> tuple[str, ...]:
+    return FIXED_SIZES if settings.model.startswith(("gpt-image-1", "chatgpt-image-")) else ()
+
+
+def _exact(_: object, attribute: Attribute[tuple[str, ...]], sizes: tuple[str, ...]) -> None:
+    for text in sizes:
+        if Size.parse(text).width is None:
+            raise ValueError(f"{attribute.name} holds {text!r}, which is not WIDTHxHEIGHT, such as 1536x1024")
+
+
+@frozen(kw_only=True)
+class OpenAIImagesSettings(HttpSettings):
+    """Settings of an OpenAI-compatible endpoint.
+
+    Args:
+        base_url: up to and including the version, as OpenAI's own clients take it.
+        model: the model as the endpoint calls it.
+        sizes: the only sizes it takes, such as `["1024x1024", "1536x1024"]`. Default: what OpenAI documents for the
+            gpt-image-1 family; for any other model empty, which means gpt-image-2's rule: any size up to
+            3840x2160 pixels whose sides are divisible by 16, in shapes from 1:3 to 3:1.
+    """
+
+    base_url: str = "https://api.openai.com/v1"
+    model: str = "gpt-image-2"
+    sizes: tuple[str, ...] = field(default=Factory(_sizes_of, takes_self=True), validator=_exact)
+
+
+class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
+    """Speaks OpenAI's images API; its prices are by token, so unknown unless configured."""
+
+    def capabilities(self) -> Capabilities:
+        """Tell what the sizes and the model's name say."""
+        return self._capabilities
+
+    def encode(self, request: ImageRequest) -> Call:
+        """Ask without `response_format`, which GPT image models refuse; a size is always said."""
+        size = request.size or Size("1K")
+        return openai_images.call(
+            request,
+            model=self.settings.model,
+            size=listed_size(size, self._listed) if self._listed else free_size(size),
+            n=request.n,
+            output_format=request.output_format if self._is_gpt else None,
+        )
+
+    def decode(self, reply: Reply) -> Sequence[Item]:
+        """Give the entries of `data`."""
+        return openai_images.pictures(reply)
+
+    def details(self, reply: Reply) -> Details:
+        """Give usage and rewritten prompts."""
+        return openai_images.details(reply)
+
+    @property
+    def _is_gpt(self) -> bool:
+        return self.settings.model.startswith(("gpt-image-", "chatgpt-image-"))
+
+    @cached_property
+    def _listed(self) -> tuple[Size, ...]:
+        return tuple(Size.parse(text) for text in self.settings.sizes)
+
+    @cached_property
+    def _capabilities(self) -> Capabilities:
+        return Capabilities(
+            resolutions={size.resolution for size in self._listed} or {"1K", "2K"},
+            aspect_ratios={shape_of(size) for size in self._listed},
+            exact_pixels=None if self._listed else (1, LARGEST_PIXELS),
+            output_formats={"png", "jpeg", "webp"} if self._is_gpt else (),
+            references=16,
+            max_images=10,
+            max_prompt=32_000 if self._is_gpt else None,
+        )

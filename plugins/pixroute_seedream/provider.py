@@ -1,0 +1,76 @@
+"""Seedream, at an aggregator or at its maker's own cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+from attrs import Factory, evolve, field, frozen
+from attrs.validators import in_
+
+from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest
+from pixroute.dialects import openai_images
+from pixroute.http import Call, Details, Item, Reply
+from pixroute_seedream.models import model_of
+from pixroute_seedream.wire import call
+
+BASE_URLS: Mapping[str, str] = {
+    "apiyi": "https://api.apiyi.com/v1",
+    "ark": "https://ark.ap-southeast.bytepluses.com/api/v3",
+}
+REFERENCES: Mapping[str, int] = {"apiyi": 10, "ark": 14}
+
+
+@frozen(kw_only=True)
+class SeedreamSettings(HttpSettings):
+    """Settings of Seedream.
+
+    Args:
+        via: "apiyi", or "ark": BytePlus ModelArk, with a key of its own and truly independent of the aggregator.
+        base_url: up to and including the version; by default as `via` says. Volcengine:
+            `https://ark.cn-beijing.volces.com/api/v3` with `via = "ark"` and a `doubao-` model.
+        model: the model, or an endpoint's id.
+        sequential: ask for n pictures by one call, as a related series of which the model may make fewer. Default:
+            one call for each, independent of each other.
+    """
+
+    via: Literal["apiyi", "ark"] = field(default="apiyi", validator=in_(tuple(BASE_URLS)))
+    base_url: str = Factory(lambda self: BASE_URLS.get(self.via, ""), takes_self=True)
+    model: str = "seedream-4-5-251128"
+    sequential: bool = False
+
+
+class Seedream(HttpProvider[SeedreamSettings]):
+    """Speaks Ark's images dialect, which the aggregator passes through."""
+
+    def __init__(self, name: str, settings: SeedreamSettings) -> None:
+        super().__init__(name, settings)
+        model = model_of(settings.model)
+        self.price, self.latency = model.price, model.latency
+
+    def capabilities(self) -> Capabilities:
+        """Tell what the model makes."""
+        return self._capabilities
+
+    def encode(self, request: ImageRequest) -> Call:
+        """Ask in exact pixels, without a watermark."""
+        output_format = request.output_format if request.output_format in self._capabilities.output_formats else None
+        return call(request, model=self.settings.model, output_format=output_format)
+
+    def decode(self, reply: Reply) -> Sequence[Item]:
+        """Give the entries of `data`, of which any may be an error."""
+        return openai_images.pictures(reply)
+
+    def details(self, reply: Reply) -> Details:
+        """Give model and usage."""
+        return openai_images.details(reply)
+
+    @cached_property
+    def _capabilities(self) -> Capabilities:
+        can = model_of(self.settings.model).capabilities
+        return evolve(
+            can,
+            references=REFERENCES[self.settings.via],
+            max_images=can.max_images if self.settings.sequential else 1,
+        )
