@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pixroute.health.breaker import OpenReason, Token
+from pixroute.health.breaker import OpenReason
+from pixroute.health.in_flight import Token
 from pixroute.health.scopes import Route
 from pixroute.outcome import Hold, Verdict
 

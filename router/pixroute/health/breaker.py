@@ -13,14 +13,14 @@ that the machine was paused; that time is taken off the age of everything in fli
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from enum import Enum
-from heapq import nsmallest
+from enum import StrEnum
 from math import inf, log
 
-from attrs import define, frozen
+from attrs import frozen
 
 from pixroute.health.evidence import Evidence
-from pixroute.health.stall import Survival, silence_log_likelihood
+from pixroute.health.in_flight import InFlight, Token
+from pixroute.health.stall import Survival
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
@@ -31,7 +31,7 @@ LISTEN_EVERY = 1.0
 """Seconds between two looks at the likelihood of silence, which cost a step per call in flight."""
 
 
-class State(Enum):
+class State(StrEnum):
     """Whether traffic flows."""
 
     CLOSED = "closed"
@@ -39,17 +39,17 @@ class State(Enum):
     HALF_OPEN = "half-open"
 
 
-class OpenReason(Enum):
+class OpenReason(StrEnum):
     """Why a breaker opened."""
 
-    STREAK = "requests failed in a row"
-    RATE = "too many requests failed"
-    OVERDUE = "calls are overdue"
-    STALL = "silence that is not chance"
-    HINT = "asked to wait"
+    STREAK = "streak"
+    RATE = "rate"
+    OVERDUE = "overdue"
+    STALL = "stall"
+    HINT = "hint"
     FORBIDDEN = "forbidden"
-    MODEL_GONE = "model not served"
-    UNDERSIZED = "smaller pictures than asked"
+    MODEL_GONE = "model_gone"
+    UNDERSIZED = "undersized"
 
 
 _ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
@@ -69,19 +69,6 @@ class BreakerView:
     until: float | None
     allowed: int | None
     places: int | None
-
-
-@define(eq=False)
-class Token:
-    """One admission in flight; settled exactly once. `started` moves on by the time that the machine was paused."""
-
-    request: str
-    evidence: Hashable
-    generation: int
-    started: float
-    expected: Quantiles
-    timeout: float
-    survival: Survival
 
 
 class Breaker:
@@ -112,8 +99,7 @@ class Breaker:
         self._silence = silence
         self._on_change = on_change
         self._evidence = Evidence()
-        self._live: set[Token] = set()
-        self._older: set[Token] = set()
+        self._in_flight = InFlight()
         self._until = -inf
         self._hinted_until = -inf
         self._allowed = 1
@@ -130,12 +116,12 @@ class Breaker:
     @property
     def in_flight(self) -> int:
         """Admissions not yet settled, of any generation."""
-        return len(self._live) + len(self._older)
+        return len(self._in_flight)
 
     @property
     def watching(self) -> bool:
         """Whether something in flight may still open it."""
-        return bool(self._live)
+        return bool(self._in_flight.live)
 
     @property
     def until(self) -> float | None:
@@ -165,7 +151,7 @@ class Breaker:
             self._advance(now)
         if self.state is State.CLOSED:
             return None
-        return self._allowed - len(self._live) if self.state is State.HALF_OPEN else 0
+        return self._allowed - len(self._in_flight.live) if self.state is State.HALF_OPEN else 0
 
     def flows(self, now: float) -> bool:
         """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call."""
@@ -196,11 +182,14 @@ class Breaker:
         """
         self.evaluate(now)
         assert self.places(now) != 0, "admitted without a place"
-        if not self._live:
+        if not self._in_flight.live:
             self._ramp_from = now
         token = Token(request, evidence, self.generation, now, expected, timeout, survival)
-        self._live.add(token)
-        self._due = min(self._due, self._overdue_at(token)) if self.state is State.CLOSED else self._next()
+        self._in_flight.live.add(token)
+        if self.state is State.HALF_OPEN:
+            self._due = self._next()
+        elif self._silence:  # no earlier than this can one more call be overdue; `_advance` looks closer
+            self._due = min(self._due, now + self.policy.overdue_after * expected.p99)
         return token
 
     def settle(self, token: Token, verdict: Verdict, now: float, *, hint: float | None = None) -> None:
@@ -210,8 +199,7 @@ class Breaker:
             KeyError: it was settled before.
         """
         self.evaluate(now)
-        current = token.generation == self.generation
-        (self._live if current else self._older).remove(token)
+        current = self._in_flight.remove(token)
         if verdict is Verdict.SUCCESS:
             self._last_success = now
             self._last_throttle = -inf
@@ -265,7 +253,7 @@ class Breaker:
         if verdict is Verdict.SUCCESS:
             self._double(now)
         elif verdict is not Verdict.NEUTRAL:
-            self._sicken(self.reason, now, answered=_answered(token, now))
+            self._sicken(self.reason, now, answered=token.answered(now))
         self._due = self._next()
 
     def _settle_evidence(self, token: Token, verdict: Verdict, now: float, *, hinted: bool) -> None:
@@ -273,7 +261,7 @@ class Breaker:
             return  # a burst refused for one cause: the hint that opened it has said so already
         self._evidence.add(token.evidence, verdict, now)
         if verdict is not Verdict.SUCCESS and (reason := self._sickness(token, now)):
-            self._sicken(reason, now, answered=_answered(token, now))
+            self._sicken(reason, now, answered=token.answered(now))
 
     def _sickness(self, token: Token, now: float) -> OpenReason | None:
         policy = self.policy
@@ -286,7 +274,7 @@ class Breaker:
     # -- what time does
 
     def _advance(self, now: float) -> None:
-        if self._live and now > self._due + LONGEST_GAP:
+        if self._in_flight.live and now > self._due + LONGEST_GAP:
             self._leave_out(now - self._evaluated)
         self._evaluated = now
         while (at := self._due) <= now:
@@ -309,30 +297,19 @@ class Breaker:
         reopens = self._until if self.state is State.OPEN else inf
         return min(reopens, self._overdue_due(), self._probe_due(), self._ramp_due())
 
-    def _overdue_at(self, token: Token) -> float:
-        return token.started + self.policy.overdue_after * token.expected.p99 if self._silence else inf
-
     def _overdue_due(self) -> float:
-        by_request: dict[str, float] = {}
-        for token in self._live:
-            by_request[token.request] = min(self._overdue_at(token), by_request.get(token.request, inf))
-        first = nsmallest(self.policy.overdue, by_request.values())
-        return first[-1] if len(first) == self.policy.overdue else inf
+        return self._in_flight.overdue_at(self.policy.overdue, self.policy.overdue_after) if self._silence else inf
 
     def _probe_due(self) -> float:
-        if self.state is not State.HALF_OPEN or self._allowed > 1:
-            return inf
-        return min(
-            (probe.started + self.policy.overdue_after * probe.expected.p95 for probe in self._live), default=inf
-        )
+        probes = self.state is State.HALF_OPEN and self._allowed == 1
+        return self._in_flight.slow_at(self.policy.overdue_after) if probes else inf
 
     def _ramp_due(self) -> float:
-        ramps = self.state is State.HALF_OPEN and self._answered and self._live
+        ramps = self.state is State.HALF_OPEN and self._answered and self._in_flight.live
         return self._ramp_from + RAMP_EVERY if ramps else inf
 
     def _leave_out(self, gap: float) -> None:
-        for token in self._live:
-            token.started += gap
+        self._in_flight.leave_out(gap)
         self._last_success += gap
         self._ramp_from += gap
         self._due = self._next()
@@ -345,8 +322,7 @@ class Breaker:
         self._listen_at = now + LISTEN_EVERY
         if self.policy.stall == "off":
             return
-        calls = ((token.started, token.survival) for token in self._live)
-        likelihood = silence_log_likelihood(calls, self._last_success, now, self.policy.stall_slowdown)
+        likelihood = self._in_flight.log_likelihood(self._last_success, now, self.policy.stall_slowdown)
         if likelihood >= log(self.policy.stall_likelihood):
             self.stalled_since = None
         elif self.stalled_since is None:
@@ -366,8 +342,7 @@ class Breaker:
 
     def _open(self, reason: OpenReason | None, until: float, at: float, *, answered: bool) -> None:
         self.generation += 1
-        self._older |= self._live
-        self._live.clear()
+        self._in_flight.retire()
         self._evidence.clear()
         self.stalled_since = None
         self._closed_since = inf
@@ -391,8 +366,3 @@ class Breaker:
             self._until = -inf
         self._due = self._next()
         self._on_change()
-
-
-def _answered(token: Token, now: float) -> bool:
-    """Tell whether a failure was an answer; what came later than P99 was silence first."""
-    return now - token.started <= token.expected.p99

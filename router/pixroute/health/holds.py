@@ -11,6 +11,7 @@ from pixroute.outcome import Hold
 
 @define
 class _Held:
+    hold: Hold
     until: float
     seconds: float
     credential: Callable[[], str] | None
@@ -41,8 +42,9 @@ class Holds:
         if held is not None and now < held.until:
             held.until = max(held.until, now + hold.first)
             return
-        seconds = hold.first if held is None else min(max(2 * held.seconds, hold.first), hold.longest)
-        self._held[account] = _Held(now + seconds, seconds, credential, credential() if credential else None)
+        seconds = min(2 * held.seconds, hold.longest) if held is not None and held.hold == hold else hold.first
+        fingerprint = credential() if credential else None
+        self._held[account] = _Held(hold, now + seconds, seconds, credential, fingerprint)
 
     def until(self, account: str, now: float) -> float | None:
         """Tell until when the account is held; None if it is not."""

@@ -114,31 +114,33 @@ class Health:
         route.bulkhead.used += 1
         tokens = []
         for scope in route.scopes:
-            scope.breaker.policy = policy
+            breaker = scope.breaker
+            breaker.policy = policy
             tokens.append(
-                scope.breaker.admit(
+                breaker.admit(
                     now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
                 )
             )
-            self._arm(scope)
+        self._arm(*route.scopes)
         return Admission(self, route, tokens)
 
     def settled(self, route: Route) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
-        for scope in route.scopes:
-            self._arm(scope)
+        self._arm(*route.scopes)
         self.pass_on()
 
     def hint(self, keys: Keys, seconds: float, now: float) -> None:
         """Pause every resolution of an upstream, as its provider asked."""
-        self._upstreams[keys.upstream].hint(seconds, now)
+        upstream = self._upstreams[keys.upstream]
+        upstream.hint(seconds, now)
+        self._arm(*upstream.scopes.values())
 
     def open_now(
         self, keys: Keys, reason: OpenReason, seconds: float, now: float, *, every_resolution: bool = False
     ) -> None:
         """Open an upstream for one answer that is enough."""
-        scopes = self._upstreams[keys.upstream] if every_resolution else self._route(keys).upstream.breaker
-        scopes.open_now(reason, seconds, now)
+        sick = self._upstreams[keys.upstream] if every_resolution else self._route(keys).upstream.breaker
+        sick.open_now(reason, seconds, now)
 
     def hold(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
         """Ask an account no more for a time, or until the fingerprint that `credential` gives changes."""
@@ -163,7 +165,7 @@ class Health:
     def wait(self, keys: Sequence[Keys], wake: Callable[[], None]) -> Waiter:
         """Stand in line for the first place on any of these; `wake` is called once, when one is promised."""
         waiter = Waiter(self._line, tuple(self._route(each) for each in keys), wake)
-        self._arm_awaited()
+        self._arm(*self._line.scopes())
         return waiter
 
     def pass_on(self) -> None:
@@ -177,7 +179,7 @@ class Health:
                 waiter.wake(route)
         finally:
             self._passing = False
-        self._arm_awaited()
+        self._arm(*self._line.scopes())
 
     def close(self) -> None:
         """Cancel the timers."""
@@ -194,18 +196,15 @@ class Health:
 
     # -- timers
 
-    def _arm(self, scope: Scope) -> None:
-        """Have the breaker looked at when time alone may change it, if anybody would notice."""
-        due = scope.breaker.next_check
-        if due < scope.fires_at and (scope.breaker.watching or self._line.waits_for(scope)):
-            if scope.timer is not None:
-                scope.timer.cancel()
-            scope.fires_at = due
-            scope.timer = self._call_at(due, partial(self._fire, scope))
-
-    def _arm_awaited(self) -> None:
-        for scope in self._line.scopes():
-            self._arm(scope)
+    def _arm(self, *scopes: Scope) -> None:
+        """Have breakers looked at when time alone may change them, if anybody would notice."""
+        for scope in scopes:
+            due = scope.breaker.next_check
+            if due < scope.fires_at and (scope.breaker.watching or self._line.waits_for(scope)):
+                if scope.timer is not None:
+                    scope.timer.cancel()
+                scope.fires_at = due
+                scope.timer = self._call_at(due, partial(self._fire, scope))
 
     def _fire(self, scope: Scope) -> None:
         now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
@@ -237,8 +236,8 @@ class Health:
                 BreakerChanged(
                     at=breaker.since,
                     key=key,
-                    state=breaker.state.value,
-                    reason=breaker.reason and breaker.reason.value,
+                    state=breaker.state,
+                    reason=breaker.reason,
                     until=breaker.until,
                 )
             )

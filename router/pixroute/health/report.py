@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from attrs import frozen
 
 from pixroute.health.breaker import OpenReason
@@ -18,7 +20,7 @@ class HealthEntry:
         scope: "origin", "upstream", "account" or "provider".
         state: a breaker's state, "held", "enabled" or "disabled".
         reason: why a breaker opened.
-        since: when it came to that state.
+        since: when it came to that state; None: always was.
         until: when an open breaker or a hold ends.
         allowed: places of a half-open breaker, or a provider's `max_in_flight`.
         in_flight: admissions not yet settled, or slots taken.
@@ -45,9 +47,9 @@ def breaker_entry(kind: str, scope: Scope, now: float) -> HealthEntry:
     return HealthEntry(
         key=scope.key,
         scope=kind,
-        state=view.state.value,
+        state=view.state,
         reason=view.reason,
-        since=view.since,
+        since=view.since if view.since > -inf else None,
         until=view.until,
         allowed=view.allowed,
         in_flight=breaker.in_flight,

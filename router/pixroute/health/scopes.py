@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from math import inf
 from typing import Protocol
 
@@ -26,7 +26,7 @@ class Keys:
     max_in_flight: int | None = None
 
 
-class Block(Enum):
+class Block(StrEnum):
     """What keeps an attempt from starting."""
 
     DISABLED = "disabled"
@@ -59,8 +59,8 @@ class Standing:
         """What keeps it, for people; empty if nothing does."""
         if self.block is None:
             return ""
-        because = self.reason.value if self.reason else "its origin fails"
-        return f"{self.block.value}: {because}" if self.block is Block.OPEN else str(self.block.value)
+        because = f" ({self.reason or 'origin'})" if self.block is Block.OPEN else ""
+        return f"{self.block}{because}"
 
 
 ADMITS = Standing(admits=True)
