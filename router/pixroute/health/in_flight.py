@@ -1,0 +1,78 @@
+"""Admissions of a breaker that have not been settled, and what their silence says (semantics §4, §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from heapq import nsmallest
+from math import inf
+
+from attrs import define
+
+from pixroute.health.stall import Survival, silence_log_likelihood
+from pixroute.provider import Quantiles
+
+
+@define(eq=False)
+class Token:
+    """One admission; settled exactly once. `started` moves on by the time that the machine was paused."""
+
+    request: str
+    evidence: Hashable
+    generation: int
+    started: float
+    expected: Quantiles
+    timeout: float
+    survival: Survival
+
+    def answered(self, now: float) -> bool:
+        """Tell whether a failure that comes now is an answer; what comes later than P99 was silence first."""
+        return now - self.started <= self.expected.p99
+
+
+class InFlight:
+    """The live admissions, of the breaker's present generation, and the older ones, which are no evidence."""
+
+    def __init__(self) -> None:
+        self.live: set[Token] = set()
+        self.older: set[Token] = set()
+
+    def __len__(self) -> int:
+        return len(self.live) + len(self.older)
+
+    def retire(self) -> None:
+        """Begin a new generation."""
+        self.older |= self.live
+        self.live.clear()
+
+    def remove(self, token: Token) -> bool:
+        """Take a settled admission out; tell whether it was live.
+
+        Raises:
+            KeyError: it was settled before.
+        """
+        live = token in self.live
+        (self.live if live else self.older).remove(token)
+        return live
+
+    def overdue_at(self, count: int, factor: float) -> float:
+        """Tell when `count` live requests will be older than `factor` × P99; inf while there are fewer."""
+        by_request: dict[str, float] = {}
+        for token in self.live:
+            at = token.started + factor * token.expected.p99
+            by_request[token.request] = min(at, by_request.get(token.request, inf))
+        first = nsmallest(count, by_request.values())
+        return first[-1] if len(first) == count else inf
+
+    def slow_at(self, factor: float) -> float:
+        """Tell when the first live admission will be older than `factor` × P95; inf while there is none."""
+        return min((token.started + factor * token.expected.p95 for token in self.live), default=inf)
+
+    def log_likelihood(self, last_success: float, now: float, slowdown: float) -> float:
+        """Give the log-likelihood of the silence since the last success."""
+        calls = ((token.started, token.survival) for token in self.live)
+        return silence_log_likelihood(calls, last_success, now, slowdown)
+
+    def leave_out(self, gap: float) -> None:
+        """Take a pause of the machine off the age of everything live."""
+        for token in self.live:
+            token.started += gap
