@@ -158,13 +158,15 @@ class Reader:
 
     def rules(self) -> tuple[Rule, ...]:
         """Read the rules, in order."""
-        rules = self.value(self.said.get("rules", ()), tuple[Rule, ...], "rules") or ()
         chains = self.table("chains")
-        for at, rule in enumerate(rules):
-            if rule.chain not in chains:
-                path = join(join("rules", at), "chain")
-                self.wrong(path, f'no chain is named "{rule.chain}"{nearest(rule.chain, chains)}')
-        return rules
+        rules = []
+        for at, said in enumerate(self.value(self.said.get("rules", ()), tuple[Any, ...], "rules") or ()):
+            path = join("rules", at)
+            rules.append(self.value(said, Rule, path))
+            name = said.get("chain") if isinstance(said, Mapping) else None
+            if isinstance(name, str) and name not in chains:
+                self.wrong(join(path, "chain"), f'no chain is named "{name}"{nearest(name, chains)}')
+        return tuple(rule for rule in rules if rule is not None)
 
     def check_default_chain(self) -> None:
         """Refuse a configuration that leaves open where a request goes."""

@@ -14,6 +14,7 @@ import attrs
 from pixroute.config.kinds import LatencyTable, Money, Range, field_kinds, members
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
+from pixroute.config.secrets import VARIABLE
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
 from pixroute.provider import Latency, Price, ProviderSpec
@@ -131,7 +132,7 @@ def _price() -> Schema:
 
 
 def _secret() -> Schema:
-    env, file = {"env": {"type": "string"}}, {"file": {"type": "string"}}
+    env, file = {"env": {"type": "string", "pattern": VARIABLE.pattern}}, {"file": {"type": "string"}}
     return {"oneOf": [_object(env, required=["env"]), _object(file, required=["file"])]}
 
 

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from pixroute.secret import Secret
 
 NEVER_IN_CLEAR = 'a key never stands in clear here: write { env = "NAME" } or { file = "/path" }'
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
 @frozen
@@ -81,6 +81,6 @@ def _source(table: Mapping[str, object], base: Path, env: Mapping[str, str]) -> 
         return FromFile(base / place)
     if "env" not in table:
         raise ValueError(NEVER_IN_CLEAR)
-    if not _VARIABLE.fullmatch(place):
+    if not VARIABLE.fullmatch(place):
         raise ValueError('what stands after env is not the name of a variable (such as { env = "APIYI_API_KEY" })')
     return FromEnvironment(place, env)
