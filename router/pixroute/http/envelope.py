@@ -113,7 +113,6 @@ def failure_from(
 
 ADVICE: Mapping[FailureKind, str] = MappingProxyType(
     {
-        FailureKind.PROXY_CUT: "Ask whoever runs that proxy for a longer time-out, or take a route without it.",
         FailureKind.OVERLOADED: "Nothing is wrong here: wait, or let another upstream serve.",
         FailureKind.RATE_LIMITED: "Send less at once (`max_in_flight`), or ask the provider for a higher limit.",
         FailureKind.SERVER_ERROR: "Nothing is wrong here: it usually passes within a minute.",
