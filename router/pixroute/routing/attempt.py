@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.diagnosis import Observation, diagnose
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
 from pixroute.result import Adjustment, Cost, Image
 from pixroute.routing.record import AttemptRecord
@@ -20,7 +21,7 @@ from pixroute.routing.settle import billing_of, cost_of, settle
 from pixroute.routing.validate import validate
 
 if TYPE_CHECKING:
-    from pixroute.health.registry import Admission
+    from pixroute.health.admission import Admission
     from pixroute.http.transport import Transport
     from pixroute.request import ImageRequest
     from pixroute.routing.chain import Contender
@@ -150,7 +151,19 @@ class Attempt:
         if self.task is not None:
             self.task.uncancel()
         seconds = self.ends_at - self.started
-        return self.contender.explain_time_out(self.stage, seconds, self.facts, cut_short=self._cut_short)
+        seen = Observation(
+            stage=self.stage,
+            elapsed=seconds,
+            received=self.facts.get("wire_bytes", 0),
+            time_out=seconds,
+            by_deadline=self._cut_short,
+            expected=self.contender.candidate.expected,
+            plaintext=self.contender.member.identity.plaintext,
+        )
+        said = diagnose(FailureKind.TIMEOUT, seen)
+        return Failure(
+            kind=FailureKind.TIMEOUT, message=said.message, advice=said.advice, stage=self.stage, timed_out=True
+        )
 
     @property
     def _cut_short(self) -> bool:
@@ -177,6 +190,7 @@ class Attempt:
         if isinstance(outcome, Failure) and outcome.billing is not self.billing:
             outcome = evolve(outcome, billing=self.billing)
         self.outcome = outcome
+        (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
         settlement = settle(
             outcome,
             age=now - self.started,
@@ -190,6 +204,7 @@ class Attempt:
             now=now,
             hint=settlement.hint,
             hold=settlement.hold,
+            credential=self.contender.provider.credential,
             opens=settlement.opens,
             every_resolution=settlement.every_resolution,
             keep_slot=True,

@@ -10,7 +10,9 @@ from math import inf
 from attrs import evolve, frozen
 
 from pixroute.fit import Fit, Unfit, fit
-from pixroute.health.registry import Health, Keys
+from pixroute.health.latency import LearnedLatency
+from pixroute.health.registry import Health
+from pixroute.health.scopes import Keys
 from pixroute.policy import ByResolution, Policy
 from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import ImageRequest, Resolution
@@ -87,6 +89,7 @@ class Contender:
     request: ImageRequest
     candidate: Candidate
     keys: Keys
+    learned: LearnedLatency
     unit_price: Decimal | None
     currency: str
     size_tolerance: float
@@ -137,7 +140,8 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     )
     own_timeouts = member.attempt_timeout if "attempt_timeout" not in overrides else None
     timeout = (own_timeouts or policy.attempt_timeout)[resolution]
-    expected = health.latency(keys, member.latency.at(resolution, timeout)).quantiles
+    learned = health.latency(keys, member.latency.at(resolution, timeout))
+    expected = learned.quantiles
     unit_price = member.price.at(resolution) if member.price else None
     return Contender(
         member=member,
@@ -155,6 +159,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
             waits_when_full=member.waits_when_full,
         ),
         keys=keys,
+        learned=learned,
         unit_price=unit_price,
         currency=currency,
         size_tolerance=can.size_tolerance,

@@ -43,7 +43,7 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
     won = [ending for ending in endings if ending.winner is not None]
     cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
     if not won:
-        raise _error(endings, record, request, cost)
+        raise _error(endings, record, cost)
     images = tuple(image for ending in won for image in (ending.winner.images if ending.winner else ()))
     first = won[0].winner
     success = first.outcome if first is not None else None
@@ -97,7 +97,7 @@ def _paid_for(endings: Sequence[Ending], *, won: bool) -> list[Image]:
 # Errors
 
 
-def _error(endings: Sequence[Ending], record: Record, request: ImageRequest, cost: Cost) -> Exception:
+def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
     if any(ending.shut_down for ending in endings) and not record.attempts:
         return errors.ShuttingDown("The router is closing and takes no new requests.")
     failures = [attempt.failure for attempt in record.attempts if attempt.failure is not None]

@@ -14,7 +14,8 @@ from math import inf
 
 from attrs import frozen
 
-from pixroute.health.registry import Block, Standing
+from pixroute.health.breaker import OpenReason
+from pixroute.health.scopes import Block, Standing
 from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Next
 from pixroute.policy import Policy
 from pixroute.provider import Quantiles
@@ -211,7 +212,7 @@ def reserve(view: View, index: int, remaining: float) -> float:
 
 
 def worst_cost(view: View) -> Decimal | None:
-    """Give the most that this part may cost: its `max_possibly_billed` dearest viable prices; None if one is unknown."""
+    """Give the most that this part may cost: its `max_possibly_billed` dearest viable prices; None if unknown."""
     prices = [candidate.price for candidate in view.candidates if candidate.barred is None]
     if None in prices:
         return None
@@ -325,9 +326,12 @@ def _next_join(view: View, tried: Tried) -> float:
     """Give the time from which a fallback may join this attempt."""
     due = tried.join_at if view.purse else tried.join_free_at
     standing = view.standings[tried.index]
-    if standing.is_silent:
+    if standing.block is Block.OPEN and standing.reason in _SILENT:
         due = min(due, tried.started + view.candidates[tried.index].expected.p95)
     return due
+
+
+_SILENT = (OpenReason.OVERDUE, OpenReason.STALL)
 
 
 def _may_join(view: View, index: int, live: list[Tried]) -> bool:

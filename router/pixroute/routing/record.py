@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from attrs import field, frozen
@@ -56,7 +57,7 @@ class Decision:
     at: float
     part: int
     action: str
-    verdicts: Mapping[str, str]
+    verdicts: Mapping[str, Enum]
 
 
 @frozen(kw_only=True)
@@ -80,7 +81,9 @@ class Record:
     def _skipped(self) -> list[tuple[str, ...]]:
         asked = {attempt.provider for attempt in self.attempts}
         last = {name: verdict for decision in self.decisions for name, verdict in decision.verdicts.items()}
-        return [(name, f"skipped: {verdict}", "", "", "", "") for name, verdict in last.items() if name not in asked]
+        return [
+            (name, f"skipped: {verdict.value}", "", "", "", "") for name, verdict in last.items() if name not in asked
+        ]
 
 
 def _row(attempt: AttemptRecord) -> tuple[str, ...]:

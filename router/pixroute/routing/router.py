@@ -19,7 +19,9 @@ from attrs import evolve
 from pixroute import events
 from pixroute.convert import converted
 from pixroute.errors import RequestFailed, ShuttingDown
+from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
+from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Policy
 from pixroute.provider import Provider
 from pixroute.references import load
@@ -35,9 +37,11 @@ from pixroute.routing.run import Ending, Run, Shared, new_id
 
 if TYPE_CHECKING:
     from pixroute.config.model import Config
-    from pixroute.health.registry import HealthEntry
+    from pixroute.health.report import HealthEntry
 
 log = logging.getLogger("pixroute")
+
+_SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
 
 REAP = 2.0
 """Seconds after which a cancelled attempt that has not ended is named in the log."""
@@ -96,37 +100,43 @@ class Router:
         self._requests: set[asyncio.Task[Any]] = set()
 
     @classmethod
-    def from_toml(cls, path: str | PathLike[str], **options: Any) -> Self:
+    def from_toml(cls, path: str | PathLike[str], *, plugins: Plugins | None = None, **options: Any) -> Self:
         """Build from a configuration file; `options` are `observers` and `seed`.
 
         Raises:
             ConfigError: with all mistakes of the file at once.
         """
-        from pixroute.config.load import load_toml  # noqa: PLC0415 - cattrs is reached when first needed
+        from pixroute.config.load import load  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(load_toml(Path(path)), **options)
+        return cls.from_config(load(Path(path), plugins or load_plugins()), **options)
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+    def from_mapping(cls, mapping: Mapping[str, Any], *, plugins: Plugins | None = None, **options: Any) -> Self:
         """Build from a mapping shaped like the TOML file; secrets may be strings or callables here.
 
         Raises:
             ConfigError: with all mistakes at once.
         """
-        from pixroute.config.load import load_mapping  # noqa: PLC0415 - cattrs is reached when first needed
+        from pixroute.config.load import structure  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(load_mapping(mapping), **options)
+        return cls.from_config(structure(mapping, plugins or load_plugins(), Path.cwd()), **options)
 
     @classmethod
-    def from_config(cls, config: Config, **options: Any) -> Self:
-        """Build from a checked configuration."""
-        from pixroute.config.load import build_observers, build_providers  # noqa: PLC0415 - as above
+    def from_config(
+        cls, config: Config, *, observers: Mapping[str, events.Observer] | None = None, **options: Any
+    ) -> Self:
+        """Build from a checked configuration.
+
+        Raises:
+            ConfigError: a provider or an observer cannot be made of its settings.
+        """
+        from pixroute.config.build import build_observers, build_providers  # noqa: PLC0415 - as above
 
         return cls(
             providers=build_providers(config),
             chains={name: (chain.providers, chain.policy) for name, chain in config.chains.items()},
-            choose=config.choose,
-            observers={**build_observers(config), **options.pop("observers", {})},
+            choose=lambda request: config.chain_for(request).name,
+            observers={**build_observers(config), **(observers or {})},
             **options,
         )
 
@@ -162,7 +172,7 @@ class Router:
                     clock=loop.time,
                     call_at=loop.call_at,
                     random=self._random,
-                    on_change=emit or (lambda _event: None),
+                    on_change=self._breaker_changed,
                 ),
                 http=Transport(),
                 random=self._random,
@@ -171,6 +181,18 @@ class Router:
                 reap=self._reap,
             )
         return self._shared
+
+    def _breaker_changed(self, event: events.BreakerChanged) -> None:
+        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
+        if self._shared is None:
+            return
+        if self._shared.emit is not None:
+            self._shared.emit(event)
+        if event.state == State.OPEN.value and event.reason in _SILENT:
+            # Those that already wait on the silent upstream may now be joined by a fallback.
+            for run in list(self._shared.runs):
+                if run.is_in_flight:
+                    run.poke()
 
     async def aclose(self, *, drain: float = 30.0) -> None:
         """Stop admitting, let what is in flight end for `drain` seconds, then cancel it and say what may be billed."""
@@ -455,13 +477,22 @@ def _chains(
     members = {name: Member.of(name, provider) for name, provider in providers.items()}
     built = {}
     for name, value in chains.items():
-        names, own = value if len(value) == 2 and isinstance(value[1], Policy) else (value, policy)
+        names, own = _names_and_policy(value, policy)
         unknown = [provider for provider in names if provider not in members]
         if unknown or not names:
             what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
             raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
         built[name] = Chain.of(name, [members[provider] for provider in names], own)
     return built
+
+
+def _names_and_policy(
+    value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
+) -> tuple[Sequence[str], Policy]:
+    names, own = value[0], value[-1]
+    if isinstance(own, Policy) and not isinstance(names, Policy):
+        return names, own
+    return [name for name in value if isinstance(name, str)], policy
 
 
 async def _drive(runs: Sequence[Run]) -> list[Ending]:

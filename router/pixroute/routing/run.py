@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from pixroute import events
-from pixroute.health.registry import Health, Waiter
+from pixroute.health.registry import Health
+from pixroute.health.waiting import Waiter
 from pixroute.outcome import Billing, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
@@ -119,7 +120,6 @@ class Run:
         self._slot_wait = 0.0
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
-        self._watches: list[Callable[[], None]] = []
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
         self._skips_told: set[tuple[str, Ruling]] = set()
 
@@ -139,6 +139,11 @@ class Run:
             self._shared.runs.discard(self)
             self._leave()
 
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether an attempt is under way."""
+        return any(leg.tried.ended is None for leg in self._legs)
+
     def poke(self) -> None:
         """Plan again now."""
         if self._wake is not None and not self._wake.done():
@@ -150,8 +155,7 @@ class Run:
         view = self._view()
         decided = plan(view)
         if self._shared.closing:
-            live = any(leg.tried.ended is None for leg in self._legs)
-            decided = Plan(Wait(inf) if live else Stop(), decided.rulings)
+            decided = Plan(Wait(inf) if self.is_in_flight else Stop(), decided.rulings)
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
@@ -197,7 +201,7 @@ class Run:
                 self._slot_wait += self._loop.time() - since
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
-        """Wait until a time, an attempt's end, a breaker's opening beneath one in flight, or a place at one of `on`."""
+        """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
         self._wake = self._loop.create_future()
         timer = self._loop.call_at(until, self.poke) if until < inf else None
         if on:
@@ -250,7 +254,6 @@ class Run:
         )
         self._tell_start(attempt, hedge=start.hedge, now=now)
         self._legs.append(_Leg(attempt, tried, start.hedge))
-        self._watches.append(self._shared.health.watch(contender.keys, self.poke))
         attempt.start()
 
     def _draws_from_purse(self, now: float) -> bool:
@@ -305,8 +308,6 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
-        for unwatch in self._watches:
-            unwatch()
         for leg in self._legs:
             if leg.tried.ended is None:
                 leg.attempt.give_up()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
-from pixroute.picture import BadPicture, inspect, judge
+from pixroute.picture import BadPicture, PictureInfo, inspect, judge
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Cost, Image
 from pixroute.routing.chain import Contender
@@ -23,17 +23,23 @@ class Checked:
 
 def validate(success: Success, asked: ImageRequest, contender: Contender) -> Checked:
     """Look at every picture; some good ones among bad make a success, none make the first failure."""
-    images, rejected, failures = [], [], list(success.failures)
+    images: list[Image] = []
+    rejected: list[Image] = []
+    failures = list(success.failures)
     for delivered in success.pictures:
-        result = _look(delivered, success, asked, contender)
-        if isinstance(result, Failure):
-            failures.append(result)
+        try:
+            with delivered.content.open() as source:
+                info = inspect(source, delivered.content.size)
+        except BadPicture as error:
+            failures.append(_broken(error, contender))
             delivered.content.discard()
-        elif (failure := _too_small(result, asked, contender)) is not None:
-            failures.append(failure)
-            rejected.append(result)
+            continue
+        image = _image(delivered, info, success, contender)
+        if judge(info, asked.size, contender.size_tolerance) is None:
+            images.append(image)
         else:
-            images.append(result)
+            failures.append(_undersized(info, asked, contender))
+            rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))
     kept = Success(
@@ -47,17 +53,7 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
 
 
-def _look(delivered: Delivered, success: Success, asked: ImageRequest, contender: Contender) -> Image | Failure:
-    try:
-        with delivered.content.open() as source:
-            info = inspect(source, delivered.content.size)
-    except BadPicture as error:
-        return Failure(
-            kind=FailureKind.BAD_IMAGE,
-            message=f"What {contender.name} delivered is no valid picture: {error}.",
-            advice="It was paid for; another upstream is tried.",
-            stage=Stage.VALIDATE,
-        )
+def _image(delivered: Delivered, info: PictureInfo, success: Success, contender: Contender) -> Image:
     return Image(
         content=delivered.content,
         format=info.format,
@@ -70,16 +66,21 @@ def _look(delivered: Delivered, success: Success, asked: ImageRequest, contender
     )
 
 
-def _too_small(image: Image, asked: ImageRequest, contender: Contender) -> Failure | None:
-    shortfall = judge(image, asked.size, contender.size_tolerance)
-    if shortfall is None:
-        return None
+def _broken(error: BadPicture, contender: Contender) -> Failure:
+    return Failure(
+        kind=FailureKind.BAD_IMAGE,
+        message=f"What {contender.name} delivered is no valid picture: {error}.",
+        advice="It was paid for; another upstream is tried.",
+        stage=Stage.VALIDATE,
+    )
+
+
+def _undersized(info: PictureInfo, asked: ImageRequest, contender: Contender) -> Failure:
+    standing = "It is not asked for this resolution for an hour."
     return Failure(
         kind=FailureKind.UNDERSIZED,
-        message=f"{contender.name} delivered {image.width}x{image.height} where {asked.size} was asked.",
-        advice=contender.provider.advice.get(
-            FailureKind.UNDERSIZED, "It is not asked for this resolution for an hour."
-        ),
+        message=f"{contender.name} delivered {info.width}x{info.height} where {asked.size} was asked.",
+        advice=contender.provider.advice.get(FailureKind.UNDERSIZED, standing),
         stage=Stage.VALIDATE,
     )
 

@@ -19,13 +19,13 @@ def run_virtual(coroutine: Coroutine[Any, Any, T], *, start: float = 0.0) -> T:
     """
     import asyncio  # noqa: PLC0415 - with its companion below
 
-    import async_solipsism  # noqa: PLC0415 - an extra, imported when used
+    import async_solipsism  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra, imported when used
 
     loop = async_solipsism.EventLoop()
     if start:
         loop.run_until_complete(asyncio.sleep(start))
     try:
-        result = loop.run_until_complete(coroutine)
+        result: T = loop.run_until_complete(coroutine)
         left = [task for task in asyncio.all_tasks(loop) if not task.done()]
         assert not left, f"{len(left)} tasks were left behind: {left}"
         return result

@@ -1,0 +1,89 @@
+"""The gates: `nox` runs those that CI runs."""
+
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "package"]
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_existing_virtualenvs = True
+
+HERE = Path(__file__).parent
+MOST_DISTRIBUTIONS = 15
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style: ruff, formatter included."""
+    session.install("ruff>=0.9")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy strict over router, plugins and the typed examples."""
+    session.install("mypy>=1.15", "-e", ".[test,simulate]")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything but benchmarks; extra arguments go to pytest."""
+    session.install("-e", ".[test,simulate]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """What a user installs: how many distributions, what the wheel holds, that the command starts."""
+    session.install("build")
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder, str(HERE), silent=True)
+        wheel = next(Path(folder).glob("*.whl"))
+        _check_wheel(session, wheel)
+        fresh = Path(folder) / "fresh"
+        session.run(sys.executable, "-m", "venv", str(fresh), external=True)
+        python = str(fresh / "bin" / "python")
+        session.run(python, "-m", "pip", "install", "-q", str(wheel), external=True)
+        listed = session.run(python, "-m", "pip", "list", "--format=freeze", external=True, silent=True)
+        names = [line.split("==")[0] for line in str(listed).splitlines() if "==" in line]
+        brought = [name for name in names if name not in ("pip", "setuptools")]
+        session.log(f"{len(brought)} distributions: {', '.join(brought)}")
+        if len(brought) > MOST_DISTRIBUTIONS:
+            session.error(f"more than {MOST_DISTRIBUTIONS} distributions")
+        session.run(python, "-c", "import pixroute; pixroute.Router", external=True)
+
+
+def _check_wheel(session: nox.Session, wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    packages = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    strange = sorted(name for name in packages if not name.startswith("pixroute"))
+    untyped = sorted(name for name in packages if f"{name}/py.typed" not in names)
+    if strange or untyped:
+        session.error(f"the wheel holds {strange} that is not ours, and no py.typed in {untyped}")
+    session.log(f"the wheel holds {', '.join(sorted(packages))}, each with py.typed")
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measures overhead, memory and stalls as ratios to bare aiohttp; not part of CI."""
+    session.install("-e", ".[test,simulate]")
+    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Mutation testing of plan, breaker, stall and money; takes long, not part of CI."""
+    session.install("-e", ".[test,simulate]", "cosmic-ray>=8.3")
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the decoder and the codecs, ten minutes; not part of CI."""
+    session.install("-e", ".[test,simulate]")
+    session.run("python", "tests/fuzz/fuzz_body.py", *session.posargs)
