@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable
-from math import ceil, exp, log
+from math import ceil, erfc, log, sqrt
 
 from pixroute.provider import Quantiles
 
@@ -13,8 +13,8 @@ KEPT = 200
 ENOUGH = 30
 FLOOR = 1e-4
 
-_LEVELS = (log(log(2)), log(log(20)), log(log(100)))
-"""ln(-ln S) at P50, P95 and P99."""
+_SIGMAS = (0.0, 1.6449, 2.3263)
+"""Where P50, P95 and P99 of a normal distribution lie."""
 
 
 class Window:
@@ -89,16 +89,15 @@ class LearnedLatency:
 
 
 def table_survival(table: Quantiles, age: float) -> float:
-    """Give the survival that a table implies: Weibull through P50 and P95, and through P95 and P99 beyond.
+    """Give the survival that a table implies: log-normal through P50 and P95, and through P95 and P99 beyond.
 
-    ln(-ln S) runs linearly in ln t. Straight lines in ln S would be simpler, but start falling at 0, as if pictures
-    might come at once: a burst of a hundred calls would then look stalled long before its P50.
+    Straight lines in ln S would be simpler, but fall from 0 on, as if pictures might come at once: a burst of a
+    hundred calls would then look stalled long before any of them should be back.
     """
     if age <= 0:
         return 1.0
-    knots, (low, high) = (
-        ((table.p50, table.p95), _LEVELS[:2]) if age < table.p95 else ((table.p95, table.p99), _LEVELS[1:])
-    )
-    stretch = max(log(knots[1] / knots[0]), 0.01)  # a table may say the same number twice
-    level = low + (high - low) * log(age / knots[0]) / stretch
-    return max(FLOOR, exp(-exp(min(level, 3.0))))
+    points = (table.p50, table.p95, table.p99)
+    part = 0 if age < table.p95 else 1
+    stretch = max(log(points[part + 1] / points[part]), 0.01)  # a table may say the same number twice
+    sigma = _SIGMAS[part] + (_SIGMAS[part + 1] - _SIGMAS[part]) * log(age / points[part]) / stretch
+    return max(FLOOR, erfc(sigma / sqrt(2)) / 2)
