@@ -70,6 +70,5 @@ _PRO = Capabilities(
     resolutions={"1K", "2K", "4K"},
     aspect_ratios=gemini.ASPECT_RATIOS,
     references=gemini.REFERENCES,
-    size_tolerance=0.02,  # every size of the model's table has at least the pixels of its class (upstreams §2.7)
 )
 _LITE = evolve(_PRO, resolutions={"1K"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar, Literal
+from types import MappingProxyType
+from typing import Literal
 
 from attrs import Factory, field, frozen
 from attrs.validators import in_
@@ -33,7 +34,6 @@ CAPABILITIES = Capabilities(
     resolutions={"1K", "2K", "4K"},
     aspect_ratios=gemini.ASPECT_RATIOS,
     references=gemini.REFERENCES,
-    size_tolerance=0.02,  # every size of the model's table has at least the pixels of its class (upstreams §2.7)
     bills_refusals=True,
 )
 ADVICE = 'APIYI documents this model only for the native route: set `api = "native"`.'
@@ -86,7 +86,7 @@ class NanoBananaPro(HttpProvider[NanoBananaProHttpsSettings]):
 class ImagesApi(NanoBananaPro):
     """Speaks OpenAI's images API, as the vendor's guide shows it."""
 
-    advice: ClassVar = {FailureKind.MODEL_GONE: ADVICE, FailureKind.UNDERSIZED: ADVICE}
+    advice = MappingProxyType({FailureKind.MODEL_GONE: ADVICE, FailureKind.UNDERSIZED: ADVICE})
 
     def encode(self, request: ImageRequest) -> Call:
         """Ask in pixels, those that the model makes of class and shape."""

@@ -54,6 +54,13 @@ def test_references_are_inline_and_lend_their_shape():
     assert call.json["generationConfig"]["imageConfig"] == {"imageSize": "2K"}
 
 
+def test_no_size_leaves_all_to_the_model():
+    """Neither shape nor class is made up."""
+    call = gemini.call(ImageRequest("A cat"), model="m")
+
+    assert call.json["generationConfig"]["imageConfig"] == {}
+
+
 LAST = blob()
 IN_TEXT = blob("![image](data:image/png;base64,", ")")
 OSS = "https://bucket.oss-us-west-1.aliyuncs.com/a.png?Expires=1&Signature=x"
@@ -68,7 +75,7 @@ OSS = "https://bucket.oss-us-west-1.aliyuncs.com/a.png?Expires=1&Signature=x"
         ([inline("ZHJhZnQ=", thoughtSignature="x"), inline("b25l", thoughtSignature="y")], "b25l"),
         ([inline("b25l"), inline("dGhvdWdodA==", thought=True)], "b25l"),
         ([{"text": "Here is the picture."}, {"text": OSS}], OSS),
-        ([{"text": f"Here is the picture:\n{OSS}\n"}], OSS),
+        ([{"text": f"Here is the picture:\n  {OSS} \n"}], OSS),
         ([{"text": f"![image]({OSS})"}], OSS),
         ([{"text": "![image](data:image/png;base64,aGk=)"}], "data:image/png;base64,aGk="),
         ([{"text": IN_TEXT}], IN_TEXT),

@@ -38,7 +38,7 @@ _LINK = re.compile(
     r"""(?xm)
     data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]+
   | (?<=\]\()https?://[^\s()]+(?=\))              # ![image](https://…)
-  | (?<![^\n])https?://\S+[^\S\n]*$               # alone on its line: a link within a sentence is not the picture
+  | ^[ \t]*https?://\S+[ \t]*$                    # alone on its line: a link within a sentence is not the picture
     """
 )
 
