@@ -162,9 +162,15 @@ class Health:
 
     # -- waiting
 
-    def wait(self, keys: Sequence[Keys], wake: Callable[[], None]) -> Waiter:
-        """Stand in line for the first place on any of these; `wake` is called once, when one is promised."""
-        waiter = Waiter(self._line, tuple(self._route(each) for each in keys), wake)
+    def wait(self, keys: Sequence[Keys], wake: Callable[[], None], order: int | None = None) -> Waiter:
+        """Stand in line for the first place on any of these; `wake` is called once, when one is promised.
+
+        Args:
+            keys: in order of preference.
+            wake: must not block.
+            order: of an earlier waiter of the same request, which keeps its place in line.
+        """
+        waiter = self._line.join(tuple(self._route(each) for each in keys), wake, order)
         self._arm(*self._line.scopes())
         return waiter
 

@@ -7,26 +7,24 @@ not woken could not be admitted, and takes nothing from a newcomer who can.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable
 
 from pixroute.health.scopes import Route, Scope
-
-Queue = OrderedDict[int, "Waiter"]
 
 
 class Waiter:
     """A request that waits until one of its routes may admit it; made by `Health.wait`.
 
-    `woken` tells that a place is promised to it. It then starts an attempt (`Health.admit(…, waiter=…)`), or passes
-    the place on by `close` or `wait_again`.
+    `woken` tells that a place is promised to it: it starts an attempt (`Health.admit(…, waiter=…)`) or passes the
+    place on, and closes in either case. `order` is its number in order of arrival.
     """
 
-    def __init__(self, line: Line, routes: tuple[Route, ...], wake: Callable[[], None]) -> None:
+    def __init__(self, line: Line, routes: tuple[Route, ...], wake: Callable[[], None], order: int) -> None:
         self.routes = routes
-        self.promise: Route | None = None
+        self.order = order
         self.woken = False
-        self.order = line.join(self)
+        self.promise: Route | None = None
         self._line = line
         self._wake = wake
 
@@ -44,55 +42,45 @@ class Waiter:
             self.promise.promise(-1)
             self.promise = None
 
-    def wait_again(self) -> None:
-        """Pass the place on, and wait on as the first in line."""
-        self.drop_promise()
-        self.woken = False
-        self._line.rejoin(self)
-        self._line.on_passed()
-
     def close(self) -> None:
-        """Wait no longer; a place that was not used goes to the next."""
-        self._line.leave(self)
+        """Wait no longer; a place that was not used goes to the next. Closing again does nothing."""
         if self.woken:
-            self.woken = False
             self.drop_promise()
             self._line.on_passed()
+        else:
+            self._line.leave(self)
 
 
 class Line:
-    """All waiters."""
+    """All waiters; `on_passed` is called when a promised place comes free."""
 
     def __init__(self, on_passed: Callable[[], None]) -> None:
         self.on_passed = on_passed
-        self._queues: dict[tuple[Route, ...], Queue] = {}
+        self._queues: dict[tuple[Route, ...], list[Waiter]] = {}
         self._arrivals = 0
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
-    def join(self, waiter: Waiter) -> int:
-        """Put a waiter last; give its number."""
+    def join(self, routes: tuple[Route, ...], wake: Callable[[], None], order: int | None) -> Waiter:
+        """Put a waiter last, or where its earlier order says."""
         self._arrivals += 1
-        self._queues.setdefault(waiter.routes, OrderedDict())[self._arrivals] = waiter
-        return self._arrivals
-
-    def rejoin(self, waiter: Waiter) -> None:
-        """Put a waiter that was woken in vain first again."""
-        queue = self._queues.setdefault(waiter.routes, OrderedDict())
-        queue[waiter.order] = waiter
-        queue.move_to_end(waiter.order, last=False)
+        waiter = Waiter(self, routes, wake, self._arrivals if order is None else order)
+        insort(self._queues.setdefault(routes, []), waiter, key=_order)
+        return waiter
 
     def leave(self, waiter: Waiter) -> None:
         """Take a waiter out, if it still stands in line."""
-        queue = self._queues.get(waiter.routes)
-        if queue is not None and queue.pop(waiter.order, None) is not None and not queue:
-            del self._queues[waiter.routes]
+        queue = self._queues.get(waiter.routes, [])
+        place = bisect_left(queue, waiter.order, key=_order)
+        if place < len(queue) and queue[place] is waiter:
+            del queue[place]
+            if not queue:
+                del self._queues[waiter.routes]
 
-    def heads(self) -> Iterator[Waiter]:
+    def heads(self) -> list[Waiter]:
         """Give the first of every queue, the earliest first."""
-        heads = (next(iter(queue.values())) for queue in self._queues.values())
-        return iter(sorted(heads, key=lambda waiter: waiter.order))
+        return sorted((queue[0] for queue in self._queues.values()), key=_order)
 
     def scopes(self) -> set[Scope]:
         """Give every breaker that somebody waits for."""
@@ -101,3 +89,7 @@ class Line:
     def waits_for(self, scope: Scope) -> bool:
         """Tell whether somebody waits for this breaker."""
         return bool(self._queues) and scope in self.scopes()
+
+
+def _order(waiter: Waiter) -> int:
+    return waiter.order

@@ -1,0 +1,297 @@
+"""The breaker against a model that keeps everything and looks at every instant."""
+
+from collections import Counter
+from math import inf
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, event, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.outcome import Verdict
+from pixroute.policy import BreakerPolicy
+from pixroute.provider import Quantiles
+
+POLICY = BreakerPolicy(failures=3, rate_requests=4, ramp=8, stall="off")
+EXPECTED = Quantiles(50, 80, 100)
+TIMEOUT = 200.0
+WINDOW = 400.0
+ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
+BAD = (Verdict.HARD, Verdict.THROTTLE)
+
+runs: Counter[str] = Counter()
+
+
+class Call:
+    """An admission, as the model sees it."""
+
+    def __init__(self, token, request, started, generation):
+        self.token = token
+        self.request = request
+        self.started = started
+        self.generation = generation
+
+
+class Model:
+    """Semantics §4 in the plainest words: a log of outcomes, a list of calls, no shortcuts."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.state, self.reason, self.until, self.allowed = State.CLOSED, None, -inf, 0
+        self.generation = self.k = 0
+        self.healthy_since, self.hinted_until, self.ramp_from = -inf, -inf, inf
+        self.answered = False
+        self.calls: list[Call] = []
+        self.log: list[tuple[float, int, Verdict]] = []
+
+    @property
+    def live(self):
+        """The calls of this generation."""
+        return [call for call in self.calls if call.generation == self.generation]
+
+    @property
+    def places(self):
+        """How many may be admitted; None for no limit."""
+        return {State.CLOSED: None, State.OPEN: 0, State.HALF_OPEN: self.allowed - len(self.live)}[self.state]
+
+    def instants(self):
+        """Everything that time alone will do, as (when, what)."""
+        if self.state is State.OPEN:
+            yield self.until, self.reopen
+        overdue = sorted(call.started + 150 for call in self.live)
+        if len(overdue) >= 3:
+            yield overdue[2], lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+        if self.state is State.HALF_OPEN and self.live:
+            if self.allowed == 1:
+                yield self.live[0].started + 120, lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+            if self.answered:
+                yield self.ramp_from + 10, self.ramp
+
+    def go_to(self, time):
+        """Let time act, one instant after another."""
+        while (first := min(self.instants(), key=lambda pair: pair[0], default=None)) and first[0] <= time:
+            self.now = first[0]
+            first[1]()
+        self.now = time
+
+    def reopen(self):
+        """End an open period."""
+        if self.reason is OpenReason.HINT:
+            self.state, self.reason = State.CLOSED, None
+        else:
+            self.state, self.allowed = State.HALF_OPEN, 1
+        self.until = -inf
+
+    def ramp(self):
+        """Ten seconds without failure."""
+        self.ramp_from += 10
+        self.double()
+
+    def double(self):
+        """Admit twice as many; at 8 (here) it is closed."""
+        self.allowed *= 2
+        if self.allowed >= 8:
+            self.state, self.reason, self.healthy_since = State.CLOSED, None, self.now
+
+    def sicken(self, reason, *, answered):
+        """Open for 30·2^k."""
+        if self.now - self.healthy_since >= 600:
+            self.k = 0
+        self.open(reason, self.now + min(30 * 2**self.k, 600), answered=answered)
+        self.k += 1
+
+    def open(self, reason, until, *, answered):
+        """Begin a generation."""
+        self.generation += 1
+        self.log.clear()
+        self.healthy_since = inf
+        self.state, self.reason, self.answered = State.OPEN, reason, answered
+        self.until = max(self.until, until)
+
+    def hint(self, until):
+        """Wait for what the provider asked."""
+        self.hinted_until = max(self.hinted_until, until)
+        if self.state is State.CLOSED:
+            self.state, self.reason = State.OPEN, OpenReason.HINT
+        elif self.state is State.HALF_OPEN:
+            self.open(self.reason, until, answered=self.answered)
+        self.until = max(self.until, until)
+
+    def start(self, call):
+        """Admit."""
+        if not self.live:
+            self.ramp_from = self.now
+        self.calls.append(call)
+
+    def end(self, call, verdict, *, hinted):
+        """Settle."""
+        self.calls.remove(call)
+        answered = self.now - call.started <= 100
+        if call.generation != self.generation:
+            wrongly = self.state is State.OPEN and self.reason in ENDED_BY_LATE_SUCCESS
+            if verdict is Verdict.SUCCESS and wrongly and self.now >= self.hinted_until:
+                self.reopen()
+        elif self.state is State.HALF_OPEN:
+            if verdict is Verdict.SUCCESS:
+                self.double()
+            elif verdict in BAD:
+                self.sicken(self.reason, answered=answered)
+        elif verdict is not Verdict.NEUTRAL:
+            pause = self.state is State.OPEN
+            if pause and verdict in BAD and (hinted or verdict is Verdict.THROTTLE):
+                return
+            self.log.append((self.now, call.request, verdict))
+            if verdict in BAD and (reason := self.sickness()):
+                self.sicken(reason, answered=answered)
+
+    def sickness(self):
+        """Look through the log for a row of failures, or a rate."""
+        row = {}
+        for at, request, verdict in self.log:
+            row = {**{k: v for k, v in row.items() if k != request}, request: at} if verdict is Verdict.HARD else {}
+        if sum(at >= self.now - 7200 for at in row.values()) >= 3:
+            return OpenReason.STREAK
+        last = {request: (at, verdict) for at, request, verdict in self.log}
+        recent = [verdict for at, verdict in last.values() if at >= self.now - WINDOW]
+        bad = sum(verdict in BAD for verdict in recent)
+        return OpenReason.RATE if len(recent) >= 4 and bad * 2 >= len(recent) else None
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Whatever happens in whatever order, breaker and model agree."""
+
+    @initialize()
+    def begin(self):
+        """Start with a closed breaker."""
+        self.model = Model()
+        self.breaker = Breaker(POLICY, jitter=lambda: 0.0)
+        self.half_open = False
+        self.was = (State.CLOSED, -inf)
+        self.early = False
+        self.numbers = 0
+
+    @rule(seconds=st.sampled_from([0.5, 1, 9, 10, 29, 30, 45, 70, 100, 150, 600, 1500]))
+    def wait(self, seconds):
+        """Let time pass; the owner's timer fires when it should."""
+        end = self.model.now + seconds
+        while self.breaker.next_check <= end:
+            self.breaker.evaluate(self.breaker.next_check)
+        self.model.go_to(end)
+
+    @precondition(lambda self: self.model.state is State.OPEN)
+    @rule()
+    def wait_to_the_end(self):
+        """Go to the end of the open period."""
+        self.wait(self.model.until - self.model.now)
+
+    @precondition(lambda self: self.model.places is None or self.model.places > 0)
+    @rule(evidence=st.one_of(st.none(), st.integers(-3, -1)), count=st.integers(1, 4))
+    def start(self, evidence, count):
+        """Admit some calls, of new requests or of one of three that come again."""
+        for _ in range(count if self.model.places is None else min(count, self.model.places)):
+            self.numbers += 1
+            request = self.numbers if evidence is None else evidence
+            token = self.breaker.admit(
+                self.model.now,
+                request=str(self.numbers),
+                evidence=request,
+                expected=EXPECTED,
+                timeout=TIMEOUT,
+                survival=lambda _: 1.0,
+            )
+            self.model.start(Call(token, request, self.model.now, self.model.generation))
+            assert token.generation == self.breaker.generation
+
+    @precondition(lambda self: self.model.calls)
+    @rule(which=st.integers(0, 100), verdict=st.sampled_from(Verdict), hint=st.sampled_from([None, None, None, 20]))
+    def end(self, which, verdict, hint):
+        """Settle any call in flight, with a hint where a refusal may carry one."""
+        call = self.model.calls[which % len(self.model.calls)]
+        hint = hint if verdict in BAD else None
+        self.early = verdict is Verdict.SUCCESS
+        self.breaker.settle(call.token, verdict, self.model.now, hint=hint)
+        self.model.end(call, verdict, hinted=hint is not None)
+        if hint is not None:
+            self.model.hint(self.model.now + hint)
+
+    @precondition(lambda self: len(self.model.calls) >= 2)
+    @rule(verdict=st.sampled_from([Verdict.SUCCESS, Verdict.HARD]))
+    def end_all(self, verdict):
+        """Settle everything in flight alike: an outage, or its end."""
+        for _ in range(len(self.model.calls)):
+            self.end(0, verdict, None)
+
+    @precondition(lambda self: self.numbers)
+    @rule(seconds=st.sampled_from([5, 300]))
+    def open_now(self, seconds):
+        """One answer is enough."""
+        self.breaker.open_now(OpenReason.FORBIDDEN, seconds, self.model.now)
+        model = self.model
+        if model.state is not State.OPEN or model.now + seconds > model.until:
+            model.open(OpenReason.FORBIDDEN, model.now + seconds, answered=True)
+
+    @invariant()
+    def agrees_with_the_model(self):
+        """State, reason, until, allowed, places and calls in flight are the model's."""
+        view, model = self.breaker.view(self.model.now), self.model
+        self.half_open |= view.state is State.HALF_OPEN
+
+        assert (view.state, view.reason, view.places) == (model.state, model.reason, model.places)
+        assert view.until == (model.until if model.state is State.OPEN else None)
+        assert view.allowed == (model.allowed if model.state is State.HALF_OPEN else None)
+        assert self.breaker.in_flight == len(model.calls)
+
+    @invariant()
+    def never_more_live_than_allowed(self):
+        """I7: nothing is admitted to an open breaker, at most `allowed` of its generation live half-open."""
+        view = self.breaker.view(self.model.now)
+
+        assert view.places is None or view.places >= 0
+
+    @invariant()
+    def until_never_moves_earlier(self):
+        """I8: but for early half-open, an open breaker's `until` only grows, and it opens no sooner."""
+        view = self.breaker.view(self.model.now)
+        state, until = self.was
+        if state is State.OPEN and self.model.now < until:
+            assert view.state is State.OPEN or self.early
+            assert view.until is None or view.until >= until
+        self.was = view.state, view.until if view.until is not None else -inf
+        self.early = False
+
+    def teardown(self):
+        """Settle all that is left: every token once (I3)."""
+        if hasattr(self, "model"):
+            for call in list(self.model.calls):
+                self.breaker.settle(call.token, Verdict.NEUTRAL, self.model.now)
+                with pytest.raises(KeyError):
+                    self.breaker.settle(call.token, Verdict.NEUTRAL, self.model.now)
+            assert self.breaker.in_flight == 0
+            runs["all"] += 1
+            runs["half-open"] += self.half_open
+            event(f"reached half-open: {self.half_open}")
+
+
+@pytest.mark.slow  # hundreds of histories of dozens of steps
+def test_the_breaker_agrees_with_its_model():
+    """Over random histories they agree at every step, and the histories reach half-open often enough to mean it."""
+    runs.clear()
+
+    run_state_machine_as_test(
+        BreakerMachine,
+        settings=settings(
+            max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+    share = runs["half-open"] / runs["all"]
+    print(f"{share:.0%} of {runs['all']} histories reached half-open")  # noqa: T201 - the figure, shown by `pytest -s`
+    assert share > 0.3
