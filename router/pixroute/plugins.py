@@ -98,7 +98,7 @@ class Plugins:
         guess = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(sorted(known)) or 'none'}"
         absent = [str(broken) for broken in self.broken]
         absent += [f"plugin {blocked} is blocked" for blocked in sorted(self.blocked)]
-        return "; ".join([f"no plugin offers {what} {name!r}; {guess}", *absent])
+        return f"no plugin offers {what} {name!r}; {guess}" + (f" ({'; '.join(absent)})" if absent else "")
 
 
 def load_plugins(*, blocked: Iterable[str] = (), extra: Iterable[object] = ()) -> Plugins:

@@ -15,9 +15,19 @@ from pixroute.http.call import HttpSettings
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.provider import ObserverSpec, Price, ProviderSettings, ProviderSpec
 
+PRICE = Price(amounts={"other": Decimal("0.1")}, currency="CNY")
+ENV = {"KEY": "sk-secret", "EMPTY": " "}
+
 
 @frozen(kw_only=True)
 class AcmeSettings(HttpSettings):
+    """Settings of an HTTP provider.
+
+    Args:
+        api: which of its two dialects,
+            both of which work.
+    """
+
     base_url: str = "https://acme.example/v1"
     api: Literal["images", "native"] = "images"
     styles: tuple[str, ...] = ()
@@ -26,30 +36,33 @@ class AcmeSettings(HttpSettings):
 
 @frozen
 class Acme:
+    """An HTTP provider as far as configuration sees it, priced in yuan by default."""
+
     name: str
     settings: AcmeSettings
+    price: Price = PRICE
 
     def __attrs_post_init__(self) -> None:
         if self.settings.base_url.startswith("http://") and self.settings.plaintext == "refuse":
             raise ValueError('`base_url` is http://; write plaintext = "accept"')
 
-    @property
-    def price(self) -> Price | None:
-        return self.settings.price or Price(amounts={"other": Decimal("0.1")}, currency="CNY")
-
 
 @frozen(kw_only=True)
 class NeedySettings(ProviderSettings):
+    """Settings with one that must be given."""
+
     room: int
-
-
-def crash(name: str, settings: object) -> None:
-    raise RuntimeError("no such device")
 
 
 @frozen(kw_only=True)
 class CounterSettings:
+    """Settings of an observer."""
+
     every: int = 1
+
+
+def crash(name: str, settings: object) -> None:
+    raise RuntimeError("no such device")
 
 
 class AcmePlugin:
@@ -57,6 +70,7 @@ class AcmePlugin:
 
     @hookimpl
     def pixroute_providers(self) -> list[ProviderSpec]:
+        """Offer two that work and two that do not."""
         return [
             ProviderSpec(name="acme", create=Acme, settings=AcmeSettings),
             ProviderSpec(name="needy", create=Acme, settings=NeedySettings),
@@ -66,32 +80,32 @@ class AcmePlugin:
 
     @hookimpl
     def pixroute_observers(self) -> list[ObserverSpec]:
+        """Offer one with settings and one without."""
         return [
             ObserverSpec(name="counter", create=lambda settings: settings.every, settings=CounterSettings),
             ObserverSpec(name="plain", create=lambda settings: settings),
         ]
 
 
-BUILT_IN = ("openai", "gemini", "nano-banana", "seedream")
-
-
 @pytest.fixture(scope="session")
 def plugins() -> Plugins:
-    """The types of the tests, without the built-in ones."""
-    return load_plugins(blocked=BUILT_IN, extra=[AcmePlugin()])
+    """The types of the tests, without those that happen to be installed."""
+    return Plugins(listed=load_plugins(extra=[AcmePlugin()]).listed[-1:])
 
 
 class Read:
-    """Reads a mapping with the types of the tests."""
+    """Reads a mapping with the types of the tests, as strictly as a file."""
 
     def __init__(self, plugins: Plugins, base: Path) -> None:
         self.plugins, self.base = plugins, base
 
-    def __call__(self, mapping: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Config:
-        return structure(mapping, self.plugins, base=self.base, env={"KEY": "sk-secret"} if env is None else env)
+    def __call__(self, mapping: Mapping[str, Any], env: Mapping[str, str] = ENV, **options: Any) -> Config:
+        """Read it."""
+        return structure(mapping, self.plugins, base=self.base, env=env, **{"clear_keys": False, **options})
 
-    def acme(self, **settings: Any) -> Config:
-        return self({"chains": {"default": ["a"]}, "providers": {"a": {"type": "acme", **settings}}})
+    def one(self, type_: str = "acme", /, **settings: Any) -> Config:
+        """Read a configuration of a single provider, named a."""
+        return self({"chains": {"default": ["a"]}, "providers": {"a": {"type": type_, **settings}}})
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pixroute.config.load import read_toml, structure
 from pixroute.errors import ConfigError
 
-WORDS = (
-    "chains rules providers policy observers default a b acme type when chain api_key env file KEY attempt_timeout "
-    "1K 2K 4K other price currency latency retry breaker rounds failures max_cost resolution tags headers counter off"
-).split()
+WORDS = [
+    *("chains", "rules", "providers", "policy", "observers", "default", "a", "b", "acme", "type", "when", "chain"),
+    *("api_key", "env", "file", "KEY", "attempt_timeout", "1K", "2K", "4K", "other", "price", "currency", "latency"),
+    *("retry", "breaker", "rounds", "failures", "max_cost", "resolution", "tags", "headers", "counter", "off"),
+]
 GOOD: dict[str, Any] = {
     "chains": {"default": ["a"], "b": {"providers": ["a"], "attempt_timeout": {"4K": 5}, "retry": {"rounds": [1.0]}}},
     "rules": [{"when": {"resolution": "4K", "tags": {"a": "b"}}, "chain": "b"}],
@@ -55,7 +56,7 @@ def spoiled(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.slow  # some hundred configurations, each read by a converter of its own
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mapping=spoiled() | st.dictionaries(words, values))
 def test_nothing_but_a_config_error_comes_of_rubbish(mapping, plugins):
     """Whatever a configuration holds, it is read or refused with ConfigError."""

@@ -31,7 +31,8 @@ def build_providers(config: Config) -> dict[str, Provider]:
         },
     )
     for chain in config.chains.values():
-        prices = {name: built[name].price for name in chain.providers if name in built}
+        made = [name for name in chain.providers if name in built]
+        prices = {name: enabled[name].settings.price or built[name].price for name in made}
         problems += two_currencies(join("chains", chain.name), prices)
     if problems:
         raise ConfigError(problems, source=config.source)

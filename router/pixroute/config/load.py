@@ -54,6 +54,7 @@ def structure(
     base: Path,
     env: Mapping[str, str] = os.environ,
     source: str = "configuration",
+    clear_keys: bool = True,
 ) -> Config:
     """Read a mapping of the shape of the TOML file.
 
@@ -63,6 +64,7 @@ def structure(
         base: the folder where relative paths begin.
         env: where `{ env = … }` looks.
         source: what the error calls it.
+        clear_keys: a key may stand as it is: in code, never in a file.
 
     Raises:
         ConfigError: it has mistakes; all of them are told.
@@ -70,7 +72,7 @@ def structure(
     from pixroute.config.reader import Reader  # noqa: PLC0415 - cattrs takes 50 ms to import
     from pixroute.config.strict import strict_converter  # noqa: PLC0415
 
-    reader = Reader(mapping, plugins, strict_converter(base=base, env=env), source)
+    reader = Reader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
     config = reader.config()
     if reader.problems:
         raise ConfigError(reader.problems, source=source)
@@ -79,7 +81,7 @@ def structure(
 
 def load(path: Path, plugins: Plugins, *, env: Mapping[str, str] = os.environ) -> Config:
     """Read a file; raises `ConfigError` like `read_toml` and `structure`."""
-    return structure(read_toml(path), plugins, base=path.parent, env=env, source=str(path))
+    return structure(read_toml(path), plugins, base=path.parent, env=env, source=str(path), clear_keys=False)
 
 
 def default_config(plugins: Plugins, *, env: Mapping[str, str] = os.environ, plaintext: str | None = None) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
@@ -124,11 +124,3 @@ class Config:
             if value is not None and (not isinstance(value, Mapping) or resolution in value):
                 return ".".join(path)
         return "default"
-
-
-def effective_policy(policy: Policy, settings: ProviderSettings) -> Policy:
-    """Give a chain's policy for one provider: what its settings say, by resolution, goes before what the chain says."""
-    own: dict[str, Any] = {"attempt_timeout": {**policy.attempt_timeout, **(settings.attempt_timeout or {})}}
-    if settings.hedge_after is not None:
-        own["hedge_after"] = settings.hedge_after
-    return evolve(policy, **own)

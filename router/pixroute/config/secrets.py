@@ -57,30 +57,40 @@ class FromFile:
             self._version = version
 
 
-def read_secret(value: object, *, base: Path, env: Mapping[str, str]) -> Secret:
-    """Give the secret that a configuration points to; code may give a `Secret` or a callable instead of a table.
+@frozen(kw_only=True)
+class SecretReader:
+    """Reads what stands for a secret.
 
-    Raises:
-        ValueError: anything else. The text never shows the value.
+    Args:
+        base: the folder where relative paths begin.
+        env: where variables are looked up.
+        clear_keys: a key may stand as it is.
     """
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, str) or value is None:
-        raise ValueError(NEVER_IN_CLEAR)
-    if isinstance(value, Mapping):
-        return Secret(_source(value, base, env))
-    if callable(value):
-        return Secret(value)
-    raise ValueError(NEVER_IN_CLEAR)
 
+    base: Path
+    env: Mapping[str, str] = field(repr=False)
+    clear_keys: bool
 
-def _source(table: Mapping[str, object], base: Path, env: Mapping[str, str]) -> Callable[[], str]:
-    if len(table) != 1 or not isinstance(place := next(iter(table.values())), str):
+    def read(self, value: object) -> Secret:
+        """Give the secret; code may give a `Secret` or a callable instead of a table.
+
+        Raises:
+            ValueError: anything else. The text never shows the value.
+        """
+        if isinstance(value, Secret):
+            return value
+        if isinstance(value, Mapping):
+            return Secret(self._source(value))
+        if callable(value) or (self.clear_keys and isinstance(value, str) and value):
+            return Secret(value)
         raise ValueError(NEVER_IN_CLEAR)
-    if "file" in table and place and "\0" not in place:
-        return FromFile(base / place)
-    if "env" not in table:
+
+    def _source(self, table: Mapping[str, object]) -> Callable[[], str]:
+        match dict(table):
+            case {"file": str(path), **rest} if path and "\0" not in path and not rest:
+                return FromFile(self.base / path)
+            case {"env": str(name), **rest} if not rest:
+                if not VARIABLE.fullmatch(name):
+                    raise ValueError('after env stands the name of a variable, such as { env = "APIYI_API_KEY" }')
+                return FromEnvironment(name, self.env)
         raise ValueError(NEVER_IN_CLEAR)
-    if not VARIABLE.fullmatch(place):
-        raise ValueError('what stands after env is not the name of a variable (such as { env = "APIYI_API_KEY" })')
-    return FromEnvironment(place, env)

@@ -33,7 +33,7 @@ from pixroute.config.kinds import (
     field_kinds,
     members,
 )
-from pixroute.config.secrets import NEVER_IN_CLEAR, read_secret
+from pixroute.config.secrets import NEVER_IN_CLEAR, SecretReader
 from pixroute.config.words import choices, describe, join, nearest, shown, unknown_key
 from pixroute.errors import Problem
 from pixroute.provider import Latency, Price, Quantiles
@@ -47,13 +47,14 @@ class Mistake(ValueError):
     """What is wrong with one value, said of it; where it stands is found by who catches it."""
 
 
-def strict_converter(*, base: Path, env: Mapping[str, str]) -> Converter:
+def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool) -> Converter:
     """Make a converter that reads secrets from `env` and files relative to `base`."""
+    secrets = SecretReader(base=base, env=env, clear_keys=clear_keys)
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool, Decimal):
         converter.register_structure_hook(kind, _scalar)
     converter.register_structure_hook(Path, lambda value, _: base / _scalar(value, str))
-    converter.register_structure_hook(Secret, lambda value, _: read_secret(value, base=base, env=env))
+    converter.register_structure_hook(Secret, lambda value, _: secrets.read(value))
     converter.register_structure_hook_factory(attrs.has, partial(_class_hook, converter))
     for origins, read in _BY_ORIGIN.items():
         converter.register_structure_hook_func(partial(_has_origin, origins), partial(read, converter))
