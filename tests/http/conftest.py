@@ -8,6 +8,8 @@ from attrs import define, field
 
 from pixroute.http.call import Auth, HttpSettings
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.outgoing import outgoing
+from pixroute.http.pace import LARGEST
 from pixroute.http.sinks import Sinks
 from pixroute.http.transport import Transport
 from pixroute.outcome import Stage
@@ -29,15 +31,19 @@ class NotedAttempt:
     facts: dict = field(factory=dict)
 
     def reached(self, stage: Stage) -> None:
+        """Keep the stage."""
         self.stages.append(stage)
 
     def note(self, **facts) -> None:
+        """Keep the facts."""
         self.facts.update(facts)
 
     def progress(self, fraction: float) -> None:
+        """Keep how far it is."""
         self.facts["progress"] = fraction
 
     async def in_thread(self, function, *args):
+        """Run a function in a thread."""
         return await asyncio.to_thread(function, *args)
 
 
@@ -94,9 +100,9 @@ def ask():
     """Send a call to a server and give what came of it."""
 
     async def ask(attempt, server, call, **options):
-        with Sinks(attempt.into, 48 * 1024**2) as sinks:
-            return await attempt.http.exchange(
-                call, endpoint=endpoint(server, **options), attempt=attempt, sinks=sinks
-            )
+        place = endpoint(server, **options)
+        request = outgoing(call, place, attempt.request_id)
+        with Sinks(attempt.into, LARGEST) as sinks:
+            return await attempt.http.exchange(request, endpoint=place, attempt=attempt, sinks=sinks)
 
     return ask

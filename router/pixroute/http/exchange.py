@@ -2,110 +2,80 @@
 
 from __future__ import annotations
 
-import json
-
 import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
 
-from pixroute.http.body import BodyError, BodyLimits
-from pixroute.http.call import Call, Reply
+from pixroute.http.body import BodyError
+from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.exceptions import FOREIGN, failure_from_observation, failure_of
-from pixroute.http.form import encode_form
 from pixroute.http.incoming import Incoming
 from pixroute.http.memory import Share
+from pixroute.http.outgoing import Outgoing
 from pixroute.http.sinks import Sinks
-from pixroute.http.wire import Cut, Outgoing, Wire, store
+from pixroute.http.wire import Cut, Wire, store
 from pixroute.outcome import Failure, FailureKind, Stage
 
 
 @frozen(kw_only=True)
 class Exchange:
-    """What an answer is measured by and where its pictures go."""
+    """One request, and how its answer is taken."""
 
+    wire: Wire
     endpoint: Endpoint
     sinks: Sinks
-    limits: BodyLimits
     share: Share
 
-    async def run(
-        self, wire: Wire, session: aiohttp.ClientSession, request: Outgoing, connect: float
-    ) -> Reply | Failure:
+    async def run(self, session: aiohttp.ClientSession, request: Outgoing, proxy: str | None) -> Reply | Failure:
         """Send the request and read the answer; on every way out the connection is free or closed."""
         try:
-            with wire.clock:
-                response = await wire.send(session, request, connect)
+            with self.wire.clock:
+                response = await self.wire.send(session, request, self.endpoint.connect_timeout, proxy)
                 try:
-                    return await self._answer(wire, response)
+                    return await self._answer(response)
                 finally:
                     if not response.closed:  # at its end aiohttp has closed it, and given the connection back
                         response.close()
         except Cut as cut:
             return cut.failure
+        except BodyError as error:
+            return _bad_body(error)
         except FOREIGN as error:
-            return failure_of(error, wire.seen())
+            return failure_of(error, self.wire.seen())
         finally:
-            wire.close()
+            self.wire.close()
 
-    async def _answer(self, wire: Wire, response: aiohttp.ClientResponse) -> Reply | Failure:
+    async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
         if 300 <= response.status < 400:
-            raise Cut(_redirect(response))
-        incoming = self._incoming(response)
+            return _redirect(response)
+        self.sinks.expect(response.content_length)
+        incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
         try:
-            await self._read(wire, incoming)
+            await self._read(incoming)
         except aiohttp.ClientError:
             if response.ok:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
         if response.ok and incoming.half_json:
-            return failure_from_observation(FailureKind.DISCONNECTED, evolve(wire.seen(), clean_end=True))
+            return failure_from_observation(FailureKind.DISCONNECTED, evolve(self.wire.seen(), clean_end=True))
         return self._reply(response, incoming)
 
-    def _incoming(self, response: aiohttp.ClientResponse) -> Incoming:
-        self.sinks.expect(response.content_length)
-        return Incoming(picture_expected=response.ok, limits=self.limits, open_sink=self.sinks.open)
-
-    async def _read(self, wire: Wire, incoming: Incoming) -> None:
-        while chunk := await wire.read():
-            if self._feed(incoming, chunk):
-                wire.finished()
+    async def _read(self, incoming: Incoming) -> None:
+        while chunk := await self.wire.read():
+            if store(incoming.feed, chunk):
+                self.wire.finished()
                 return
-            await wire.go_on(self.share, incoming.held)
-
-    def _feed(self, incoming: Incoming, chunk: bytes) -> bool:
-        try:
-            return store(incoming.feed, chunk)
-        except BodyError as error:
-            raise Cut(_bad_body(error)) from None
+            await self.wire.go_on(self.share, incoming.held)
 
     def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
-        try:
-            document = incoming.document()
-        except BodyError as error:
-            raise Cut(_bad_body(error)) from None
+        document = incoming.document()
         return Reply(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
             json=document,
             text="" if document is not None else self.endpoint.redact(incoming.snippet),
         )
-
-
-def outgoing(call: Call, endpoint: Endpoint, *, request_id: str, proxy: str | None) -> Outgoing:
-    """Make a call ready to be sent.
-
-    Raises:
-        ValueError: its URL is not of the endpoint's origin, or its JSON cannot be written.
-    """
-    headers = endpoint.request_headers(request_id)
-    body = None
-    if call.form is not None:
-        body, headers["Content-Type"] = encode_form(call.form)
-    elif call.json is not None:
-        body, headers["Content-Type"] = json.dumps(call.json).encode(), "application/json"
-    headers.update(call.headers)
-    return Outgoing(method=call.method, url=endpoint.url(call.path), headers=headers, body=body, proxy=proxy)
 
 
 def _redirect(response: aiohttp.ClientResponse) -> Failure:

@@ -16,10 +16,11 @@ from attrs import frozen
 from pixroute.http.endpoint import Endpoint, Trust, within_reach
 from pixroute.http.exceptions import FOREIGN, failure_of
 from pixroute.http.memory import Share
+from pixroute.http.outgoing import Outgoing
 from pixroute.http.pace import LARGEST
 from pixroute.http.sinks import Sinks
 from pixroute.http.sockets import Reach
-from pixroute.http.wire import Cut, Outgoing, Wire, store
+from pixroute.http.wire import Cut, Wire, store
 from pixroute.outcome import Delivered, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 
@@ -51,11 +52,11 @@ class Fetch:
             return _lost(url, fault)
         proxy = self.transport.proxy(url, self.endpoint)
         wire = Wire(pace=self.transport.pace, limit=LARGEST, ends_at=ends_at)
-        request = Outgoing(method="GET", url=url, headers={"User-Agent": "pixroute"}, proxy=proxy)
+        request = Outgoing(method="GET", url=url, headers={"User-Agent": "pixroute"})
         try:
             with wire.clock, self.transport.memory.share() as share:
                 session = self.transport.session(self._trust(proxy))
-                response = await wire.send(session, request, self.transport.pace.connect)
+                response = await wire.send(session, request, None, proxy)
                 try:
                     return _redirect(url, response) or await self._read(url, wire, response, share)
                 finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from pixroute.http.body import BodyDecoder, BodyError, BodyFault, BodyLimits
+from pixroute.http.body import BodyDecoder, BodyError, BodyFault
 
 _SNIPPET = 1024
 _ENOUGH = 64 * 1024
@@ -16,12 +16,11 @@ class Incoming:
 
     Args:
         picture_expected: the status says success; otherwise JSON that cannot be decoded is text, too.
-        limits: of JSON.
         open_sink: called for every picture.
     """
 
-    def __init__(self, *, picture_expected: bool, limits: BodyLimits, open_sink: Callable[[], BinaryIO]) -> None:
-        self._decoder = BodyDecoder(limits=limits, open_sink=open_sink)
+    def __init__(self, *, picture_expected: bool, open_sink: Callable[[], BinaryIO]) -> None:
+        self._decoder = BodyDecoder(open_sink=open_sink)
         self._strict = picture_expected
         self._is_text = False
         self._received = 0

@@ -23,21 +23,27 @@ async def deliver(
     items: Sequence[Item], *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
 ) -> list[Delivered | Failure]:
     """Resolve every item, in order; those at URLs are fetched at the same time."""
+    if not any(_is_url(item) for item in items):
+        return [_held(item, sinks) for item in items]
 
     async def resolve(item: Item) -> Delivered | Failure:
-        if isinstance(item, str) and item.startswith(("https://", "http://")):
+        if isinstance(item, str) and _is_url(item):
             return await attempt.http.fetch(item, endpoint=endpoint, attempt=attempt, sinks=sinks)
-        return item if isinstance(item, Failure) else _held(item, sinks)
+        return _held(item, sinks)
 
-    if len(items) == 1:
-        return [await resolve(items[0])]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(resolve(item)) for item in items]
     return [task.result() for task in tasks]
 
 
-def _held(item: Blob | bytes | str, sinks: Sinks) -> Delivered | Failure:
+def _is_url(item: Item) -> bool:
+    return isinstance(item, str) and item.startswith(("https://", "http://"))
+
+
+def _held(item: Item, sinks: Sinks) -> Delivered | Failure:
     """Take what is there already: decoded while it came, or too short for that."""
+    if isinstance(item, Failure):
+        return item
     if isinstance(item, Blob):
         return Delivered(content=sinks.take(item.sink), declared_type=_declared(item.prefix))
     if isinstance(item, bytes):

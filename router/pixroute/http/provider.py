@@ -7,6 +7,8 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +17,7 @@ from attrs import evolve
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.outgoing import Outgoing, outgoing
 from pixroute.http.pace import LARGEST
 from pixroute.http.pictures import deliver
 from pixroute.http.sinks import Sinks
@@ -113,19 +116,21 @@ class HttpProvider(ABC, Generic[S]):
 
     async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
         """Send the request, judge the answer, collect the pictures."""
+        write = partial(self._outgoing, request, attempt.request_id)
         try:
-            # References are encoded in a thread: megabytes of base64 and JSON would hold up every other request.
-            call = await asyncio.to_thread(self._call, request) if request.references else self._call(request)
+            # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
+            first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return self._hushed(_inexpressible(self.name, error))
         with Sinks(attempt.into, LARGEST) as sinks:
-            outcome = await self._answer(call, request, attempt, sinks)
+            outcome = await self._answer(first, request, attempt, sinks)
         return self._hushed(outcome) if isinstance(outcome, Failure) else outcome
 
-    async def _answer(self, call: Call, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def _answer(self, first: Outgoing, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        """Send the first request of an attempt, and see it through."""
         began = asyncio.get_running_loop().time()
         reply = await attempt.http.exchange(
-            call, endpoint=self.endpoint, attempt=attempt, sinks=sinks, pictures=request.n
+            first, endpoint=self.endpoint, attempt=attempt, sinks=sinks, pictures=request.n
         )
         if isinstance(reply, Failure):
             return reply
@@ -158,9 +163,13 @@ class HttpProvider(ABC, Generic[S]):
 
     def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure]) -> Success:
         details = self._details(reply)
-        revised = (*details.revised_prompts, *[None] * len(pictures))
+        if details.revised_prompts:
+            pictures = [
+                evolve(one, revised_prompt=text)
+                for one, text in zip_longest(pictures, details.revised_prompts[: len(pictures)])
+            ]
         return Success(
-            pictures=tuple(evolve(one, revised_prompt=text) for one, text in zip(pictures, revised, strict=False)),
+            pictures=tuple(pictures),
             failures=tuple(self._hushed(failure) for failure in failures),
             model=details.model,
             usage=details.usage,
@@ -187,6 +196,9 @@ class HttpProvider(ABC, Generic[S]):
             status=reply.status,
             answered=True,
         )
+
+    def _outgoing(self, request: ImageRequest, request_id: str) -> Outgoing:
+        return outgoing(self._call(request), self.endpoint, request_id)
 
     def _call(self, request: ImageRequest) -> Call:
         """Encode, and add what the request has for this provider."""

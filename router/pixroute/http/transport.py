@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pixroute.http.body import BodyLimits
-from pixroute.http.call import Call, Reply
+from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint, Trust
 from pixroute.http.memory import Memory
-from pixroute.http.pace import LARGEST, MIB, PER_PICTURE, Pace
+from pixroute.http.outgoing import Outgoing
+from pixroute.http.pace import MIB, PER_PICTURE, Pace
 from pixroute.http.sinks import Sinks
 from pixroute.http.sockets import KeepAlive
 from pixroute.outcome import Delivered, Failure
@@ -22,6 +23,9 @@ from pixroute.provider import AttemptContext
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
+
+    from pixroute.http.exchange import Exchange
+    from pixroute.http.wire import Wire
 
 
 class Transport:
@@ -51,7 +55,7 @@ class Transport:
 
     async def exchange(
         self,
-        call: Call,
+        request: Outgoing,
         *,
         endpoint: Endpoint,
         attempt: AttemptContext,
@@ -59,33 +63,21 @@ class Transport:
         pictures: int = 1,
         follow_up: bool = False,
     ) -> Reply | Failure:
-        """Send a call and read its answer, whatever its status; what came instead of an answer is a failure.
+        """Send a request and read its answer, whatever its status; what came instead of an answer is a failure.
 
         Args:
-            call: what to send.
-            endpoint: where, and with which credential.
-            attempt: told of stages and facts; it cuts the call at `attempt.ends_at` itself, by cancellation.
+            request: what to send.
+            endpoint: the provider's place, to which it goes.
+            attempt: told of stages and facts. It cuts the exchange at `attempt.ends_at` itself, by cancellation.
             sinks: where pictures go.
             pictures: how many were asked; 64 MiB of body are read for each.
-            follow_up: not the attempt's first call: its stage and facts stand.
-
-        Raises:
-            ValueError: the call's URL is not of the endpoint's origin.
+            follow_up: not the attempt's first request, whose stage and facts stand.
         """
-        from pixroute.http.exchange import Exchange, outgoing  # noqa: PLC0415 - imports aiohttp
-        from pixroute.http.wire import Wire  # noqa: PLC0415 - imports aiohttp
-
-        proxy = self.proxy(endpoint.url(call.path), endpoint)
-        request = outgoing(call, endpoint, request_id=attempt.request_id, proxy=proxy)
-        wire = Wire(
-            pace=self.pace,
-            limit=pictures * PER_PICTURE,
-            attempt=None if follow_up else attempt,
-        )
+        exchange_, wire_ = _aiohttp_side()
+        wire = wire_(pace=self.pace, limit=pictures * PER_PICTURE, attempt=None if follow_up else attempt)
         with self.memory.share() as share:
-            exchange = Exchange(endpoint=endpoint, sinks=sinks, limits=BodyLimits(decoded=LARGEST), share=share)
-            connect = endpoint.connect_timeout or self.pace.connect
-            return await exchange.run(wire, self.session(endpoint.trust), request, connect)
+            exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, share=share)
+            return await exchange.run(self.session(endpoint.trust), request, self.proxy(request.url, endpoint))
 
     async def fetch(
         self, url: str, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
@@ -124,3 +116,12 @@ class Transport:
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
+
+
+@cache
+def _aiohttp_side() -> tuple[type[Exchange], type[Wire]]:
+    """Import once: an import statement in a function costs as much as building a request."""
+    from pixroute.http.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
+    from pixroute.http.wire import Wire  # noqa: PLC0415 - imports aiohttp
+
+    return Exchange, Wire

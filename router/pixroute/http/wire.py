@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
-from attrs import frozen
 
 from pixroute.http.clock import Clock
 from pixroute.http.diagnosis import Observation
 from pixroute.http.exceptions import failure_from_observation
 from pixroute.http.memory import Share
+from pixroute.http.outgoing import Outgoing
 from pixroute.http.pace import Pace
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
@@ -39,17 +39,6 @@ class Cut(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-@frozen(kw_only=True)
-class Outgoing:
-    """A request ready to be sent."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-    proxy: str | None = None
 
 
 class Wire:
@@ -83,18 +72,20 @@ class Wire:
         self._plaintext = self._large = False
         self.clock = Clock(ends_at=ends_at)
 
-    async def send(self, session: aiohttp.ClientSession, request: Outgoing, connect: float) -> aiohttp.ClientResponse:
+    async def send(
+        self, session: aiohttp.ClientSession, request: Outgoing, connect: float | None, proxy: str | None
+    ) -> aiohttp.ClientResponse:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
         self._reach(Stage.CONNECT)
-        self.clock.limit(connect)
+        self.clock.limit(self._pace.connect if connect is None else connect)
         CURRENT.set(self)
         response = await session.request(
             request.method,
             request.url,
             data=self._payload(request.body),
             headers=request.headers,
-            proxy=request.proxy,
+            proxy=proxy,
             allow_redirects=False,
             read_bufsize=_READ_BUFFER,
         )
@@ -160,7 +151,8 @@ class Wire:
     def close(self) -> None:
         """Note what came in all."""
         if self._stage is Stage.BODY:
-            self._note(wire_bytes=self._content.total_raw_bytes)
+            compressed = getattr(self._content, "total_compressed_bytes", None)  # an empty stream has no such field
+            self._note(wire_bytes=compressed or self._received)
 
     # Told by the request while it is sent.
 

@@ -1,0 +1,39 @@
+"""A call made ready to be sent: pure, so that megabytes of it can be written in a thread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from pixroute.http.call import Call
+from pixroute.http.endpoint import Endpoint
+from pixroute.http.form import encode_form
+
+
+@frozen(kw_only=True)
+class Outgoing:
+    """A request as it goes on the wire."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:
+    """Write a call out.
+
+    Raises:
+        ValueError: its URL is not of the endpoint's origin, or its JSON cannot be written.
+    """
+    url = endpoint.url(call.path)
+    headers = endpoint.request_headers(request_id)
+    body = None
+    if call.form is not None:
+        body, headers["Content-Type"] = encode_form(call.form)
+    elif call.json is not None:
+        body, headers["Content-Type"] = json.dumps(call.json).encode(), "application/json"
+    headers.update(call.headers)
+    return Outgoing(method=call.method, url=url, headers=headers, body=body)
