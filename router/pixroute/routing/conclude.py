@@ -13,6 +13,7 @@ from pixroute.routing.record import Record
 from pixroute.routing.run import Ending
 
 _UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
+_NOT_NEEDED = {Ruling.READY, Ruling.NOT_BESIDE}
 _OUT_OF_MONEY = {Ruling.NO_MONEY, Ruling.NO_PRICE}
 _MAY_PASS = {
     FailureKind.CONNECT, FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER_ERROR,
@@ -145,7 +146,8 @@ def _may_pass(failures: Sequence[Failure]) -> bool:
 
 def _failure_lines(record: Record) -> list[str]:
     return [
-        f"{attempt.provider}: {attempt.failure.kind} after {attempt.seconds:.1f} s ({attempt.billing}): {attempt.failure}"
+        f"{attempt.provider}: {attempt.failure.kind} after {attempt.seconds:.1f} s ({attempt.billing}): "
+        f"{attempt.failure}"
         for attempt in record.attempts
         if attempt.failure is not None
     ]
@@ -160,5 +162,5 @@ def _skip_lines(ending: Ending) -> list[str]:
     return [
         f"{contender.name}: skipped: {contender.unfit or ruling.value}"
         for contender, ruling in zip(ending.contenders, ending.rulings, strict=True)
-        if contender.name not in asked
+        if contender.name not in asked and ruling not in _NOT_NEEDED
     ]

@@ -280,7 +280,6 @@ class Run:
                 failure, seconds=seconds, policy=self._policy.retry, timeout_given=self._timeout is not None
             ):
                 retry_at = now + self._retry_delay()
-                self._tell_retry(contender.name, retry_at)
         leg.tried = evolve(
             leg.tried,
             ended=now,
@@ -289,6 +288,8 @@ class Run:
             retry_at=retry_at,
         )
         self._tell_end(attempt)
+        if retry_at is not None:
+            self._tell_retry(contender.name, retry_at)
 
     def _retry_delay(self) -> float:
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
@@ -363,7 +364,7 @@ class Run:
         emit = self._shared.emit
         if emit is None:
             return
-        quiet = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY)
+        quiet = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY, Ruling.NOT_BESIDE)
         for contender, ruling in zip(self._contenders, rulings, strict=True):
             if ruling not in quiet and (contender.name, ruling) not in self._skips_told:
                 self._skips_told.add((contender.name, ruling))
