@@ -10,23 +10,21 @@ import inspect
 import logging
 import os
 import pkgutil
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, get_type_hints
+from typing import Any
 
-import pluggy
 from attrs import field, frozen
 
 from pixroute import hookspecs
 from pixroute.errors import PluginError
-from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
+from pixroute.offers import Fault, offers_of
+from pixroute.provider import ObserverSpec, ProviderSpec
 
 DISABLE_VARIABLE = "PIXROUTE_DISABLE_PLUGINS"
 RAISED_BY_PLUGINS = (Exception, SystemExit)  # a module that is really a script exits when it is imported
-_LAZY = re.compile(r"[\w.]+:[\w.]+")
 _log = logging.getLogger(__name__)
 
 
@@ -107,18 +105,19 @@ def load_plugins(*, blocked: Iterable[str] = (), extra: Iterable[object] = ()) -
     `blocked` and the environment's PIXROUTE_DISABLE_PLUGINS (names, separated by commas) are not even imported. A
     broken plugin is left out and named once in the log.
     """
-    names = frozenset([*blocked, *filter(None, map(str.strip, os.environ.get(DISABLE_VARIABLE, "").split(",")))])
+    sources = list(_sources(extra))
+    unwanted = _blocked({source.name for source in sources}, blocked)
     listed: list[Plugin] = []
     broken: list[Broken] = []
-    for source in _sources(extra):
-        if source.name in names:
+    for source in sources:
+        if source.name in unwanted:
             continue
         try:
             listed.append(_load(source, listed))
         except RAISED_BY_PLUGINS as error:
             broken.append(Broken(name=source.name, distribution=source.distribution, why=_why(error)))
             _log.warning("%s", broken[-1])
-    return Plugins(listed=tuple(listed), broken=tuple(broken), blocked=names)
+    return Plugins(listed=tuple(listed), broken=tuple(broken), blocked=unwanted)
 
 
 def resolve(create: Callable[..., Any] | str) -> Callable[..., Any]:
@@ -148,16 +147,19 @@ class _Source:
     version: str | None = None
 
 
-class _Fault(Exception):
-    """What is wrong with a plugin, said of it."""
-
-
 def _sources(extra: Iterable[object]) -> Iterator[_Source]:
     """Give the installed plugins, ours first: who comes later cannot take a name away."""
     found = [_installed(point) for point in entry_points(group=hookspecs.PROJECT)]
     yield from sorted(found, key=lambda source: (source.distribution != "pixroute", source.distribution, source.name))
     for plugin in extra:
         yield _Source(name=getattr(plugin, "__name__", type(plugin).__name__), load=partial(_itself, plugin))
+
+
+def _blocked(found: set[str], names: Iterable[str]) -> frozenset[str]:
+    unwanted = {*names, *filter(None, map(str.strip, os.environ.get(DISABLE_VARIABLE, "").split(",")))}
+    for name in sorted(unwanted - found):
+        _log.warning("no plugin is called %s, so none is blocked by that name", name)
+    return frozenset(unwanted & found)
 
 
 def _itself(plugin: object) -> object:
@@ -172,13 +174,9 @@ def _installed(point: EntryPoint) -> _Source:
 def _load(source: _Source, earlier: Iterable[Plugin]) -> Plugin:
     for other in earlier:
         if other.name == source.name:
-            raise _Fault(f"its name is taken by {_owner(other)}")
+            raise Fault(f"its name is taken by {_owner(other)}")
     module = source.load()
-    providers, observers = _offers(module, source.name)
-    for provider in providers:
-        _check_provider(provider)
-    for observer in observers:
-        _check_observer(observer)
+    providers, observers = offers_of(module, source.name)
     plugin = Plugin(
         name=source.name,
         distribution=source.distribution,
@@ -192,89 +190,11 @@ def _load(source: _Source, earlier: Iterable[Plugin]) -> Plugin:
     return plugin
 
 
-def _offers(module: object, name: str) -> tuple[tuple[ProviderSpec, ...], tuple[ObserverSpec, ...]]:
-    """Call both hooks of one plugin."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module, name)
-    _check_hooks(manager, module)
-    return (
-        _specs(manager.hook.pixroute_providers, ProviderSpec),
-        _specs(manager.hook.pixroute_observers, ObserverSpec),
-    )
-
-
-def _check_hooks(manager: pluggy.PluginManager, module: object) -> None:
-    callers = manager.get_hookcallers(module) or []
-    if not callers:
-        raise _Fault("it offers nothing: no function of it is marked @hookimpl")
-    for caller in callers:
-        if not caller.has_spec():
-            near = get_close_matches(caller.name, ["pixroute_providers", "pixroute_observers"], 1)
-            raise _Fault(f"there is no hook {caller.name}" + (f"; did you mean {near[0]}?" if near else ""))
-        function = caller.get_hookimpls()[0].function
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise _Fault(f"{caller.name} is async; hooks are called without a loop")
-
-
-def _specs(hook: pluggy.HookCaller, kind: type) -> tuple[Any, ...]:
-    specs: list[object] = []
-    for answer in hook():
-        if not isinstance(answer, Iterable) or isinstance(answer, str):
-            raise _Fault(f"{hook.name} gave {_a(answer)}, not a list of {kind.__name__}")
-        specs.extend(answer)
-    for spec in specs:
-        if not isinstance(spec, kind):
-            raise _Fault(f"{hook.name} gave {_a(spec)} among its {kind.__name__}s")
-    return tuple(specs)
-
-
-def _check_provider(spec: ProviderSpec) -> None:
-    _check_name(spec.name)
-    _check_settings(spec.name, spec.settings, ProviderSettings)
-    _check_create(spec.name, spec.create, "name", "settings")
-
-
-def _check_observer(spec: ObserverSpec) -> None:
-    _check_name(spec.name)
-    if spec.settings is not None:
-        _check_settings(spec.name, spec.settings, object)
-    _check_create(spec.name, spec.create, "settings")
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name:
-        raise _Fault(f"a spec's name is {name!r}, not text")
-
-
-def _check_settings(name: str, settings: object, base: type) -> None:
-    """Refuse a class that could not be read from a configuration; attrs adds nothing to an undecorated subclass."""
-    what = f"settings of {name!r}: {getattr(settings, '__qualname__', repr(settings))}"
-    if not isinstance(settings, type) or not issubclass(settings, base):
-        raise _Fault(f"{what} does not extend {base.__name__}")
-    if "__attrs_attrs__" not in vars(settings) or settings.__setattr__ is not ProviderSettings.__setattr__:
-        raise _Fault(f"{what} is not decorated with attrs.frozen")
-    get_type_hints(settings)
-
-
-def _check_create(name: str, create: object, *arguments: str) -> None:
-    if isinstance(create, str):
-        if not _LAZY.fullmatch(create):
-            raise _Fault(f"create of {name!r} is {create!r}, not module:Class")
-        return
-    if not callable(create):
-        raise _Fault(f"create of {name!r} is {_a(create)}, neither callable nor text")
-    try:
-        inspect.signature(create).bind(*arguments)
-    except TypeError as error:
-        raise _Fault(f"create of {name!r} cannot be called with ({', '.join(arguments)}): {error}") from error
-
-
 def _check_taken(what: str, specs: str, plugin: Plugin, earlier: Iterable[Plugin]) -> None:
     owners = {spec.name: _owner(other) for other in earlier for spec in getattr(other, specs)}
     for spec in getattr(plugin, specs):
         if spec.name in owners:
-            raise _Fault(f"its {what} {spec.name!r} is taken by {owners[spec.name]}")
+            raise Fault(f"its {what} {spec.name!r} is taken by {owners[spec.name]}")
         owners[spec.name] = "itself"
 
 
@@ -282,9 +202,5 @@ def _owner(plugin: Plugin | Broken) -> str:
     return f"{plugin.name} (of {plugin.distribution})" if plugin.distribution else plugin.name
 
 
-def _a(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
 def _why(error: BaseException) -> str:
-    return str(error) if isinstance(error, _Fault) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
