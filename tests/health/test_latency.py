@@ -1,7 +1,7 @@
 """Times learned from calls."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixroute.health.latency import ENOUGH, FLOOR, KEPT, LearnedLatency, table_survival
@@ -70,6 +70,7 @@ def test_nothing_is_learned_while_the_upstream_is_sick():
     assert latency.survival(50) == table_survival(TABLE, 50)
 
 
+@settings(max_examples=25)
 @given(st.lists(seconds, min_size=ENOUGH, max_size=300))
 def test_quantiles_are_in_order_and_were_seen(times):
     """P50 ≤ P95 ≤ P99, each a time that was seen; half of the kept times are not above P50."""
@@ -82,6 +83,7 @@ def test_quantiles_are_in_order_and_were_seen(times):
     assert sum(time < actual.p50 for time in kept) <= len(kept) / 2
 
 
+@settings(max_examples=25)
 @given(st.lists(seconds, min_size=ENOUGH, max_size=60), st.lists(seconds, max_size=60), seconds, seconds)
 def test_learned_survival_never_rises_and_stays_within_floor_and_one(times, cut, age, more):
     """1e-4 ≤ S(later) ≤ S(earlier) ≤ 1, cut calls or not."""

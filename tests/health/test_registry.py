@@ -354,6 +354,7 @@ class TestSlots:
 class TestHerd:
     """Never a herd that plans again at once: as many are woken as may be admitted, in order of arrival."""
 
+    @pytest.mark.slow  # ten thousand waiters
     def test_ten_thousand_wait_for_a_half_open_breaker(self, world):
         """One is woken at the end of the open period, then as many as each success allows, then all."""
         w = world()
