@@ -1,0 +1,80 @@
+"""All commands under one name, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from pixroute.cli.emulate import emulate
+from pixroute.cli.exits import MEANINGS, Exit, exit_code
+from pixroute.cli.explain import explain
+from pixroute.cli.generate import generate
+from pixroute.cli.ledger import ledger
+from pixroute.cli.plugins import plugins
+
+TRACEBACK = "PIXROUTE_TRACEBACK"
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:5d}  {meaning}" for code, meaning in MEANINGS.items())
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("pixroute"), "-V", "--version", message="pixroute %(version)s")
+def pixroute() -> None:
+    """Get a picture through the first provider that can deliver it.
+
+    Try it without a key: pixroute generate --emulated "A lighthouse at dusk" --size 4K -o lighthouse.png
+    """
+
+
+for command in (generate, explain, plugins, emulate, ledger):
+    command.epilog = EPILOG
+    pixroute.add_command(command)
+
+
+class _OneLine(logging.Handler):
+    """Warnings of the library as sentences; the tracebacks that a log file would hold only where asked for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info:
+            text = self.format(record) if TRACEBACK in os.environ else f"{text} ({TRACEBACK}=1 shows where)"
+        click.echo(f"Warning: {text}", err=True)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command; whatever goes wrong is told on stderr, never as a traceback."""
+    handler = _OneLine(logging.WARNING)
+    log = logging.getLogger("pixroute")
+    log.addHandler(handler)
+    try:
+        return _run(arguments)
+    finally:
+        log.removeHandler(handler)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = pixroute.main(arguments, prog_name="pixroute", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return Exit.INTERRUPTED
+    except Exception as error:
+        if (code := exit_code(error)) is Exit.BUG and TRACEBACK in os.environ:
+            raise
+        click.echo(_sentence(error, code), err=True)
+        return code
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _sentence(error: Exception, code: Exit) -> str:
+    if code is Exit.BUG:
+        return f"Error: {type(error).__name__}: {error}\nThis is a bug in pixroute; {TRACEBACK}=1 shows where."
+    if isinstance(error, OSError) and error.strerror:
+        return f"Error: {error.filename or 'the system'}: {error.strerror}"
+    return f"Error: {error}"

@@ -1,0 +1,88 @@
+"""Which providers a command asks: the configuration's, or, only when told so, the emulator's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pixroute.config.load import KEY_VARIABLE, default_config, find_config, load
+from pixroute.config.model import Config
+from pixroute.events import Observer
+from pixroute.plugins import load_plugins
+from pixroute.routing.router import Router
+
+if TYPE_CHECKING:
+    from pixroute.testing.emulator import Emulator
+
+TIME_SCALE = 0.02
+FAULTS = ("banana-http=overloaded",)
+NO_FAULT = "none"
+
+
+def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, str]) -> tuple[Config, str]:
+    """Read the configuration, and say in a sentence which it is.
+
+    Raises:
+        click.ClickException: there is neither a file nor a key.
+        ConfigError: the file has mistakes.
+    """
+    path, sentence = find_config(file, env, Path.cwd())
+    if path is not None:
+        if plaintext:
+            raise click.UsageError('--plaintext is for the built-in chain; in a file, say plaintext = "accept" there.')
+        return load(path, load_plugins(), env=env), sentence
+    if not env.get(KEY_VARIABLE, "").strip():
+        raise click.ClickException(
+            f"there is no key: set {KEY_VARIABLE}, or write a pixroute.toml; or add --emulated, which needs neither."
+        )
+    if not plaintext:
+        sentence += " Its HTTP port is left out: there the key travels in clear (--plaintext accept)."
+    return default_config(load_plugins(), env=env, plaintext=plaintext), sentence
+
+
+def read_faults(words: Sequence[str]) -> dict[str, str]:
+    """Read `provider=fault`, several times; `none` is none.
+
+    Raises:
+        click.UsageError: one is not of that form.
+    """
+    faults = {}
+    for word in words:
+        selector, equals, fault = word.partition("=")
+        if equals and fault:
+            faults[selector] = fault
+        elif word != NO_FAULT:
+            raise click.UsageError(
+                f"--fault {word!r} is not PROVIDER=FAULT, such as {FAULTS[0]} ({NO_FAULT!r} is no fault); "
+                "`pixroute emulate --faults` lists them."
+            )
+    return faults
+
+
+def emulation_sentence(time_scale: float, faults: Mapping[str, str]) -> str:
+    """Say that nothing here is real."""
+    told = ", ".join(f"{selector}={fault}" for selector, fault in faults.items()) or "none"
+    return (
+        "EMULATED: no provider is asked, no key is used, nothing is billed, whatever price is shown; "
+        f"{1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
+    )
+
+
+@asynccontextmanager
+async def configured(config: Config, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
+    """Open a router for a configuration."""
+    async with Router.from_config(config, observers=observers) as router:
+        yield router
+
+
+@asynccontextmanager
+async def emulated(emulator: Emulator, time_scale: float, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
+    """Open a router for the default chain before an emulator that is not running yet."""
+    from pixroute.testing.emulated import emulated_router  # noqa: PLC0415 - heavy: a server, certificates
+
+    async with emulator, emulated_router(emulator, time_scale=time_scale, observers=observers) as router:
+        yield router

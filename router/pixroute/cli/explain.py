@@ -1,0 +1,70 @@
+"""`pixroute explain`: what would be tried, for how long, at what cost; nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pixroute.cli import choose
+from pixroute.cli.options import Asked, configuration_options, request_options
+from pixroute.cli.words import amount, console, table
+from pixroute.config.load import KEY_VARIABLE
+from pixroute.routing.explain import Explanation, ProviderPlan
+from pixroute.routing.plan import Ruling
+from pixroute.routing.router import Router
+
+HEADS = ("provider", "size", "cut after", "reserve", "join after", "price")
+
+
+@click.command()
+@request_options
+@configuration_options
+def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
+    """Show what would be tried, and the worst case.
+
+    Nothing is sent. Times are seconds: an attempt is cut after its time-out; the reserve is kept for a fallback on
+    another upstream, which joins a silent attempt after the time shown or when only the reserve is left.
+    """
+    wish = Asked(**asked)
+    env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
+    read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
+    click.echo(sentence)
+    asyncio.run(_explain(choose.configured(read, {}), wish))
+
+
+async def _explain(opening: AbstractAsyncContextManager[Router], wish: Asked) -> None:
+    async with opening as router:
+        explanation = router.explain(wish.request("anything"), **wish.limits)
+    click.echo()
+    console().print(
+        table(HEADS, [_row(plan, explanation.currency) for plan in explanation.providers], whole=("cut after",))
+    )
+    click.echo()
+    click.echo("\n".join(_summary(explanation)))
+
+
+def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:
+    margin = plan.timeout - plan.expected.p95
+    return (
+        plan.name,
+        plan.resolution,
+        f"{plan.timeout:.0f} s = P95 {plan.expected.p95:.0f} + {margin:.0f} margin",
+        f"{plan.reserve:.0f} s",
+        "never" if plan.join_after is None else f"{plan.join_after:.0f} s",
+        amount(plan.price, currency),
+    )
+
+
+def _summary(explanation: Explanation) -> list[str]:
+    parts = f", in {explanation.parts} parts at once" if explanation.parts > 1 else ""
+    worst = amount(explanation.worst_cost, explanation.currency)
+    return [
+        *(f"{plan.name}: {plan.ruling}." for plan in explanation.providers if plan.ruling != Ruling.READY.value),
+        f"Chain {explanation.chain}{parts}: first {explanation.first}.",
+        f"Worst case: {explanation.worst_seconds:.0f} s and {worst}.",
+    ]
