@@ -32,14 +32,10 @@ class Range:
         return (number > self.low if self.above else number >= self.low) and number <= self.high
 
     def __str__(self) -> str:
-        start = f"above {self.low:g}" if self.above else f"from {self.low:g}"
-        return (
-            start
-            if self.high == inf and self.above
-            else f"{start} up"
-            if self.high == inf
-            else f"{start} to {self.high:g}"
-        )
+        start = f"{'above' if self.above else 'from'} {self.low:g}"
+        if self.high < inf:
+            return f"{start} to {self.high:g}"
+        return start if self.above else f"{start} up"
 
 
 Above0 = Annotated[float, Range(0, above=True)]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import field, frozen
+import attrs
+from attrs import evolve, field, frozen
 
-from pixroute.policy import Policy
+from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.request import ImageRequest, Resolution
 
 DEFAULT_CHAIN = "default"
+P = TypeVar("P", Policy, RetryPolicy, BreakerPolicy)
 
 
 def _resolutions(value: Resolution | Iterable[Resolution]) -> frozenset[Resolution]:
@@ -124,3 +126,14 @@ class Config:
             if value is not None and (not isinstance(value, Mapping) or resolution in value):
                 return ".".join(path)
         return "default"
+
+
+def overlay(base: P, layer: P, said: Mapping[str, Any]) -> P:
+    """Give `base` with those values of `layer` that `said` names; a table changes only the keys it has."""
+    changes: dict[str, Any] = {}
+    for name, value in said.items():
+        old, new = getattr(base, name), getattr(layer, name)
+        if isinstance(value, Mapping):
+            new = overlay(old, new, value) if attrs.has(type(new)) else {**old, **{key: new[key] for key in value}}
+        changes[name] = new
+    return evolve(base, **changes)

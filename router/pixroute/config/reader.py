@@ -6,22 +6,20 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import attrs
-from attrs import define, evolve, field
+from attrs import define, field
 from cattrs import Converter
 
 from pixroute.config.build import two_currencies
-from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule
-from pixroute.config.strict import problems_of
+from pixroute.config.mistakes import problems_of
+from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
 from pixroute.config.words import join, nearest, unknown_key
 from pixroute.errors import PluginError, Problem
 from pixroute.plugins import Plugins
-from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
+from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
 
 T = TypeVar("T")
-P = TypeVar("P", Policy, RetryPolicy, BreakerPolicy)
 TABLES = ("chains", "rules", "providers", "policy", "observers")
 SHARED = {
     "breaker": "all chains share the breakers: say it in [policy.breaker]",
@@ -202,14 +200,3 @@ class Reader:
     def wrong(self, path: str, message: str) -> None:
         """Note a mistake."""
         self.problems.append(Problem(path, message))
-
-
-def overlay(base: P, layer: P, said: Mapping[str, Any]) -> P:
-    """Give `base` with those values of `layer` that `said` names; a table changes only the keys it has."""
-    changes: dict[str, Any] = {}
-    for name, value in said.items():
-        old, new = getattr(base, name), getattr(layer, name)
-        if isinstance(value, Mapping):
-            new = overlay(old, new, value) if attrs.has(type(new)) else {**old, **{key: new[key] for key in value}}
-        changes[name] = new
-    return evolve(base, **changes)

@@ -1,4 +1,4 @@
-"""cattrs made strict: a value is read as what it is or refused, and every mistake has its path.
+"""cattrs made strict: a value is read as what it is or refused, all mistakes together.
 
 cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
 """
@@ -6,7 +6,7 @@ cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from decimal import Decimal
@@ -18,33 +18,18 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import attrs
 from cattrs import Converter
-from cattrs.errors import (
-    AttributeValidationNote,
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-    IterableValidationNote,
-)
+from cattrs.errors import IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from pixroute.config.kinds import (
-    LatencyTable,
-    PriceTable,
-    Range,
-    field_kinds,
-    members,
-)
-from pixroute.config.secrets import NEVER_IN_CLEAR, SecretReader
-from pixroute.config.words import choices, describe, join, nearest, shown, unknown_key
-from pixroute.errors import Problem
+from pixroute.config.kinds import LatencyTable, PriceTable, Range, field_kinds, members
+from pixroute.config.mistakes import Mistake, refused
+from pixroute.config.secrets import SecretReader
+from pixroute.config.words import shown
 from pixroute.provider import Latency, Price, Quantiles
 from pixroute.secret import Secret
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LARGEST = 1e15  # beyond it a float no longer counts in ones; also keeps out inf and nan, which TOML has
-
-
-class Mistake(ValueError):
-    """What is wrong with one value, said of it; where it stands is found by who catches it."""
 
 
 def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool) -> Converter:
@@ -63,42 +48,6 @@ def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool) ->
     return converter
 
 
-def problems_of(error: BaseException, path: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
-    """Give the mistakes in a tree of errors, each under its path; `also` is known beside the class's own fields."""
-    if isinstance(error, ForbiddenExtraKeysError):
-        known = [*also, *field_kinds(error.cl)]
-        for key in sorted(error.extra_fields, key=str):
-            yield Problem(join(path, key), unknown_key(key, known))
-    elif isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            step = _step(inner)
-            yield from problems_of(inner, path, also) if step is None else problems_of(inner, join(path, step))
-    elif isinstance(error, KeyError) and _step(error) is not None:
-        yield Problem(path, "is missing")
-    else:
-        yield Problem(path, str(error) or type(error).__name__)
-
-
-def _step(error: BaseException) -> object:
-    for note in getattr(error, "__notes__", ()):
-        if isinstance(note, AttributeValidationNote):
-            return note.name
-        if isinstance(note, IterableValidationNote):
-            return note.index
-    return None
-
-
-def _refused(value: object, kind: Any) -> Mistake:
-    if _holds_secret(kind):
-        return Mistake(NEVER_IN_CLEAR)
-    near = nearest(value, choices(kind)) if isinstance(value, str) else ""
-    return Mistake(f"{shown(value)} is not {describe(kind)}{near}")
-
-
-def _holds_secret(kind: Any) -> bool:
-    return kind is Secret or any(map(_holds_secret, get_args(kind)))
-
-
 def _scalar(value: object, kind: type) -> Any:
     if kind is Decimal:
         return _decimal(value)
@@ -106,7 +55,7 @@ def _scalar(value: object, kind: type) -> Any:
         return float(value)
     if kind is not float and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    raise _refused(value, kind)
+    raise refused(value, kind)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -119,14 +68,14 @@ def _decimal(value: object) -> Decimal:
             amount = Decimal(str(value))
             if abs(amount) < _LARGEST:
                 return amount
-    raise _refused(value, Decimal)
+    raise refused(value, Decimal)
 
 
 def _literal(_: Converter, value: object, kind: Any) -> object:
     for choice in get_args(kind):
         if type(choice) is type(value) and choice == value:
             return choice
-    raise _refused(value, kind)
+    raise refused(value, kind)
 
 
 def _annotated(converter: Converter, value: object, kind: Any) -> object:
@@ -135,10 +84,10 @@ def _annotated(converter: Converter, value: object, kind: Any) -> object:
     try:
         found = converter.structure(value, plain)
     except ValueError:
-        raise _refused(value, kind) from None
+        raise refused(value, kind) from None
     for one in beside:
         if isinstance(one, Range) and found not in one:
-            raise _refused(value, kind)
+            raise refused(value, kind)
         found = one(found) if callable(one) else found
     return found
 
@@ -154,7 +103,7 @@ def _union(converter: Converter, value: object, kind: Any) -> object:
         except (ValueError, ExceptionGroup) as error:
             wrong.append(error)
     inside = [error for error in wrong if isinstance(error, ExceptionGroup)]
-    raise (inside or wrong)[0] if inside or len(wrong) == 1 else _refused(value, kind)
+    raise (inside or wrong)[0] if inside or len(wrong) == 1 else refused(value, kind)
 
 
 def _mapping(converter: Converter, value: object, kind: Any) -> Mapping[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -59,19 +60,25 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """Show a value as TOML writes it; of tables and lists only that they are, for they may hold keys."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value[:60]}…"' if len(value) > 60 else f'"{value}"'
-    if isinstance(value, int | float):
-        return f"{value:.6g}" if abs(value) > 1e15 else str(value)
-    return (
-        "a table"
-        if isinstance(value, Mapping)
-        else "a list"
-        if isinstance(value, list | tuple)
-        else type(value).__name__
-    )
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return quoted(value if len(value) <= 60 else f"{value[:60]}…")
+        case int() if abs(value) > 10**15:
+            return "a number beyond 1e15"
+        case int() | float():
+            return str(value)
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+    return f"a {type(value).__name__}"
+
+
+def quoted(text: str) -> str:
+    """Write text in quotes, what cannot be seen escaped."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def unknown_key(key: object, known: Iterable[str]) -> str:
@@ -84,5 +91,5 @@ def join(path: str, step: object) -> str:
     """Append a key or an index as TOML writes it: `providers.a.attempt_timeout."4K"`, `rules[0]`."""
     if isinstance(step, int):
         return f"{path}[{step}]"
-    key = str(step) if _BARE.fullmatch(str(step)) else f'"{step}"'
+    key = str(step) if _BARE.fullmatch(str(step)) else quoted(str(step))
     return f"{path}.{key}" if path else key
