@@ -69,6 +69,12 @@ def attempt(transports):
 
 
 @pytest.fixture
+def noted():
+    """Make an attempt on any transport, a scripted one too."""
+    return NotedAttempt
+
+
+@pytest.fixture
 def attempts(transports):
     """Make an attempt on a transport with these options."""
 

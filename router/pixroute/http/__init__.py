@@ -2,6 +2,7 @@
 
 from pixroute.http.blob import Blob
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
+from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Running
 from pixroute.http.provider import HttpProvider
 
 __all__ = [
@@ -9,10 +10,16 @@ __all__ = [
     "Blob",
     "Call",
     "Details",
+    "Finished",
     "HttpProvider",
     "HttpSettings",
     "Item",
+    "Job",
+    "JobProvider",
     "Part",
     "Picture",
+    "Progress",
+    "Queued",
     "Reply",
+    "Running",
 ]

@@ -21,6 +21,7 @@ class Pace:
         body_idle: seconds without a byte of the answer's body.
         slowest: bytes per second, on average, that a body must come with after its first `grace` seconds.
         fetch: seconds for a picture that lies at a URL, altogether.
+        first_poll, longest_poll: seconds between polls of a job, at first and at last.
     """
 
     connect: float = 10.0
@@ -29,3 +30,5 @@ class Pace:
     slowest: int = 64 * 1024
     grace: float = 10.0
     fetch: float = 60.0
+    first_poll: float = 0.5
+    longest_poll: float = 5.0

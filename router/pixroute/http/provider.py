@@ -28,6 +28,9 @@ from pixroute.request import ImageRequest
 
 S = TypeVar("S", bound=HttpSettings)
 
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""What comes out of reading a document that has another shape."""
+
 log = logging.getLogger("pixroute.http")
 
 
@@ -121,25 +124,29 @@ class HttpProvider(ABC, Generic[S]):
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
-            return self._hushed(_inexpressible(self.name, error))
+            return self.hushed(_inexpressible(self.name, error))
         with Sinks(attempt.into, LARGEST) as sinks:
-            outcome = await self._answer(first, request, attempt, sinks)
-        return self._hushed(outcome) if isinstance(outcome, Failure) else outcome
+            return self.hushed(await self._answer(first, request, attempt, sinks))
 
     async def _answer(self, first: Outgoing, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
-        """Send the first request of an attempt, and see it through."""
         began = asyncio.get_running_loop().time()
         reply = await attempt.http.exchange(
             first, endpoint=self.endpoint, attempt=attempt, sinks=sinks, pictures=request.n
         )
         if isinstance(reply, Failure):
             return reply
-        elapsed = asyncio.get_running_loop().time() - began
-        return self._refusal(reply, elapsed) or await self._collect(reply, attempt, sinks)
+        refusal = self.refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
+        return refusal or await self.conclude(reply, attempt, sinks)
 
-    def _refusal(self, reply: Reply, elapsed: float | None = None) -> Failure | None:
+    # What other kinds of HTTP provider build on
+
+    async def conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        """Make an outcome of the 2xx answer to the request."""
+        return await self.collect(reply, attempt, sinks)
+
+    def refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
-        failure = self.classify(reply)
+        failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
             failure = failure_from(reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time())
         if failure is None:
@@ -148,18 +155,50 @@ class HttpProvider(ABC, Generic[S]):
             failure = evolve(failure, billing=Billing.BILLED)
         return evolve(failure, answered=True)
 
-    async def _collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
+        if reply.json is None:
+            return self.empty(reply, f"no JSON ({reply.headers.get('content-type', 'no type given')})")
         try:
             items = list(self.decode(reply))
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            return self._empty(reply, f"{type(error).__name__} while reading it")
+        except UNREADABLE as error:
+            return self.empty(reply, f"{type(error).__name__} while reading it")
         if not items:
-            return self._empty(reply, "no item")
+            return self.empty(reply, "no item")
         found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         return self._success(reply, pictures, failures) if pictures else failures[0]
+
+    def empty(self, reply: Reply, why: str) -> Failure:
+        """Explain a 2xx without a picture."""
+        shown = f": {quote(reply.text)}" if reply.text else ""
+        return Failure(
+            kind=FailureKind.EMPTY,
+            message=f"{self.name} answered {reply.status} without a picture: {why}{shown.rstrip('.')}.",
+            advice="Check `base_url` and `model`; what was answered is billed.",
+            stage=Stage.BODY,
+            status=reply.status,
+            answered=True,
+        )
+
+    def hushed(self, outcome: Outcome) -> Outcome:
+        """Take the key out of the words of others, and give this provider's advice where it has one."""
+        if isinstance(outcome, Success):
+            return evolve(outcome, failures=tuple(map(self._hushed, outcome.failures))) if outcome.failures else outcome
+        return self._hushed(outcome)
+
+    def _hushed(self, failure: Failure) -> Failure:
+        advice = self.advice.get(failure.kind, failure.advice)
+        return evolve(failure, message=self.endpoint.redact(failure.message), advice=advice)
+
+    def _classified(self, reply: Reply) -> Failure | None:
+        try:
+            return self.classify(reply)
+        except UNREADABLE as error:
+            # It expected another shape. That must not hide a plain 503 whose body is some proxy's page.
+            log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__)
+            return None
 
     def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure]) -> Success:
         details = self._details(reply)
@@ -170,7 +209,7 @@ class HttpProvider(ABC, Generic[S]):
             ]
         return Success(
             pictures=tuple(pictures),
-            failures=tuple(self._hushed(failure) for failure in failures),
+            failures=tuple(failures),
             model=details.model,
             usage=details.usage,
             provider_request_id=request_id_in(reply.headers),
@@ -179,23 +218,10 @@ class HttpProvider(ABC, Generic[S]):
     def _details(self, reply: Reply) -> Details:
         try:
             return self.details(reply)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             # A picture that was paid for is not thrown away for what stands beside it.
             log.warning("provider %s: the details of an answer could not be read (%s)", self.name, type(error).__name__)
             return Details()
-
-    def _empty(self, reply: Reply, why: str) -> Failure:
-        """Explain a 2xx without a picture; a body that is no JSON at all is shown."""
-        shown = f": {quote(reply.text)}" if reply.text else ""
-        what = f"no JSON ({reply.headers.get('content-type', 'no type given')}){shown}" if reply.json is None else why
-        return Failure(
-            kind=FailureKind.EMPTY,
-            message=f"{self.name} answered {reply.status} without a picture: {what.rstrip('.')}.",
-            advice="Check `base_url` and `model`; what was answered is billed.",
-            stage=Stage.BODY,
-            status=reply.status,
-            answered=True,
-        )
 
     def _outgoing(self, request: ImageRequest, request_id: str) -> Outgoing:
         return outgoing(self._call(request), self.endpoint, request_id)
@@ -208,14 +234,6 @@ class HttpProvider(ABC, Generic[S]):
         if call.form is None:
             return evolve(call, json=_merged(call.json or {}, extra))
         return evolve(call, form=(*call.form, *(Part(name=name, value=str(value)) for name, value in extra.items())))
-
-    def _hushed(self, failure: Failure) -> Failure:
-        """Take the key out of the words of others, and put this provider's advice beside its own."""
-        return evolve(
-            failure,
-            message=self.endpoint.redact(failure.message),
-            advice=self.advice.get(failure.kind, failure.advice),
-        )
 
 
 def _inexpressible(name: str, error: ValueError) -> Failure:
