@@ -10,8 +10,8 @@ from attrs import define, field
 from cattrs import Converter
 
 from pixroute.config.build import two_currencies
-from pixroute.config.mistakes import problems_of
 from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
+from pixroute.config.strict import problems_of
 from pixroute.config.words import join, nearest, unknown_key
 from pixroute.errors import PluginError, Problem
 from pixroute.plugins import Plugins

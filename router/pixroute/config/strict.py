@@ -1,4 +1,4 @@
-"""cattrs made strict: a value is read as what it is or refused, all mistakes together.
+"""cattrs made strict: a value is read as what it is or refused, and every mistake has its path.
 
 cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
 """
@@ -6,7 +6,7 @@ cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from decimal import Decimal
@@ -18,13 +18,19 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import attrs
 from cattrs import Converter
-from cattrs.errors import IterableValidationError, IterableValidationNote
+from cattrs.errors import (
+    AttributeValidationNote,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+)
 from cattrs.gen import make_dict_structure_fn, override
 
 from pixroute.config.kinds import LatencyTable, PriceTable, Range, field_kinds, members
 from pixroute.config.mistakes import Mistake, refused
 from pixroute.config.secrets import SecretReader
-from pixroute.config.words import shown
+from pixroute.config.words import join, shown, unknown_key
+from pixroute.errors import Problem
 from pixroute.provider import Latency, Price, Quantiles
 from pixroute.secret import Secret
 
@@ -32,7 +38,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _LARGEST = 1e15  # beyond it a float no longer counts in ones; also keeps out inf and nan, which TOML has
 
 
-def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool) -> Converter:
+def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool = False) -> Converter:
     """Make a converter that reads secrets from `env` and files relative to `base`."""
     secrets = SecretReader(base=base, env=env, clear_keys=clear_keys)
     converter = Converter(forbid_extra_keys=True)
@@ -46,6 +52,31 @@ def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool) ->
     converter.register_structure_hook(Price, partial(_price, converter))
     converter.register_structure_hook(Latency, partial(_latency, converter))
     return converter
+
+
+def problems_of(error: BaseException, path: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Give the mistakes in a tree of errors, each under its path; `also` is known beside the class's own fields."""
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = [*also, *field_kinds(error.cl)]
+        for key in sorted(error.extra_fields, key=str):
+            yield Problem(join(path, key), unknown_key(key, known))
+    elif isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            step = _step(inner)
+            yield from problems_of(inner, path, also) if step is None else problems_of(inner, join(path, step))
+    elif isinstance(error, KeyError) and _step(error) is not None:
+        yield Problem(path, "is missing")
+    else:
+        yield Problem(path, str(error) or type(error).__name__)
+
+
+def _step(error: BaseException) -> object:
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return note.name
+        if isinstance(note, IterableValidationNote):
+            return note.index
+    return None
 
 
 def _scalar(value: object, kind: type) -> Any:
