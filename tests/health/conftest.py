@@ -107,6 +107,7 @@ class Loop:
     def __init__(self):
         self.now = 0.0
         self.fired = 0
+        self.early = 0.0
         self._timers = []
         self._count = itertools.count()
 
@@ -130,7 +131,7 @@ class Loop:
         while self._timers and self._timers[0][0] <= time:
             when, _, timer = heapq.heappop(self._timers)
             if timer.callback:
-                self.now = max(self.now, when)
+                self.now = max(self.now, when - self.early)
                 self.fired += 1
                 timer.callback()
         self.now = time

@@ -57,6 +57,16 @@ class TestStreak:
         assert before is State.CLOSED
         assert p.is_open_for(OpenReason.STREAK)
 
+    def test_a_request_that_fails_again_does_not_shelter_older_ones(self, patient):
+        """What is older than 2 h leaves the row, wherever the same prompt stood in it."""
+        p = patient(rate=2).call(HARD, evidence="again").at(10).call(HARD).at(7000).call(HARD, evidence="again")
+
+        p.at(7300).call(HARD, times=3)
+        before = p.state
+
+        assert before is State.CLOSED
+        assert p.call(HARD).is_open_for(OpenReason.STREAK)
+
 
 class TestRate:
     """At least half of at least 6 requests hard or throttled, settled within W = max(300, 2·T)."""
@@ -224,6 +234,21 @@ class TestOverdue:
         assert p.at(1049).state is State.CLOSED
         assert p.at(1050).is_open_for(OpenReason.OVERDUE)
 
+    def test_every_pause_is_taken_off_once(self, patient):
+        """Asked twice after a first pause, and paused again: a call's age is the time that was seen."""
+        p = patient()
+        for _ in range(3):
+            p.start()
+        p.breaker.evaluate(0)
+        p.now = 1000.0
+        assert p.state is State.CLOSED
+
+        p.now = 2000.0
+        assert p.state is State.CLOSED
+
+        assert p.at(2149).state is State.CLOSED
+        assert p.at(2150).is_open_for(OpenReason.OVERDUE)
+
     def test_a_check_up_to_five_seconds_late_is_no_pause(self, patient):
         """A busy loop is not a paused machine."""
         p = patient()
@@ -302,6 +327,18 @@ class TestStall:
 
         assert p.breaker.stalled_since is None
 
+    def test_a_pause_of_the_machine_is_no_silence(self, patient):
+        """Neither the calls' ages nor the time since the last success grow by it."""
+        p = patient(overdue=2)
+        calls = [p.start(survival=lambda age: 0.5 ** (age / 10)) for _ in range(2)]
+        p.at(100).call(SUCCESS)
+
+        p.now = 1000.0
+        p.breaker.evaluate(1000)
+
+        assert calls[0].started == 900
+        assert p.breaker.stalled_since is None
+
     def test_an_origin_knows_no_stall(self, patient):
         """Silence is the upstream's."""
         p = patient(silence=False, stall="open")
@@ -350,6 +387,14 @@ class TestOpen:
             lasted.append(p.view.until - p.now)
 
         assert lasted == [30, 60, 120, 240, 480, 600, 600]
+
+    def test_an_outage_of_weeks_is_survived(self, patient):
+        """However often it opens again, it opens for ten minutes."""
+        p = patient().half_open()
+        for _ in range(1100):
+            p.call(HARD).at(p.view.until)
+
+        assert p.call(HARD).view.until - p.now == pytest.approx(600)
 
     def test_jitter_adds_up_to_a_fifth(self, patient):
         """Half of the jitter is a tenth of the time."""

@@ -299,12 +299,13 @@ class TestSlots:
         assert woken == [0, 1]
 
     def test_who_gave_up_is_not_woken(self, world):
-        """A closed waiter takes no place."""
+        """A closed waiter takes no place; closing again does nothing."""
         w = world()
         keys, admissions = self.full(w)
         woken = []
         waiters = [w.health.wait([keys], lambda number=number: woken.append(number)) for number in range(2)]
 
+        waiters[0].close()
         waiters[0].close()
         w.end(admissions[0])
 
@@ -537,6 +538,18 @@ class TestTimers:
             w.end(call)
 
         assert w.changes == []
+
+    def test_a_loop_that_fires_a_little_early_is_taken_at_its_word(self, world):
+        """Loops fire early by their clock's resolution; another timer for the same instant would spin."""
+        w = world()
+        for _ in range(3):
+            w.admit(w.http)
+        w.loop.early = 1e-9
+
+        w.loop.run_until(150)
+
+        assert w.loop.fired == 1
+        assert w.changes[0].reason == "overdue"
 
     def test_closing_cancels_all(self, world):
         """Nothing is left on the loop."""

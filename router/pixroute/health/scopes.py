@@ -16,7 +16,7 @@ from pixroute.request import Resolution
 
 @frozen(kw_only=True, cache_hash=True)
 class Keys:
-    """Where an attempt goes; make it once per provider and resolution sent, and keep it."""
+    """Where an attempt goes; make it once per provider and resolution sent and keep it: it is a key of the hot path."""
 
     provider: str
     upstream: str
@@ -122,7 +122,7 @@ class Route:
             scope.promised += change
 
     def _flows(self, now: float) -> bool:
-        return all(scope.breaker.flows(now) for scope in self.scopes)
+        return self.upstream.breaker.flows(now) and (self.origin is None or self.origin.breaker.flows(now))
 
     def _block(self, now: float, *, enabled: bool, promised: bool) -> tuple[Block | None, float | None]:
         if not enabled:
