@@ -330,7 +330,7 @@ class TestStall:
     def test_a_pause_of_the_machine_is_no_silence(self, patient):
         """Neither the calls' ages nor the time since the last success grow by it."""
         p = patient(overdue=2)
-        calls = [p.start(survival=lambda age: 0.5 ** (age / 10)) for _ in range(2)]
+        calls = [p.start(survival=lambda age: 0.5 ** (age / 10)) for _ in range(10)]
         p.at(100).call(SUCCESS)
 
         p.now = 1000.0
