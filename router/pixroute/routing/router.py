@@ -38,6 +38,7 @@ from pixroute.routing.run import Ending, Run, Shared, new_id
 if TYPE_CHECKING:
     from pixroute.config.model import Config
     from pixroute.health.report import HealthEntry
+    from pixroute.http.transport import Transport
 
 log = logging.getLogger("pixroute")
 
@@ -72,6 +73,7 @@ class Router:
         choose: gives the chain's name for a request (rules); without it the chain "default", else the only one.
         observers: told every event, by name.
         seed: makes jitter and probes repeatable; None draws one.
+        transport: how connections are paced and kept alive, and from whom names are resolved; closed with the router.
 
     Raises:
         ValueError: a chain names an unknown provider or none at all.
@@ -86,8 +88,10 @@ class Router:
         choose: Callable[[ImageRequest], str | None] | None = None,
         observers: Mapping[str, events.Observer] | None = None,
         seed: int | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._providers = dict(providers)
+        self._transport = transport
         self._chains = _chains(chains, providers, policy or Policy())
         self._choose = choose or (lambda _request: None)
         self._observer_table = dict(observers or {})
@@ -174,7 +178,7 @@ class Router:
                     random=self._random,
                     on_change=self._breaker_changed,
                 ),
-                http=Transport(),
+                http=self._transport or Transport(),
                 random=self._random,
                 purse=HedgePurse(),
                 emit=emit,
