@@ -9,7 +9,6 @@ from attrs import define, field
 from pixroute.http.call import Auth, HttpSettings
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.outgoing import outgoing
-from pixroute.http.pace import LARGEST
 from pixroute.http.sinks import Sinks
 from pixroute.http.transport import Transport
 from pixroute.outcome import Stage
@@ -108,7 +107,7 @@ def ask():
     async def ask(attempt, server, call, **options):
         place = endpoint(server, **options)
         request = outgoing(call, place, attempt.request_id)
-        with Sinks(attempt.into, LARGEST) as sinks:
+        with Sinks(attempt.into) as sinks:
             return await attempt.http.exchange(request, endpoint=place, attempt=attempt, sinks=sinks)
 
     return ask

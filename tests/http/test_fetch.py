@@ -19,7 +19,7 @@ def fetch(place):
 
     async def fetch(attempt, url, origin="http://127.0.0.1:1", **settings):
         at = type("At", (), {"origin": origin})
-        with Sinks(attempt.into, 48 * 1024**2) as sinks:
+        with Sinks(attempt.into) as sinks:
             return await attempt.http.fetch(
                 url, endpoint=place(at, **({"allow_private_results": True} | settings)), attempt=attempt, sinks=sinks
             )

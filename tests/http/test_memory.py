@@ -32,14 +32,14 @@ async def test_the_last_bytes_are_the_eldests():
 async def test_who_waits_goes_on_when_another_ends():
     """Bytes given back wake those that wait."""
     memory = Memory(100, 40)
-    with memory.share() as younger:
-        with memory.share() as second:
-            second.fits(60)
-            waiting = asyncio.create_task(_held(memory, 30))
-            await asyncio.sleep(0)
-            assert not waiting.done()
-        await waiting
-        assert younger.fits(10)
+    with memory.share() as eldest:
+        eldest.fits(60)
+        waiting = asyncio.create_task(_held(memory, 30))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting
+
+    assert memory.held == 0
 
 
 async def _held(memory, size):
@@ -50,8 +50,8 @@ async def _held(memory, size):
 async def test_who_gives_up_waiting_holds_nothing():
     """A cancelled wait leaves no trace."""
     memory = Memory(100, 40)
-    with memory.share(), memory.share() as second:
-        second.fits(60)
+    with memory.share() as eldest:
+        eldest.fits(60)
         waiting = asyncio.create_task(_held(memory, 30))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -59,3 +59,14 @@ async def test_who_gives_up_waiting_holds_nothing():
             await waiting
 
     assert memory.held == 0
+
+
+async def test_an_answer_still_waited_for_holds_up_nobody():
+    """The eldest is who has held something the longest: a hung provider is not it."""
+    memory = Memory(100, 40)
+
+    with memory.share() as hung, memory.share() as first, memory.share() as second:
+        assert hung.fits(0)
+        assert first.fits(50)
+        assert not second.fits(20)
+        assert first.fits(100)

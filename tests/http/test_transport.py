@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gzip
 import json
+import logging
 import resource
 import socket
 import subprocess
@@ -426,10 +427,11 @@ class TestClocks:
         assert attempt.stages[-1] is Stage.SEND
 
     @pytest.mark.slow  # it must take longer than the clock it is not to trip
-    async def test_a_large_upload_arrives(self, ask, attempt):
+    async def test_a_large_upload_arrives(self, ask, attempts):
         """What moves is not cut, however long it takes in all."""
+        attempt = attempts(pace=Pace(send_idle=0.7))  # the kernel takes and holds megabytes at a time
         large = Call.post("images", json={"image": "x" * 8_000_000})
-        slow = Plan(up=Flow(piece=400_000, delay=0.03))
+        slow = Plan(up=Flow(piece=200_000, delay=0.03))
         async with ScriptedServer(Step.json({"a": 1})) as server, FaultProxy(server.port, slow) as proxy:
             reply = await ask(attempt, proxy, large)
 
@@ -552,6 +554,19 @@ class TestReach:
             direct = await ask(attempt, server, POST)
 
         assert (by_proxy.json, direct.json) == ({"from": "proxy"}, {})
+
+    async def test_a_proxy_of_the_environment_that_is_not_used_is_named_once(self, ask, attempt, monkeypatch, caplog):
+        """Whoever set it should know; its credentials are not repeated."""
+        caplog.set_level(logging.INFO)
+        async with ScriptedServer(Step.json({})) as server:
+            monkeypatch.setenv("http_proxy", "http://me:s3cr3t@127.0.0.1:9")
+            monkeypatch.setenv("no_proxy", "")
+            await ask(attempt, server, POST)
+            await ask(attempt, server, POST)
+
+        (told,) = [record.getMessage() for record in caplog.records if record.name == "pixroute.http"]
+        assert "http_proxy" in told
+        assert "s3cr3t" not in told
 
     async def test_a_proxy_that_refuses(self, ask, attempt):
         """A proxy's refusal is no answer of the provider: nothing was sent."""

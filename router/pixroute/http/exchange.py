@@ -49,7 +49,6 @@ class Exchange:
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
         if 300 <= response.status < 400:
             return _redirect(response)
-        self.sinks.expect(response.content_length)
         incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
         try:
             await self._read(incoming)

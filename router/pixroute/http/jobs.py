@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, define, evolve, frozen
 
 from pixroute.http.call import Call, HttpSettings, Reply
+from pixroute.http.endpoint import Endpoint
 from pixroute.http.outgoing import outgoing
-from pixroute.http.pace import LARGEST
 from pixroute.http.provider import UNREADABLE, HttpProvider
 from pixroute.http.sinks import Sinks
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
@@ -94,92 +94,107 @@ class JobProvider(HttpProvider[S]):
 
     async def claim(self, job: Mapping[str, Any], attempt: AttemptContext) -> Outcome:
         """Collect a job of an earlier attempt, by the `job` of its record."""
-        with Sinks(attempt.into, LARGEST) as sinks:
-            return self.hushed(await _Vigil(self, Job(**job), attempt, sinks).run())
+        with Sinks(attempt.into) as sinks:
+            return self._hushed(await self._watch(Job(**job), attempt, sinks))
 
-    async def conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
-        """Wait for the job that was taken, and collect what it made."""
+    async def _conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         try:
             job = self.accepted(reply)
         except UNREADABLE as error:
-            return self.empty(reply, f"{type(error).__name__} while reading the job")
+            return self._empty(reply, f"{type(error).__name__} while reading the job")
         attempt.note(job=asdict(job))
-        return await _Vigil(self, job, attempt, sinks).run()
+        return await self._watch(job, attempt, sinks)
 
-
-class _Vigil:
-    """The wait for one job, by GETs: a poll that is cut is asked again, for it costs nothing."""
-
-    def __init__(self, provider: JobProvider[Any], job: Job, attempt: AttemptContext, sinks: Sinks) -> None:
-        self._provider = provider
-        self._job = job
-        self._attempt = attempt
-        self._sinks = sinks
-        self._pace = attempt.http.pace
-        self._pause = self._pace.first_poll
-        self._queued = True
-
-    async def run(self) -> Outcome:
-        """Wait until it is done; whoever cancels the wait cancels the job."""
-        self._attempt.reached(Stage.WAIT)
-        try:
-            reply = await self._finished()
-        except asyncio.CancelledError:
-            if self._job.cancel is not None:
-                self._attempt.http.run_errand(self._cancel(self._job.cancel))
-            raise
+    async def _watch(self, job: Job, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        attempt.reached(Stage.WAIT)
+        reply = await _Vigil(
+            job=job,
+            endpoint=self.endpoint,
+            attempt=attempt,
+            sinks=sinks,
+            judge=self._refusal,
+            read=self._progress,
+            pause=attempt.http.pace.first_poll,
+        ).run()
         if isinstance(reply, Failure):
             return reply
-        self._attempt.reached(Stage.BODY)
-        return self._provider.refusal(reply) or await self._provider.collect(reply, self._attempt, self._sinks)
+        attempt.reached(Stage.BODY)
+        return self._refusal(reply) or await self._collect(reply, attempt, sinks)
+
+    def _progress(self, reply: Reply) -> Progress:
+        try:
+            return self.progress(reply)
+        except UNREADABLE as error:
+            return self._empty(reply, f"{type(error).__name__} while reading the job's progress")
+
+
+@define(kw_only=True)
+class _Vigil:
+    """The wait for one job, by GETs: a poll that is cut is asked again, for it costs nothing.
+
+    Args:
+        judge: reads an error answer.
+        read: reads a poll.
+        pause: seconds before the next poll.
+    """
+
+    job: Job
+    endpoint: Endpoint
+    attempt: AttemptContext
+    sinks: Sinks
+    judge: Callable[[Reply], Failure | None]
+    read: Callable[[Reply], Progress]
+    pause: float
+    queued: bool = True
+
+    async def run(self) -> Reply | Failure:
+        """Give the answer that holds the pictures; whoever cancels the wait cancels the job."""
+        try:
+            return await self._finished()
+        except asyncio.CancelledError:
+            if self.job.cancel is not None:
+                self.attempt.http.run_errand(self._cancel(self.job.cancel))
+            raise
 
     async def _finished(self) -> Reply | Failure:
         while True:
-            await asyncio.sleep(self._pause)
-            reply = await self._ask(self._job.poll)
-            if isinstance(reply, Failure):
-                return reply
-            progress = self._progress(reply)
-            if isinstance(progress, Failure):
-                return progress
-            if isinstance(progress, Finished):
-                return reply if self._job.result is None else await self._ask(self._job.result)
-            self._queued = isinstance(progress, Queued)
-            if isinstance(progress, Running) and progress.fraction is not None:
-                self._attempt.progress(progress.fraction)
+            await asyncio.sleep(self.pause)
+            reply = await self._ask(self.job.poll)
+            progress = reply if isinstance(reply, Failure) else self.read(reply)
+            match progress:
+                case Failure():
+                    return progress
+                case Finished():
+                    return reply if self.job.result is None else await self._ask(self.job.result)
+                case Running(fraction) if fraction is not None:
+                    self.attempt.progress(fraction)
+            self.queued = isinstance(progress, Queued)
 
     async def _ask(self, path: str) -> Reply | Failure:
         """Ask until an answer comes; the attempt's end ends this too."""
         while True:
-            self._pause = min(self._pause * _GROWTH, self._pace.longest_poll)
-            reply = await self._send(Call.get(path), self._sinks)
-            failure = reply if isinstance(reply, Failure) else None if reply.ok else self._provider.refusal(reply)
+            self.pause = min(self.pause * _GROWTH, self.attempt.http.pace.longest_poll)
+            reply = await self._send(Call.get(path), self.sinks)
+            failure = reply if isinstance(reply, Failure) else None if reply.ok else self.judge(reply)
             if failure is None:
                 return reply
             if failure.kind not in _PASSING:
                 return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)  # the job goes on without us
-            await asyncio.sleep(max(self._pause, failure.hint or 0))
-
-    def _progress(self, reply: Reply) -> Progress:
-        try:
-            return self._provider.progress(reply)
-        except UNREADABLE as error:
-            return self._provider.empty(reply, f"{type(error).__name__} while reading the job's progress")
+            await asyncio.sleep(max(self.pause, failure.hint or 0))
 
     async def _send(self, call: Call, sinks: Sinks) -> Reply | Failure:
-        endpoint = self._provider.endpoint
         try:
-            request = outgoing(call, endpoint, self._attempt.request_id)
+            request = outgoing(call, self.endpoint, self.attempt.request_id)
         except ValueError as error:
             return Failure(kind=FailureKind.INVALID, message=f"The job cannot be asked for: {error}.")
-        return await self._attempt.http.exchange(
-            request, endpoint=endpoint, attempt=self._attempt, sinks=sinks, follow_up=True
+        return await self.attempt.http.exchange(
+            request, endpoint=self.endpoint, attempt=self.attempt, sinks=sinks, follow_up=True
         )
 
     async def _cancel(self, path: str) -> None:
         """Tell the upstream; a job that had not begun is not billed if it agrees."""
-        with suppress(TimeoutError), Sinks(None, LARGEST) as sinks:
+        with suppress(TimeoutError), Sinks(None) as sinks:
             async with asyncio.timeout(CANCEL_WITHIN):
-                reply = await self._send(Call(method=self._job.cancel_method, path=path), sinks)
+                reply = await self._send(Call(method=self.job.cancel_method, path=path), sinks)
             if isinstance(reply, Reply) and reply.ok:
-                self._attempt.note(job_cancelled="queued" if self._queued else "running")
+                self.attempt.note(job_cancelled="queued" if self.queued else "running")

@@ -12,21 +12,22 @@ class Memory:
     """Bytes that all bodies being read may hold at once; a body that finds them taken is not read on.
 
     Bodies that wait for one another's memory would wait for ever. So the eldest never waits, and the `last` bytes are
-    kept for it.
+    kept for it. A body's age counts from its first byte: an answer that is still waited for holds up nobody.
     """
 
     def __init__(self, total: int = 256 * MIB, last: int = LARGEST) -> None:
         self.held = 0
         self._shared = total - last
-        self._shares: dict[Share, None] = {}  # in the order of their beginning
+        self._shares: dict[Share, None] = {}  # in the order of their first bytes
         self._waiting: list[asyncio.Future[None]] = []
 
     def share(self) -> Share:
-        """Begin a body's share; leaving it (`with`) gives everything back."""
+        """Give a share for one body; leaving it (`with`) gives everything back."""
         return Share(self)
 
     def admits(self, share: Share, more: int) -> bool:
         """Tell whether this body may hold so many bytes more."""
+        self._shares.setdefault(share)
         return self.held + more <= self._shared or next(iter(self._shares)) is share
 
     async def changed(self) -> None:
@@ -35,13 +36,9 @@ class Memory:
         self._waiting.append(waiter)
         await waiter
 
-    def begin(self, share: Share) -> None:
-        """Queue a body behind its elders."""
-        self._shares[share] = None
-
     def end(self, share: Share) -> None:
         """Take back what a body held."""
-        del self._shares[share]
+        self._shares.pop(share, None)
         self.held -= share.held
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
@@ -71,7 +68,6 @@ class Share:
             await self._memory.changed()
 
     def __enter__(self) -> Self:
-        self._memory.begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,7 +18,6 @@ from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Re
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.envelope import carries_error, failure_from, request_id_in
 from pixroute.http.outgoing import Outgoing, outgoing
-from pixroute.http.pace import LARGEST
 from pixroute.http.pictures import deliver
 from pixroute.http.sinks import Sinks
 from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
@@ -124,9 +123,9 @@ class HttpProvider(ABC, Generic[S]):
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
-            return self.hushed(_inexpressible(self.name, error))
-        with Sinks(attempt.into, LARGEST) as sinks:
-            return self.hushed(await self._answer(first, request, attempt, sinks))
+            return self._hushed(_inexpressible(self.name, error))
+        with Sinks(attempt.into) as sinks:
+            return self._hushed(await self._answer(first, request, attempt, sinks))
 
     async def _answer(self, first: Outgoing, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         began = asyncio.get_running_loop().time()
@@ -135,16 +134,14 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
-        refusal = self.refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
-        return refusal or await self.conclude(reply, attempt, sinks)
+        refusal = self._refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
+        return refusal or await self._conclude(reply, attempt, sinks)
 
-    # What other kinds of HTTP provider build on
-
-    async def conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def _conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         """Make an outcome of the 2xx answer to the request."""
-        return await self.collect(reply, attempt, sinks)
+        return await self._collect(reply, attempt, sinks)
 
-    def refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
+    def _refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
@@ -155,22 +152,22 @@ class HttpProvider(ABC, Generic[S]):
             failure = evolve(failure, billing=Billing.BILLED)
         return evolve(failure, answered=True)
 
-    async def collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def _collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
         if reply.json is None:
-            return self.empty(reply, f"no JSON ({reply.headers.get('content-type', 'no type given')})")
+            return self._empty(reply, f"no JSON ({reply.headers.get('content-type', 'no type given')})")
         try:
             items = list(self.decode(reply))
         except UNREADABLE as error:
-            return self.empty(reply, f"{type(error).__name__} while reading it")
+            return self._empty(reply, f"{type(error).__name__} while reading it")
         if not items:
-            return self.empty(reply, "no item")
+            return self._empty(reply, "no item")
         found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         return self._success(reply, pictures, failures) if pictures else failures[0]
 
-    def empty(self, reply: Reply, why: str) -> Failure:
+    def _empty(self, reply: Reply, why: str) -> Failure:
         """Explain a 2xx without a picture."""
         shown = f": {quote(reply.text)}" if reply.text else ""
         return Failure(
@@ -182,13 +179,13 @@ class HttpProvider(ABC, Generic[S]):
             answered=True,
         )
 
-    def hushed(self, outcome: Outcome) -> Outcome:
+    def _hushed(self, outcome: Outcome) -> Outcome:
         """Take the key out of the words of others, and give this provider's advice where it has one."""
         if isinstance(outcome, Success):
-            return evolve(outcome, failures=tuple(map(self._hushed, outcome.failures))) if outcome.failures else outcome
-        return self._hushed(outcome)
+            return evolve(outcome, failures=tuple(map(self._hush, outcome.failures))) if outcome.failures else outcome
+        return self._hush(outcome)
 
-    def _hushed(self, failure: Failure) -> Failure:
+    def _hush(self, failure: Failure) -> Failure:
         advice = self.advice.get(failure.kind, failure.advice)
         return evolve(failure, message=self.endpoint.redact(failure.message), advice=advice)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from pixroute.http.blob import reserve_memory
+from pixroute.http.pace import LARGEST
 
 
 class Held:
@@ -51,23 +52,18 @@ class Sinks:
 
     Args:
         into: pictures go to files beside this one, under names of their own; None: to memory.
-        largest: bytes of one picture at most.
     """
 
-    def __init__(self, into: Path | None, largest: int) -> None:
+    def __init__(self, into: Path | None) -> None:
         self._into = into
-        self._expected = self._largest = largest
         self._files: dict[BinaryIO, Path] = {}
-
-    def expect(self, content_length: int | None) -> None:
-        """Reserve for base64 in a body of this length, so that memory need not grow by moving."""
-        if content_length is not None:
-            self._expected = min(content_length * 3 // 4, self._largest)
 
     def open(self) -> BinaryIO:
         """Open a sink for one picture."""
         if self._into is None:
-            return reserve_memory(self._expected)
+            # Always the most: what is not used costs nothing, and above 32 MiB glibc takes fresh pages from the
+            # system, where a smaller reserve would come from its heap, be zeroed at once and stay there.
+            return reserve_memory(LARGEST)
         path = self._into.with_name(f".{self._into.name}.{secrets.token_hex(4)}.part")
         file = path.open("x+b")
         self._files[file] = path

@@ -6,6 +6,7 @@ aiohttp takes longer to import than all the rest, so it is imported with the fir
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from pixroute.http.exchange import Exchange
     from pixroute.http.wire import Wire
+
+log = logging.getLogger("pixroute.http")
 
 
 class Transport:
@@ -50,6 +53,7 @@ class Transport:
         self.memory = Memory(memory)
         self._keep_alive = keep_alive or KeepAlive()
         self._resolver = resolver
+        self._told_of_proxy = False
         self._sessions: dict[Trust, aiohttp.ClientSession] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -98,11 +102,18 @@ class Transport:
 
     def proxy(self, url: str, endpoint: Endpoint) -> str | None:
         """Give the proxy for a URL, if the endpoint's settings want one."""
-        if endpoint.proxy != "env":
+        if endpoint.proxy != "env" and (endpoint.proxy or self._told_of_proxy):
             return endpoint.proxy
         from pixroute.http.session import environment_proxy  # noqa: PLC0415 - imports aiohttp
 
-        return environment_proxy(url)
+        found = environment_proxy(url)
+        if endpoint.proxy == "env":
+            return found
+        self._told_of_proxy = True
+        if found:
+            scheme = url.partition(":")[0]
+            log.info('%s_proxy is set and not used; `proxy = "env"` in a provider\'s settings uses it', scheme)
+        return None
 
     def run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
         """Run what must not delay anybody, such as telling an upstream that a job is no longer wanted."""
