@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import re
 from collections.abc import Sequence
 
@@ -47,21 +46,15 @@ def _held(item: Item, sinks: Sinks) -> Delivered | Failure:
     if isinstance(item, Blob):
         return Delivered(content=sinks.take(item.sink), declared_type=_declared(item.prefix))
     if isinstance(item, bytes):
-        return _kept(item, None, sinks)
+        return Delivered(content=sinks.put(item))
     if not isinstance(item, str) or not item:
         return _no_picture(FailureKind.EMPTY, "there is nothing where it should be")
     uri = _DATA_URI.match(item)
     try:
-        return _kept(pybase64.b64decode(item[uri.end() if uri else 0 :], validate=True), _declared(item), sinks)
-    except (binascii.Error, ValueError):
+        data = pybase64.b64decode(item[uri.end() if uri else 0 :], validate=True)
+    except ValueError:
         return _no_picture(FailureKind.BAD_IMAGE, "its text is neither base64 nor a URL")
-
-
-def _kept(data: bytes, declared: str | None, sinks: Sinks) -> Delivered:
-    sink = sinks.open()
-    sink.write(data)
-    sink.truncate()
-    return Delivered(content=sinks.take(sink), declared_type=declared)
+    return Delivered(content=sinks.put(data), declared_type=_declared(item))
 
 
 def _declared(prefix: str) -> str | None:

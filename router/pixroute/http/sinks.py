@@ -69,6 +69,14 @@ class Sinks:
         self._files[file] = path
         return file
 
+    def put(self, data: bytes) -> Held:
+        """Keep a picture that is here already."""
+        if self._into is None:
+            return Held(BytesIO(data))
+        file = self.open()
+        file.write(data)
+        return self.take(file)
+
     def take(self, sink: BinaryIO) -> Held:
         """Give a picture away: from now on it is the taker's to move or discard."""
         return Held(sink, self._files.pop(sink, None))
