@@ -15,6 +15,7 @@ from pixroute.cli.explain import explain
 from pixroute.cli.generate import generate
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
+from pixroute.cli.simulate import simulate
 
 TRACEBACK = "PIXROUTE_TRACEBACK"
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:5d}  {meaning}" for code, meaning in MEANINGS.items())
@@ -29,7 +30,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, explain, plugins, emulate, ledger):
+for command in (generate, explain, plugins, emulate, ledger, simulate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

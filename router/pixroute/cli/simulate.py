@@ -1,0 +1,69 @@
+"""`pixroute simulate`: a day of traffic in virtual time, and what each policy makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from rich.progress import track
+
+from pixroute.cli.words import console, table
+from pixroute.simulate.contestant import Contestant
+from pixroute.simulate.figures import Figures, measure
+from pixroute.simulate.plots import Group
+from pixroute.simulate.policies import BASELINES, CONTESTANTS, DEFAULT, load_policy
+from pixroute.simulate.report import html
+from pixroute.simulate.run import simulate as run
+from pixroute.simulate.scenario import Scenario, load_scenario
+from pixroute.simulate.words import ROWS
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("scenario", type=FILE)
+@click.option("--policy", "policies", multiple=True, type=FILE, help="A file with the table [policy]; repeatable.")
+@click.option(
+    "--against",
+    "names",
+    multiple=True,
+    type=click.Choice([*CONTESTANTS]),
+    help="Compare with these; repeatable. By default: the default policy and what others do.",
+)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Worlds to run each policy in.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for a report in HTML.")
+def simulate(
+    *, scenario: Path, policies: tuple[Path, ...], names: tuple[str, ...], seeds: int, output: Path | None
+) -> None:
+    """Let SCENARIO happen, in virtual time, to our router and to simpler ones; compare what came of it."""
+    _require("async_solipsism", *(["matplotlib"] if output else []))
+    world = load_scenario(scenario)
+    contestants = [*map(load_policy, policies), *(CONTESTANTS[name] for name in names)]
+    groups = _run_all(world, contestants or [DEFAULT, *BASELINES], seeds)
+    figures = [measure(runs) for _, runs in groups]
+    _print(world, figures)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        target = output / f"{scenario.stem}.html"
+        target.write_text(html(world, figures, groups), encoding="utf-8")
+        click.echo(f"\nThe report: {target}")
+
+
+def _require(*modules: str) -> None:
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise click.UsageError(f"{missing[0]} is not installed; install pixroute[simulate].")
+
+
+def _run_all(world: Scenario, contestants: Sequence[Contestant], seeds: int) -> list[Group]:
+    jobs = [(each, seed) for each in contestants for seed in range(seeds)]
+    shown = track(jobs, description=world.name, console=console(stderr=True), transient=True)
+    runs = [run(world, contestant, seed) for contestant, seed in shown]
+    return [(each.name, runs[place * seeds : (place + 1) * seeds]) for place, each in enumerate(contestants)]
+
+
+def _print(world: Scenario, figures: Sequence[Figures]) -> None:
+    click.echo(f"{world.name}: {world.summary}\n{figures[0].requests:,} requests.\n")
+    heads = ["", *(each.policy for each in figures)]
+    console().print(table(heads, ([row.name, *(row.say(each) for each in figures)] for row in ROWS), whole=heads[:1]))

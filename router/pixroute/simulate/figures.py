@@ -1,0 +1,216 @@
+"""What runs come to, in figures: from the callers' ends and the upstreams' books, alike for every policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil, inf
+from statistics import fmean
+
+from attrs import frozen
+
+from pixroute.outcome import Billing
+from pixroute.simulate.fault import Fault
+from pixroute.simulate.run import End, Run
+from pixroute.simulate.scenario import HOUR, Scenario
+
+DAY = 24 * HOUR
+ECHO = 900.0
+"""Seconds after a fault in which an opening is still its echo, not a false alarm."""
+SICKENS = ("hang", "overloaded", "error", "refused", "invalid")
+
+
+@frozen
+class Times:
+    """Quantiles in seconds; None of nothing."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+@frozen(kw_only=True)
+class Figures:
+    """The figures of one policy in one scenario, over all its seeds.
+
+    Args:
+        requests: all of them; poison, and callers who went away by design, are not in `success`.
+        success: share that got a picture while its caller was there.
+        success_by: the same by phase and resolution.
+        delivery, error: times to a picture, and to being told that there is none.
+        certain, expected, worst: dollars per success: surely billed; in the upstreams' books; all possibly billed.
+        wasted: dollars per success, at worst, for calls that delivered nothing.
+        possibly_billed: requests by the number of calls that may have been billed.
+        most_possibly_billed: the highest number at any instant.
+        abandoned: calls billed without a delivered picture, per request.
+        amplification, worst_minute: calls per request, and in the worst minute with ten requests.
+        detection, sunk: seconds from a fault's start to the first opening, and the calls lost until then.
+        opens_per_hour: openings, per process.
+        false_opens: openings a day and process that no fault explains.
+        recovery: seconds from a fault's end to the first minute in which the primary makes four of five pictures.
+        probes, wasted_probes, probe_price: calls while half-open, those in vain, and their dollars at worst.
+        primary: share of the pictures that the first provider's upstream made.
+        violations: of the invariants.
+        cpu: processor seconds per 100,000 requests.
+    """
+
+    policy: str
+    requests: int
+    success: float
+    success_by: Mapping[tuple[str, str], float]
+    delivery: Times
+    error: Times
+    certain: float
+    expected: float
+    worst: float
+    wasted: float
+    possibly_billed: Mapping[int, int]
+    most_possibly_billed: int
+    abandoned: float
+    amplification: float
+    worst_minute: float
+    detection: float | None
+    sunk: float | None
+    opens_per_hour: float
+    false_opens: float
+    recovery: float | None
+    probes: int
+    wasted_probes: int
+    probe_price: float
+    primary: float
+    violations: int
+    cpu: float
+
+    @property
+    def mean_possibly_billed(self) -> float:
+        """Calls that may have been billed, per request."""
+        return sum(number * count for number, count in self.possibly_billed.items()) / max(1, self.requests)
+
+
+def measure(runs: Sequence[Run]) -> Figures:
+    """Take the figures of runs that differ in their seed alone."""
+    scenario = runs[0].scenario
+    ends = [end for run in runs for end in run.ends]
+    calls = [call for run in runs for call in run.calls]
+    served = [end for end in ends if end.provider is not None]
+    counted = [end for end in ends if not end.order.poison and not end.order.cancels]
+    pictures = max(1, len(served))
+    billed = sum(call.price for call in calls if call.billing is Billing.BILLED)
+    days = len(runs) * scenario.processes * scenario.seconds / DAY
+    found = [each for run in runs for each in _detections(run)]
+    possibly = _possibly_billed(runs)
+    return Figures(
+        policy=runs[0].policy,
+        requests=len(ends),
+        success=_share(end.provider is not None for end in counted),
+        success_by=_success_by(scenario, counted),
+        delivery=_times(end.seconds for end in served),
+        error=_times(end.seconds for end in counted if end.provider is None),
+        certain=billed / pictures,
+        expected=sum(call.price for call in calls if call.billed) / pictures,
+        worst=sum(call.price for call in calls if call.billing is not Billing.FREE) / pictures,
+        wasted=sum(call.price for call in calls if call.kind and call.billing is not Billing.FREE) / pictures,
+        possibly_billed=possibly,
+        most_possibly_billed=max(*(run.notes.most_possibly_billed for run in runs), *possibly, 0),
+        abandoned=sum(call.billed and call.kind is not None for call in calls) / max(1, len(ends)),
+        amplification=len(calls) / max(1, len(ends)),
+        worst_minute=max(map(_worst_minute, runs)),
+        detection=_mean(delay for delay, _ in found),
+        sunk=_mean(sunk for _, sunk in found),
+        opens_per_hour=sum(len(run.notes.openings) for run in runs) / (days * 24),
+        false_opens=sum(map(_false_opens, runs)) / days,
+        recovery=_mean(each for run in runs if (each := _recovery(run)) is not None),
+        probes=sum(run.notes.probes for run in runs),
+        wasted_probes=sum(run.notes.wasted_probes for run in runs),
+        probe_price=sum(run.notes.probe_price for run in runs),
+        primary=_share(scenario.providers[end.provider or ""].upstream == scenario.primary for end in served),
+        violations=sum(len(run.notes.violations) for run in runs),
+        cpu=sum(run.cpu for run in runs) / max(1, len(ends)) * 100_000,
+    )
+
+
+def _share(values: Iterable[bool]) -> float:
+    known = list(values)
+    return sum(known) / len(known) if known else 1.0
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    known = list(values)
+    return fmean(known) if known else None
+
+
+def _times(values: Iterable[float]) -> Times:
+    known = sorted(values)
+    if not known:
+        return Times(None, None, None)
+    return Times(*(known[ceil(share * len(known)) - 1] for share in (0.5, 0.95, 0.99)))
+
+
+def _success_by(scenario: Scenario, ends: Sequence[End]) -> dict[tuple[str, str], float]:
+    asked: Counter[tuple[str, str]] = Counter()
+    served: Counter[tuple[str, str]] = Counter()
+    for end in ends:
+        key = (scenario.phase(end.order.at), end.order.resolution)
+        asked[key] += 1
+        served[key] += end.provider is not None
+    return {key: served[key] / count for key, count in sorted(asked.items())}
+
+
+def _possibly_billed(runs: Sequence[Run]) -> dict[int, int]:
+    counts: Counter[int] = Counter()
+    for run in runs:
+        by_order = Counter(call.order for call in run.calls if call.billing is not Billing.FREE)
+        counts.update(by_order.values())
+        counts[0] += len(run.ends) - len(by_order)
+    return dict(sorted(counts.items()))
+
+
+def _worst_minute(run: Run) -> float:
+    calls = Counter(int(call.started // 60) for call in run.calls)
+    arrivals = Counter(int(end.order.at // 60) for end in run.ends)
+    return max((calls[minute] / count for minute, count in arrivals.items() if count >= 10), default=0.0)
+
+
+def _sickening(run: Run) -> Iterator[Fault]:
+    for fault in run.scenario.faults_on(run.scenario.primary):
+        if fault.kind in SICKENS and fault.share >= 0.5:
+            yield fault
+
+
+def _detections(run: Run) -> Iterator[tuple[float, float]]:
+    """Give, for each process and each fault of the primary, when it was noticed and what was lost until then."""
+    primary = run.scenario.primary
+    for fault in _sickening(run):
+        for process in range(run.scenario.processes):
+            opened = [each.at for each in run.notes.openings if (each.process, each.upstream) == (process, primary)]
+            first = min((at for at in opened if fault.start <= at < fault.end), default=inf)
+            if first < inf:
+                yield (
+                    first - fault.start,
+                    sum(
+                        call.upstream == primary and fault.start <= call.started < first and call.kind is not None
+                        for call in run.calls
+                    )
+                    / run.scenario.processes,
+                )
+
+
+def _false_opens(run: Run) -> int:
+    return sum(
+        not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(each.upstream))
+        for each in run.notes.openings
+    )
+
+
+def _recovery(run: Run) -> float | None:
+    end = max((fault.end for fault in _sickening(run)), default=inf)
+    if end >= run.scenario.seconds:
+        return None
+    made: Counter[int] = Counter()
+    by_primary: Counter[int] = Counter()
+    for each in run.ends:
+        if each.order.at >= end and each.provider is not None:
+            minute = int((each.order.at - end) // 60)
+            made[minute] += 1
+            by_primary[minute] += run.scenario.providers[each.provider].upstream == run.scenario.primary
+    return next((60.0 * minute for minute in sorted(made) if by_primary[minute] >= 0.8 * made[minute]), None)
