@@ -58,19 +58,36 @@ def _fit_size(size: Size, can: Capabilities, upgrade: Literal["allow", "refuse"]
     shape = _fit_shape(size, can)
     if isinstance(shape, Unfit):
         return shape
-    larger = [r for r in RESOLUTIONS[RESOLUTIONS.index(size.resolution) :] if r in can.resolutions]
-    resolution = size.resolution if not can.resolutions else next(iter(larger), None)
+    if _takes_exactly(size, can):
+        return size
+    enough = (r for r in RESOLUTIONS if (not can.resolutions or r in can.resolutions) and _is_enough(r, size, can))
+    resolution = next(enough, None)
     if resolution is None:
-        return Unfit(f"makes {', '.join(sorted(can.resolutions))}, not {size.resolution}")
+        return Unfit(f"makes {_most(can)}, not {size}")
     if resolution != size.resolution and upgrade == "refuse":
-        return Unfit(f"would make {resolution} where {size.resolution} is asked")
-    if size.width and size.height and can.exact_pixels and resolution == size.resolution:
-        least, most = can.exact_pixels
-        if least <= size.width * size.height <= most:
-            return size
-        if size.width * size.height > most:
-            return Unfit(f"makes at most {most} pixels, not {size}")
+        return Unfit(f"would make {resolution} where {size} is asked")
     return Size(resolution, shape)
+
+
+def _takes_exactly(size: Size, can: Capabilities) -> bool:
+    if not size.width or not size.height:
+        return False
+    if can.exact_pixels is None:
+        return not can.resolutions
+    return can.exact_pixels[0] <= size.width * size.height <= can.exact_pixels[1]
+
+
+def _is_enough(resolution: Resolution, size: Size, can: Capabilities) -> bool:
+    """Tell whether a class is as large as asked: by its name for a class, by its area for exact pixels."""
+    if size.width is None:
+        return RESOLUTIONS.index(resolution) >= RESOLUTIONS.index(size.resolution)
+    return (Size(resolution).pixels or 0) >= (size.pixels or 0) * (1 - can.size_tolerance)
+
+
+def _most(can: Capabilities) -> str:
+    if can.exact_pixels is not None:
+        return f"at most {can.exact_pixels[1]} pixels"
+    return ", ".join(sorted(can.resolutions)) or "at most 4K"
 
 
 def _fit_shape(size: Size, can: Capabilities) -> tuple[int, int] | Unfit | None:

@@ -591,15 +591,23 @@ class TestHalfOpen:
         assert p.view.places is None
 
     @pytest.mark.parametrize("verdict", [HARD, THROTTLE])
-    @pytest.mark.parametrize("successes", [0, 3])
-    def test_a_failure_opens_it_again_for_twice_as_long(self, patient, verdict, successes):
-        """On the ramp as at the first probe, and a 429 fails a probe."""
-        p = patient().half_open().call(SUCCESS, times=successes)
+    def test_a_failure_of_the_probe_opens_it_again_for_twice_as_long(self, patient, verdict):
+        """And a 429 fails a probe."""
+        p = patient().half_open()
 
         p.call(verdict)
 
         assert p.is_open_for(OpenReason.STREAK)
         assert p.view.until - p.now == 60
+
+    @pytest.mark.parametrize("verdict", [HARD, THROTTLE])
+    def test_a_failure_on_the_ramp_halves_it(self, patient, verdict):
+        """8, 4, 2, 1, and then it opens: a third refused is no reason to begin again."""
+        p = patient().half_open().call(SUCCESS, times=3)
+        ramp = [p.call(verdict).view.allowed for _ in range(4)]
+
+        assert ramp == [4, 2, 1, None]
+        assert p.is_open_for(OpenReason.STREAK)
 
     def test_a_neutral_outcome_gives_the_place_back(self, patient):
         """A cancelled probe neither closes, opens nor leaks."""

@@ -142,6 +142,9 @@ class Model:
         elif self.state is State.HALF_OPEN:
             if verdict is Verdict.SUCCESS:
                 self.double()
+            elif verdict in BAD and self.allowed > 1:
+                self.allowed = max(self.allowed // 2, len(self.live), 1)
+                self.ramp_from = self.now
             elif verdict in BAD:
                 self.sicken(self.reason, answered=answered)
         elif verdict is not Verdict.NEUTRAL:
@@ -149,20 +152,22 @@ class Model:
             if pause and verdict in BAD and (hinted or verdict is Verdict.THROTTLE):
                 return
             self.log.append((self.now, call.request, verdict))
-            if verdict in BAD and (reason := self.sickness()):
+            if verdict in BAD and (reason := self.sickness(refused=self.now - call.started <= 10)):
                 self.sicken(reason, answered=answered)
 
-    def sickness(self):
+    def sickness(self, *, refused):
         """Look through the log for a row of failures, or a rate."""
-        row = {}
+        row, working = {}, [call.started for call in self.live if refused and call.started <= self.now - 10]
         for at, request, verdict in self.log:
             row = {**{k: v for k, v in row.items() if k != request}, request: at} if verdict is Verdict.HARD else {}
-        if sum(at >= self.now - 7200 for at in row.values()) >= 3:
+        recent = [at for at in row.values() if at >= self.now - 7200]
+        if len(recent) >= 3 and not any(started >= recent[0] for started in working):
             return OpenReason.STREAK
         last = {request: (at, verdict) for at, request, verdict in self.log}
         recent = [verdict for at, verdict in last.values() if at >= self.now - WINDOW]
         bad = sum(verdict in BAD for verdict in recent)
-        return OpenReason.RATE if len(recent) >= 4 and bad * 2 >= len(recent) else None
+        everybody = len(recent) + sum(started >= self.now - WINDOW for started in working)
+        return OpenReason.RATE if len(recent) >= 4 and bad * 2 >= everybody else None
 
 
 class BreakerMachine(RuleBasedStateMachine):

@@ -90,3 +90,33 @@ def walk():
         return run_virtual(main())
 
     return walk_
+
+
+def service_time(quantiles, random):
+    """Draw a time through P50, P95 and P99, straight lines between, half of P50 at the least."""
+    p50, p95, p99 = quantiles
+    share = random.random()
+    points = [(0.0, 0.5 * p50), (0.5, p50), (0.95, p95), (0.99, p99), (1.0, 1.3 * p99)]
+    for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+        if share <= high:
+            return at_low + (at_high - at_low) * (share - low) / (high - low)
+    return points[-1][1]
+
+
+async def traffic(router, *, every: float, requests: int, size: str = "4K", prompt: str | None = None, **ask):
+    """Ask at a steady pace, each time for something else unless a prompt is given; give results and errors."""
+
+    async def one(number: int):
+        await asyncio.sleep(number * every)
+        try:
+            return await router.generate(prompt or f"picture {number}", size=size, **ask)
+        except RequestFailed as error:
+            return error
+
+    return await asyncio.gather(*(one(number) for number in range(requests)))
+
+
+@pytest.fixture
+def load():
+    """Traffic and service times."""
+    return SimpleNamespace(traffic=traffic, service_time=service_time, BANANA=BANANA, SEEDREAM=SEEDREAM)

@@ -35,6 +35,7 @@ class Admission:
         opens: tuple[OpenReason, float] | None = None,
         every_resolution: bool = False,
         keep_slot: bool = False,
+        counts_from: float | None = None,
     ) -> None:
         """Give the outcome of the attempt.
 
@@ -48,15 +49,16 @@ class Admission:
             opens: a reason for which one answer is enough, and for how many seconds.
             every_resolution: whether `opens` acts on every resolution of the upstream.
             keep_slot: the slot stays taken until `release_slot`.
+            counts_from: a failure is evidence from that time on, unless the request is asked again by then.
 
         Raises:
             KeyError: it was settled before.
         """
         health, route = self._health, self._route
         current = self._tokens[0].generation == route.upstream.breaker.generation
-        route.upstream.breaker.settle(self._tokens[0], upstream, now, hint=hint)
+        route.upstream.breaker.settle(self._tokens[0], upstream, now, hint=hint, counts_from=counts_from)
         if route.origin is not None:
-            route.origin.breaker.settle(self._tokens[1], origin, now)
+            route.origin.breaker.settle(self._tokens[1], origin, now, counts_from=counts_from)
         if hint is not None:
             health.hint(route.keys, hint, now)
         if opens is not None and current:

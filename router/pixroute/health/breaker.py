@@ -19,7 +19,7 @@ from math import inf, log
 from attrs import frozen
 
 from pixroute.health.evidence import Evidence
-from pixroute.health.in_flight import InFlight, Token
+from pixroute.health.in_flight import REFUSED_WITHIN, InFlight, Token
 from pixroute.health.stall import Survival
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
@@ -181,9 +181,10 @@ class Breaker:
             survival: of the call's latency.
         """
         self.evaluate(now)
-        assert self.places(now) != 0, "admitted without a place"
+        assert self.state is State.CLOSED or (self.places(now) or 0) > 0, "admitted without a place"
         if not self._in_flight.live:
             self._ramp_from = now
+        self._evidence.withdraw(evidence)
         token = Token(request, evidence, self.generation, now, expected, timeout, survival)
         self._in_flight.live.add(token)
         if self.state is State.HALF_OPEN:
@@ -192,8 +193,19 @@ class Breaker:
             self._due = min(self._due, now + self.policy.overdue_after * expected.p99)
         return token
 
-    def settle(self, token: Token, verdict: Verdict, now: float, *, hint: float | None = None) -> None:
+    def settle(
+        self,
+        token: Token,
+        verdict: Verdict,
+        now: float,
+        *,
+        hint: float | None = None,
+        counts_from: float | None = None,
+    ) -> None:
         """Give the outcome of an admission.
+
+        With `counts_from` a failure is evidence from that time on, and only if the request is not asked again by then;
+        until then it is neutral.
 
         Raises:
             KeyError: it was settled before.
@@ -209,9 +221,9 @@ class Breaker:
         if not current:
             self._settle_late(verdict, now)
         elif self.state is State.HALF_OPEN:
-            self._settle_probe(token, verdict, now)
+            self._settle_probe(token, verdict if counts_from is None else Verdict.NEUTRAL, now)
         elif verdict is not Verdict.NEUTRAL:
-            self._settle_evidence(token, verdict, now, hinted=hint is not None)
+            self._settle_evidence(token, verdict, now, hinted=hint is not None, counts_from=counts_from)
         if hint is not None:
             self.hint(hint, now)
 
@@ -252,24 +264,42 @@ class Breaker:
     def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
         if verdict is Verdict.SUCCESS:
             self._double(now)
-        elif verdict is not Verdict.NEUTRAL:
+        elif verdict is not Verdict.NEUTRAL and self._allowed == 1:
             self._sicken(self.reason, now, answered=token.answered(now))
+        elif verdict is not Verdict.NEUTRAL:
+            self._allowed = max(self._allowed // 2, len(self._in_flight.live), 1)
+            self._ramp_from = now
         self._due = self._next()
 
-    def _settle_evidence(self, token: Token, verdict: Verdict, now: float, *, hinted: bool) -> None:
+    def _settle_evidence(
+        self, token: Token, verdict: Verdict, now: float, *, hinted: bool, counts_from: float | None
+    ) -> None:
         if self.state is State.OPEN and (hinted or verdict is Verdict.THROTTLE):
             return  # a burst refused for one cause: the hint that opened it has said so already
-        self._evidence.add(token.evidence, verdict, now)
+        self._evidence.take_up(now)
+        if counts_from is None:
+            self._evidence.add(token.evidence, verdict, now)
+        else:
+            self._evidence.suspend(token.evidence, verdict, counts_from)
         if verdict is not Verdict.SUCCESS and (reason := self._sickness(token, now)):
             self._sicken(reason, now, answered=token.answered(now))
 
     def _sickness(self, token: Token, now: float) -> OpenReason | None:
-        policy = self.policy
-        if self._evidence.in_a_row(now - policy.failures_within) >= policy.failures:
+        """Tell why it should open now.
+
+        Refusals come in seconds, pictures in minutes: after a refusal, what is in flight long enough not to be one
+        counts as well. Else a service that starts while a third is refused would at first see nothing but failures.
+        """
+        policy, refused = self.policy, now - token.started <= REFUSED_WITHIN
+        row, first = self._evidence.in_a_row(now - policy.failures_within)
+        if row >= policy.failures and not (refused and self._in_flight.accepted(first, now)):
             return OpenReason.STREAK
         window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
         bad, settled = self._evidence.rate(now - window)
-        return OpenReason.RATE if settled >= policy.rate_requests and bad >= policy.rate * settled else None
+        if settled < policy.rate_requests or bad < policy.rate * settled:
+            return None
+        settled += self._in_flight.accepted(now - window, now) if refused else 0
+        return OpenReason.RATE if bad >= policy.rate * settled else None
 
     # -- what time does
 

@@ -18,6 +18,24 @@ class Evidence:
         self._row: OrderedDict[Hashable, float] = OrderedDict()
         self._settled: OrderedDict[Hashable, tuple[float, bool]] = OrderedDict()
         self._bad = 0
+        self._suspended: OrderedDict[Hashable, tuple[float, Verdict]] = OrderedDict()
+
+    def suspend(self, request: Hashable, verdict: Verdict, until: float) -> None:
+        """Take a failure that a retry may still make good: it counts from `until` on, unless it is withdrawn."""
+        self._suspended[request] = (until, verdict)
+
+    def withdraw(self, request: Hashable) -> None:
+        """Forget a suspended failure: the request is asked again, and only its last outcome counts."""
+        self._suspended.pop(request, None)
+
+    def take_up(self, now: float) -> None:
+        """Count the suspended failures whose retry did not come."""
+        while self._suspended:
+            request, (until, verdict) = next(iter(self._suspended.items()))
+            if until > now:
+                return
+            del self._suspended[request]
+            self.add(request, verdict, until)
 
     def add(self, request: Hashable, verdict: Verdict, now: float) -> None:
         """Take the outcome of a request in place of its earlier one; anything but HARD ends the row."""
@@ -33,11 +51,11 @@ class Evidence:
         else:
             self._row.clear()
 
-    def in_a_row(self, since: float) -> int:
-        """Count the requests that failed hard one after another, the first of them not before `since`."""
+    def in_a_row(self, since: float) -> tuple[int, float]:
+        """Count the requests that failed hard one after another from `since` on; and give the time of the first."""
         while self._row and self._row[next(iter(self._row))] < since:
             self._row.popitem(last=False)
-        return len(self._row)
+        return len(self._row), next(iter(self._row.values()), since)
 
     def rate(self, since: float) -> tuple[int, int]:
         """Count the requests that failed hard or were throttled, and all that were settled, from `since` on."""
@@ -49,6 +67,7 @@ class Evidence:
         """Forget everything."""
         self._row.clear()
         self._settled.clear()
+        self._suspended.clear()
         self._bad = 0
 
     def _forget(self, request: Hashable) -> None:

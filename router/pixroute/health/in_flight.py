@@ -11,6 +11,9 @@ from attrs import define
 from pixroute.health.stall import Survival, silence_log_likelihood
 from pixroute.provider import Quantiles
 
+REFUSED_WITHIN = 10.0
+"""Seconds within which an upstream that will not work says so; what is older is being worked on."""
+
 
 @define(eq=False)
 class Token:
@@ -53,6 +56,10 @@ class InFlight:
         live = token in self.live
         (self.live if live else self.older).remove(token)
         return live
+
+    def accepted(self, since: float, now: float) -> int:
+        """Count the live admissions since a time that are past an overloaded upstream's quick refusal."""
+        return sum(since <= token.started <= now - REFUSED_WITHIN for token in self.live)
 
     def overdue_at(self, count: int, factor: float) -> float:
         """Tell when `count` live requests will be older than `factor` × P99; inf while there are fewer."""

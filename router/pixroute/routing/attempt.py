@@ -44,6 +44,8 @@ class Attempt:
         ends_at: float,
         into: Path | None,
         on_end: Callable[[Attempt], None],
+        on_bug: Callable[[BaseException], None],
+        retry_at: Callable[[Failure, float], float | None],
     ) -> None:
         self.request_id = request_id
         self.contender = contender
@@ -53,6 +55,7 @@ class Attempt:
         self.ends_at = ends_at
         self.into = into
         self.ended: float | None = None
+        self.retry_at: float | None = None
         self.outcome: Outcome | None = None
         self.images: tuple[Image, ...] = ()
         self.rejected: tuple[Image, ...] = ()
@@ -67,6 +70,8 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._admission = admission
         self._on_end = on_end
+        self._on_bug = on_bug
+        self._draw_retry = retry_at
         self._expired = False
         self._threads = 0
 
@@ -107,7 +112,7 @@ class Attempt:
     def start(self) -> None:
         """Begin; the outcome comes by `on_end`."""
         self.task = self._loop.create_task(self._run())
-        self.task.add_done_callback(lambda _: self._free_slot())
+        self.task.add_done_callback(self._task_ended)
 
     def give_up(self) -> None:
         """Settle at once as CANCELLED; the task may take a moment longer to end."""
@@ -187,8 +192,9 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
         pictures = len(self.images) or self.contender.request.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
-        if isinstance(outcome, Failure) and outcome.billing is not self.billing:
+        if isinstance(outcome, Failure):
             outcome = evolve(outcome, billing=self.billing)
+            self.retry_at = self._draw_retry(outcome, now)
         self.outcome = outcome
         (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
         settlement = settle(
@@ -208,7 +214,13 @@ class Attempt:
             opens=settlement.opens,
             every_resolution=settlement.every_resolution,
             keep_slot=True,
+            counts_from=None if self.retry_at is None else self.retry_at + 0.001,
         )
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._free_slot()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_bug(error)
 
     def _free_slot(self) -> None:
         if not self._threads and self.task is not None and self.task.done():

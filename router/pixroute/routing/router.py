@@ -32,7 +32,7 @@ from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, contenders
 from pixroute.routing.conclude import conclude, record_of
 from pixroute.routing.observers import Observers
-from pixroute.routing.plan import View
+from pixroute.routing.plan import SLACK, View
 from pixroute.routing.run import Ending, Run, Shared, new_id
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Router:
         """
         from pixroute.config.load import structure  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(structure(mapping, plugins or load_plugins(), Path.cwd()), **options)
+        return cls.from_config(structure(mapping, plugins or load_plugins(), base=Path.cwd()), **options)
 
     @classmethod
     def from_config(
@@ -174,7 +174,7 @@ class Router:
             self._shared = Shared(
                 health=Health(
                     clock=loop.time,
-                    call_at=loop.call_at,
+                    call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
                     random=self._random,
                     on_change=self._breaker_changed,
                 ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from attrs import define, evolve, field, frozen
 from pixroute import events
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
-from pixroute.outcome import Billing, Stage
+from pixroute.outcome import Billing, Failure, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.result import Cost
@@ -27,6 +28,7 @@ from pixroute.routing.attempt import Attempt
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.plan import (
+    SLACK,
     Action,
     Plan,
     Round,
@@ -120,6 +122,7 @@ class Run:
         self._slot_wait = 0.0
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
+        self._place_in_line: int | None = None
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
         self._skips_told: set[tuple[str, Ruling]] = set()
 
@@ -203,10 +206,11 @@ class Run:
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
         """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
         self._wake = self._loop.create_future()
-        timer = self._loop.call_at(until, self.poke) if until < inf else None
+        timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
         if on:
             keys = [self._contenders[index].keys for index in on]
-            self._waiter = self._shared.health.wait(keys, self.poke)
+            self._waiter = self._shared.health.wait(keys, self.poke, order=self._place_in_line)
+            self._place_in_line = self._waiter.order
         try:
             await self._wake
         finally:
@@ -241,6 +245,8 @@ class Run:
             ends_at=start.ends_at,
             into=self._into,
             on_end=self._ended,
+            on_bug=self._broke,
+            retry_at=partial(self._retry_at, start, now),
         )
         tried = Tried(
             index=start.index,
@@ -261,6 +267,11 @@ class Run:
             leg.tried.ended is None and leg.tried.join_at <= now < leg.tried.join_free_at - 0.001 for leg in self._legs
         )
 
+    def _broke(self, error: BaseException) -> None:
+        """Let a bug of our own end the request rather than leave it waiting."""
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_exception(error)
+
     def _ended(self, attempt: Attempt) -> None:
         leg = next(leg for leg in self._legs if leg.attempt is attempt)
         self._take_note(leg)
@@ -273,30 +284,29 @@ class Run:
         failure = attempt.failure
         free = attempt.billing is Billing.FREE
         self._budget.settle(contender.candidate.price, None if free else contender.candidate.price)
-        retry_at = None
-        if failure is not None and not leg.tried.retry and self._round == 0:
-            seconds = now - leg.tried.started
-            if may_retry_quickly(
-                failure, seconds=seconds, policy=self._policy.retry, timeout_given=self._timeout is not None
-            ):
-                retry_at = now + self._retry_delay()
         leg.tried = evolve(
             leg.tried,
             ended=now,
             failure=failure,
             may_be_billed=possibly_billed(failure, contender.candidate.price),
-            retry_at=retry_at,
+            retry_at=attempt.retry_at,
         )
         self._tell_end(attempt)
-        if retry_at is not None:
-            self._tell_retry(contender.name, retry_at)
+        if attempt.retry_at is not None:
+            self._tell_retry(contender.name, attempt.retry_at)
 
-    def _retry_delay(self) -> float:
+    def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
+        """Draw when the same provider is asked once more, if it may be."""
+        if start.retry or self._round > 0:
+            return None
+        retry, given = self._policy.retry, self._timeout is not None
+        if not may_retry_quickly(failure, seconds=now - started, policy=retry, timeout_given=given):
+            return None
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
 
         delays = expo(factor=self._policy.retry.longest_delay)
         next(delays)  # backoff's generators yield None first
-        return self._shared.random.random() * float(next(delays))
+        return now + self._shared.random.random() * float(next(delays))
 
     # Ending
 
