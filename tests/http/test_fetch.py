@@ -56,6 +56,14 @@ class TestFetching:
         assert outcome.content.path.read_bytes() == PICTURE
         assert list(tmp_path.iterdir()) == [outcome.content.path]
 
+    async def test_a_file_that_cannot_be_written(self, fetch, attempt, tmp_path):
+        """It is told as what it is, not as the network's fault."""
+        attempt.into = tmp_path / "gone" / "x.png"
+        async with ScriptedServer(IMAGE) as files:
+            outcome = await fetch(attempt, url := f"{files.origin}/x")
+
+        assert "could not be written" in lost(outcome, url)
+
     @pytest.mark.parametrize(
         ("step", "says"),
         [

@@ -69,13 +69,13 @@ class Fetch:
     async def _read(self, url: str, wire: Wire, response: aiohttp.ClientResponse, share: Share) -> Delivered | Failure:
         if response.status != 200:
             return _lost(url, f"{urlsplit(url).hostname} answered {response.status}")
-        sink, held = self.sinks.open(), 0
+        sink, held = store(self.sinks.open), 0
         while chunk := await wire.read():
             store(sink.write, chunk)
             held += len(chunk)
             await wire.go_on(share, 0 if self.attempt.into else held)
         sink.truncate()
-        return Delivered(content=self.sinks.take(sink), declared_type=response.content_type)
+        return Delivered(content=store(self.sinks.take, sink), declared_type=response.content_type)
 
     def _trust(self, proxy: str | None) -> Trust:
         """Admit public addresses only; through a proxy, whose own address is private, it is the proxy that must."""

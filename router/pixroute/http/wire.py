@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from contextvars import ContextVar
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
 
@@ -23,6 +23,7 @@ from pixroute.provider import AttemptContext
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGE = 1024**2
@@ -224,14 +225,14 @@ class _Upload(io.BytesIO):
         return super().read(_PIECE if size is None or size < 0 else min(size, _PIECE))
 
 
-def store(sink: Callable[[bytes], T], chunk: bytes) -> T:
-    """Give a piece to what keeps it.
+def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call what keeps a picture on this machine.
 
     Raises:
         Cut: this machine cannot keep it, which is not the connection's fault.
     """
     try:
-        return sink(chunk)
+        return keep(*args, **kwargs)
     except OSError as error:
         raise Cut(_not_written(error)) from error
 
