@@ -19,6 +19,8 @@ from pixroute.routing.router import Router
 from pixroute.secret import Secret
 from pixroute.testing.emulator import Emulator
 
+OWN_WORK = 1.0
+"""Seconds that a busy machine may need to paint, send and check a picture, lest it look like a slow upstream."""
 _BREAKER_TIMES = ("failures_within", "window", "open_for", "longest", "calm", "longest_hint")
 
 
@@ -60,10 +62,10 @@ def scaled(policy: Policy, scale: float) -> Policy:
     )
 
 
-def scaled_latency(latency: Latency, scale: float) -> Latency:
-    """Shorten (or stretch) a table of expected times."""
+def scaled_latency(latency: Latency, scale: float, own: float = 0.0) -> Latency:
+    """Shorten (or stretch) a table of expected times; `own` seconds of this machine's work may come late upon them."""
     table = {
-        resolution: Quantiles(times.p50 * scale, times.p95 * scale, times.p99 * scale)
+        resolution: Quantiles(times.p50 * scale, times.p95 * scale + own, times.p99 * scale + own)
         for resolution, times in latency.table.items()
     }
     return evolve(latency, table=table)
@@ -114,5 +116,5 @@ def _provider(name: str, spec: ProviderSpec, time_scale: float, **where: Any) ->
         **where,
     )
     as_in_life: Provider = create(name, settings)
-    made: Provider = create(name, evolve(settings, latency=scaled_latency(as_in_life.latency, time_scale)))
+    made: Provider = create(name, evolve(settings, latency=scaled_latency(as_in_life.latency, time_scale, OWN_WORK)))
     return made

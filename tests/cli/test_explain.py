@@ -1,0 +1,49 @@
+"""`pixroute explain`."""
+
+
+def test_the_built_in_chain_is_explained_without_a_key(pixroute):
+    """Nothing is sent, so nothing is needed; the table is the planner's own."""
+    run = pixroute("explain", "--size", "4K", "--plaintext", "accept")
+
+    assert (run.code, run.err) == (0, "")
+    assert run.out == (
+        "No pixroute.toml here: using the built-in chain with APIYI_API_KEY.\n"
+        "\n"
+        "provider      size  cut after                     reserve  join after  price\n"
+        "────────────────────────────────────────────────────────────────────────────\n"
+        "banana-http   4K    600 s = P95 170 + 430 margin  44 s     375 s       $0.09\n"
+        "banana-https  4K    600 s = P95 170 + 430 margin  44 s     375 s       $0.09\n"
+        "seedream      4K    600 s = P95 27 + 573 margin   0 s      60 s        $0.04\n"
+        "\n"
+        "Chain default: first start banana-http.\n"
+        "Worst case: 674 s and $0.18.\n"
+    )
+
+
+def test_the_http_port_is_left_out_unless_accepted(pixroute):
+    """There the key travels in clear, which only its owner can want."""
+    run = pixroute("explain")
+
+    assert "Its HTTP port is left out: there the key travels in clear (--plaintext accept)." in run.out
+    assert "banana-http " not in run.out
+
+
+def test_who_would_be_passed_over_is_said_with_the_reason(pixroute):
+    """And several pictures are several parts, each at its price."""
+    run = pixroute("explain", "--size", "1K", "-n", "3", "--sensitive", "--plaintext", "accept")
+
+    assert "banana-http: is plaintext and the request is sensitive.\n" in run.out
+    assert "Chain default, in 3 parts at once: first start banana-https." in run.out
+
+
+def test_a_file_is_explained(pixroute, write_config, monkeypatch):
+    """With its own times and prices."""
+    monkeypatch.setenv("KEY", "abcdef")
+    write_config("seedream", 'attempt_timeout = { "4K" = 90 }\nprice = { "4K" = "0.02" }', name="own.toml")
+
+    run = pixroute("explain", "-c", "own.toml", "--size", "4K")
+
+    assert run.out.startswith("Using own.toml, as asked.\n")
+    assert "90 s = P95 27 + 63 margin" in run.out
+    assert "$0.02" in run.out
+    assert "abcdef" not in run.out
