@@ -97,6 +97,15 @@ def test_an_entry_without_a_picture_is_empty(item):
     assert failure.kind is FailureKind.EMPTY
 
 
+def test_an_entry_without_a_picture_is_an_answer_and_has_advice():
+    """The origin answered, whatever it said; and a person is told what to do."""
+    (failure,) = openai_images.pictures(reply({"data": [{"b64_json": None}]}))
+
+    assert isinstance(failure, Failure)
+    assert failure.answered
+    assert failure.advice
+
+
 def test_details_tell_model_usage_and_rewritten_prompts():
     """One prompt for every entry, None where it was not rewritten."""
     document = {

@@ -48,8 +48,14 @@ def _read(item: Any, reply: Reply) -> Item:
             return picture
     if carries_error(item):
         return failure_from(evolve(reply, json=item), stage=Stage.BODY)
-    text = "One entry of the answer holds no picture."
-    return Failure(kind=FailureKind.EMPTY, message=text, stage=Stage.BODY, status=reply.status)
+    return Failure(
+        kind=FailureKind.EMPTY,
+        message="One entry of the answer holds no picture.",
+        advice="If it happens again, show the provider this request's id; it is billed.",
+        stage=Stage.BODY,
+        status=reply.status,
+        answered=True,
+    )
 
 
 def details(reply: Reply) -> Details:
