@@ -98,6 +98,7 @@ class Router:
         return self
 
     generate = _blocking(AsyncRouter.generate)
+    claim = _blocking(AsyncRouter.claim)
     explain = _blocking(_on_loop(AsyncRouter.explain))
     health = _blocking(_on_loop(AsyncRouter.health))
     disable = _blocking(_on_loop(AsyncRouter.disable))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from pixroute import events
 from pixroute.convert import converted
@@ -30,6 +30,7 @@ from pixroute.result import Format, ImageResult, true_name
 from pixroute.routing import explain as explaining
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, contenders
+from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.conclude import conclude, record_of
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
@@ -38,6 +39,7 @@ from pixroute.routing.run import Ending, Run, Shared, new_id
 if TYPE_CHECKING:
     from pixroute.config.model import Config
     from pixroute.health.report import HealthEntry
+    from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
 
 log = logging.getLogger("pixroute")
@@ -407,6 +409,35 @@ class Router:
         )
         sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
         return [evolve(request, n=size) for size in sizes]
+
+    async def claim(self, provider: str, job: Job | Mapping[str, Any], *, timeout: float | None = None) -> ImageResult:
+        """Collect the picture of a job whose request ended before it did.
+
+        It costs nothing more: the job's price was counted as possible when its request failed.
+
+        Args:
+            provider: whose job it is.
+            job: as the attempt's record (`facts["job"]`) or the ledger keeps it.
+            timeout: seconds to wait for it; None: the provider's attempt time-out.
+
+        Raises:
+            RequestFailed: it failed, or had not ended in time; then it may be claimed again.
+            ValueError: there is no such provider, or it takes no jobs.
+        """
+        from pixroute.http.jobs import JobProvider  # noqa: PLC0415 - for providers that take jobs only
+
+        shared, owner = self._open(), self._providers[self._known(provider)]
+        if not isinstance(owner, JobProvider):
+            raise ValueError(f"provider {provider!r} takes no jobs")  # noqa: TRY004 - a wrong name, not a wrong type
+        chain = Chain.of(provider, [Member.of(provider, owner)], Policy())
+        (contender,) = contenders(chain, ANYTHING, chain.policy, shared.health, {})
+        claim = Claim(
+            request_id=new_id(self._ids, self._id_prefix),
+            ends_at=_now() + (contender.candidate.timeout if timeout is None else timeout),
+            http=shared.http,
+        )
+        facts = job if isinstance(job, Mapping) else asdict(job)
+        return await collect(owner, facts, contender=contender, claim=claim)
 
     # Asking about
 
