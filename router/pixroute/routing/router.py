@@ -533,9 +533,12 @@ def _names_and_policy(
 async def _drive(runs: Sequence[Run]) -> list[Ending]:
     if len(runs) == 1:
         return [await runs[0].drive()]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run.drive()) for run in runs]
-    return [task.result() for task in tasks]
+    tasks = [asyncio.ensure_future(run.drive()) for run in runs]
+    try:
+        return list(await asyncio.gather(*tasks))  # cancels in order, as a TaskGroup's set of tasks would not
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _finished(result: ImageResult, request: ImageRequest, into: Path | None) -> ImageResult:

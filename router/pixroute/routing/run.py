@@ -60,7 +60,7 @@ class Shared:
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
     closing: bool = False
-    runs: set[Run] = field(factory=set)
+    runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
 
 
 @frozen(kw_only=True)
@@ -128,7 +128,7 @@ class Run:
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on."""
-        self._shared.runs.add(self)
+        self._shared.runs[self] = None
         try:
             while True:
                 winner = self._winner()
@@ -139,7 +139,7 @@ class Run:
                     return self._ending(None, decided.action)
                 await self._act(decided.action)
         finally:
-            self._shared.runs.discard(self)
+            self._shared.runs.pop(self, None)
             self._leave()
 
     @property
