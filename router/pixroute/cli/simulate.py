@@ -17,7 +17,7 @@ from pixroute.simulate.policies import BASELINES, CONTESTANTS, DEFAULT, load_pol
 from pixroute.simulate.report import html
 from pixroute.simulate.run import simulate as run
 from pixroute.simulate.scenario import Scenario, load_scenario
-from pixroute.simulate.words import ROWS
+from pixroute.simulate.words import GROUPS
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -64,6 +64,9 @@ def _run_all(world: Scenario, contestants: Sequence[Contestant], seeds: int) -> 
 
 
 def _print(world: Scenario, figures: Sequence[Figures]) -> None:
-    click.echo(f"{world.name}: {world.summary}\n{figures[0].requests:,} requests.\n")
-    heads = ["", *(each.policy for each in figures)]
-    console().print(table(heads, ([row.name, *(row.say(each) for each in figures)] for row in ROWS), whole=heads[:1]))
+    click.echo(f"{world.name}: {world.summary}\n{figures[0].requests:,} requests.")
+    for group in GROUPS:
+        heads = ["", *(row.name for row in group)]
+        rows = ([each.policy, *(row.say(each) for row in group)] for each in figures)
+        click.echo()
+        console().print(table(heads, rows, right=heads[1:], whole=heads[:1]))

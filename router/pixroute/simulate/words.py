@@ -26,34 +26,46 @@ def _times(times: Times) -> str:
     return " / ".join(map(_seconds, (times.p50, times.p95, times.p99)))
 
 
+def _probes(figures: Figures) -> str:
+    return f"{figures.wasted_probes} / {figures.probes}, {figures.probe_price:.2f}"
+
+
 def _histogram(figures: Figures) -> str:
     return "  ".join(f"{number}: {count / figures.requests:.2%}" for number, count in figures.possibly_billed.items())
 
 
-ROWS = (
-    Row("success", "pictures while the caller was there", lambda f: f"{f.success:.3%}"),
-    Row("delivery s", "P50 / P95 / P99 to the picture", lambda f: _times(f.delivery)),
-    Row("error s", "P50 / P95 / P99 to the error", lambda f: _times(f.error)),
-    Row(
-        "$ per picture",
-        "surely billed / in the upstreams' books / at worst",
-        lambda f: f"{f.certain:.4f} / {f.expected:.4f} / {f.worst:.4f}",
+GROUPS = (
+    (
+        Row("success", "pictures while the caller was there", lambda f: f"{f.success:.3%}"),
+        Row("delivery s", "P50 / P95 / P99 to the picture", lambda f: _times(f.delivery)),
+        Row("error s", "P50 / P95 / P99 to the error", lambda f: _times(f.error)),
+        Row("primary", "share of the pictures it made", lambda f: f"{f.primary:.1%}"),
     ),
-    Row("$ wasted", "per picture at worst, on calls that delivered nothing", lambda f: f"{f.wasted:.4f}"),
-    Row("possibly billed", "requests by calls that may have been billed", _histogram),
-    Row("at most", "the highest such number at any instant", lambda f: str(f.most_possibly_billed)),
-    Row("abandoned", "calls billed without a picture delivered, per request", lambda f: f"{f.abandoned:.4f}"),
-    Row("calls", "per request, and in the worst minute", lambda f: f"{f.amplification:.3f} / {f.worst_minute:.2f}"),
-    Row("detection s", "from the fault to the first opening", lambda f: _seconds(f.detection)),
-    Row("sunk", "calls lost until then", lambda f: _seconds(f.sunk)),
-    Row("recovery s", "from the fault's end until the primary serves again", lambda f: _seconds(f.recovery)),
-    Row("opens / h", "per process", lambda f: f"{f.opens_per_hour:.2f}"),
-    Row("false opens / day", "per process, explained by no fault", lambda f: f"{f.false_opens:.2f}"),
-    Row(
-        "probes",
-        "in vain / all, and their dollars at worst",
-        lambda f: f"{f.wasted_probes} / {f.probes}, {f.probe_price:.2f}",
+    (
+        Row(
+            "$ per picture",
+            "surely billed / in the upstreams' books / at worst",
+            lambda f: f"{f.certain:.4f} / {f.expected:.4f} / {f.worst:.4f}",
+        ),
+        Row("$ wasted", "per picture at worst, on calls that delivered nothing", lambda f: f"{f.wasted:.4f}"),
+        Row("abandoned", "calls billed without a picture delivered, per request", lambda f: f"{f.abandoned:.4f}"),
     ),
-    Row("primary", "share of the pictures it made", lambda f: f"{f.primary:.1%}"),
-    Row("violations", "of the invariants", lambda f: str(f.violations)),
+    (
+        Row("possibly billed", "requests by calls that may have been billed", _histogram),
+        Row("at most", "the highest such number at any instant", lambda f: str(f.most_possibly_billed)),
+        Row("calls", "per request, and in the worst minute", lambda f: f"{f.amplification:.3f} / {f.worst_minute:.2f}"),
+    ),
+    (
+        Row("detected", "seconds from the fault to the first opening", lambda f: _seconds(f.detection)),
+        Row("sunk", "calls lost until then", lambda f: _seconds(f.sunk)),
+        Row("recovered", "seconds from the fault's end until the primary serves again", lambda f: _seconds(f.recovery)),
+        Row("opens/h", "per process", lambda f: f"{f.opens_per_hour:.2f}"),
+        Row("false/d", "openings a day and process that no fault explains", lambda f: f"{f.false_opens:.2f}"),
+    ),
+    (
+        Row("probes", "in vain / all, and their dollars at worst", _probes),
+        Row("violations", "of the invariants", lambda f: str(f.violations)),
+    ),
 )
+"""What was delivered, what it cost, what was sent, what was noticed, and how that was found out."""
+ROWS = tuple(row for group in GROUPS for row in group)

@@ -1,0 +1,75 @@
+"""Scenario files."""
+
+from pathlib import Path
+
+import pytest
+
+from pixroute import ConfigError
+from pixroute.simulate.policies import load_policy
+from pixroute.simulate.scenario import PROVIDERS, load_scenario
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "scenarios").glob("*.toml"))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a file and give its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "some.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_read(path):
+    """They name what happens, on the default chain."""
+    scenario = load_scenario(path)
+
+    assert scenario.summary
+    assert scenario.providers == PROVIDERS
+
+
+def test_an_empty_file_is_a_quiet_hour(written):
+    """All has its default; the name is the file's."""
+    scenario = load_scenario(written(""))
+
+    assert (scenario.name, scenario.hours, scenario.faults) == ("some", 1.0, ())
+    assert scenario.phase(0) == "quiet"
+
+
+def test_all_mistakes_are_told_with_their_paths(written):
+    """A wrong kind, an unknown key and an unknown name."""
+    path = written('hours = "long"\ncolour = 1\n[[faults]]\non = "banana"\nkind = "tired"\n')
+
+    with pytest.raises(ConfigError) as raised:
+        load_scenario(path)
+
+    assert {problem.path for problem in raised.value.problems} == {"hours", "colour", "faults[0].kind"}
+
+
+def test_a_fault_on_nobody_and_a_provider_of_nobody_are_told(written):
+    """Names must be known."""
+    path = written('[providers.one]\nupstream = "x"\norigin = "https://x"\n[[faults]]\non = "y"\nkind = "hang"\n')
+
+    with pytest.raises(ConfigError) as raised:
+        load_scenario(path)
+
+    assert [problem.path for problem in raised.value.problems] == ["providers.one.upstream", "faults[0].on"]
+
+
+def test_phases_lie_around_the_faults(written):
+    """Before, during, after."""
+    scenario = load_scenario(written('[[faults]]\non = "*"\nkind = "hang"\nstart = 100\nlasts = 50\n'))
+
+    assert [scenario.phase(at) for at in (0, 100, 150)] == ["before", "during", "after"]
+
+
+def test_a_policy_is_read_like_a_configuration(written):
+    """The table [policy]; mistakes have their paths."""
+    assert load_policy(written("[policy]\nmax_attempts = 3\n")).name == "some"
+
+    with pytest.raises(ConfigError, match=r"policy\.max_attempt"):
+        load_policy(written("[policy]\nmax_attempt = 3\n"))
