@@ -14,7 +14,9 @@ from pybase64 import b64encode_as_string
 
 from pixroute.errors import RequestFailed
 from pixroute.events import AnyEvent, AttemptStarted
+from pixroute.http.pace import Pace
 from pixroute.http.provider import HttpProvider
+from pixroute.http.transport import Transport
 from pixroute.outcome import Failure
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Provider
@@ -30,7 +32,7 @@ from pixroute.testing.faults.listener import Peer
 T = TypeVar("T")
 
 LONGEST = 20.0
-"""Seconds that one scenario may take; each takes a few milliseconds, and a job half a second a poll."""
+"""Seconds that one scenario may take; each takes a few milliseconds."""
 ONCE = Policy(max_attempts=1, retry=RetryPolicy(quick=False, rounds=()))
 
 
@@ -145,6 +147,7 @@ def router_of(provider: Provider, *, on_start: Callable[[], object] = lambda: No
         chains={"default": ["tested"]},
         policy=ONCE,
         observers={"conformance": observe},
+        transport=Transport(pace=Pace(first_poll=0.01, longest_poll=0.01)),
     )
 
 
