@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from io import BytesIO
+from pathlib import Path
 
 from attrs import evolve, frozen
 
@@ -21,6 +22,15 @@ class InMemory:
     def size(self) -> int:
         """Bytes."""
         return len(self.bytes_)
+
+    @property
+    def path(self) -> None:
+        """No file holds it."""
+        return None
+
+    def move(self, target: Path) -> None:
+        """Nothing to move."""
+        raise ValueError(f"a picture in memory is written to {target}, not moved")
 
     def data(self) -> bytes:
         """Return the bytes."""
@@ -45,6 +55,7 @@ async def converted(image: Image, wanted: Format) -> tuple[Image, Adjustment | N
         return image, Adjustment("output_format", wanted, image.format, why)
     except (OSError, ValueError) as error:
         return image, Adjustment("output_format", wanted, image.format, f"it cannot be converted: {error}")
+    image.content.discard()
     made_by = f"converted from the {image.format} that {image.provider} delivered"
     return evolve(image, content=content, format=wanted), Adjustment("output_format", wanted, wanted, made_by)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum, StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol
 
@@ -213,8 +214,17 @@ class Content(Protocol):
         """Bytes."""
         ...
 
+    @property
+    def path(self) -> Path | None:
+        """The file that holds it; None in memory."""
+        ...
+
     def data(self) -> bytes:
         """Return the bytes, from memory or read back from the file."""
+        ...
+
+    def move(self, target: Path) -> None:
+        """Rename the file; only where there is one."""
         ...
 
     def open(self) -> BinaryIO:

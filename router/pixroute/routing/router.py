@@ -18,6 +18,7 @@ from attrs import asdict, evolve
 
 from pixroute import events
 from pixroute.convert import converted
+from pixroute.files import in_memory, placed
 from pixroute.errors import RequestFailed, ShuttingDown
 from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
@@ -355,6 +356,8 @@ class Router:
             result = await _finished(conclude(endings, record, request, chain.currency), request, into)
         except BaseException as raised:
             error = raised
+            if isinstance(raised, RequestFailed):
+                raised.images = tuple([await in_memory(image) for image in raised.images])
             raise
         else:
             return result
@@ -550,5 +553,6 @@ async def _finished(result: ImageResult, request: ImageRequest, into: Path | Non
             images[place], adjustment = await converted(image, wanted)
             adjustments += [adjustment] if adjustment else []
     if into is not None:
-        images[0] = evolve(images[0], path=await images[0].save(true_name(into, images[0].format)))
-    return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)))
+        images[0] = await placed(images[0], true_name(into, images[0].format))
+    extra = tuple([await in_memory(image) for image in result.extra])
+    return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)), extra=extra)
