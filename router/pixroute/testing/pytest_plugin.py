@@ -54,7 +54,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 @pytest_asyncio.fixture
 async def scripted_upstream() -> AsyncIterator[StartUpstream]:
-    """Start servers that write what a script says, any number of them: `server = await …(Step.json({…}), Step.rst())`."""
+    """Start servers that write what a script says, any number of them, one by each call with its steps."""
     async with AsyncExitStack() as running:
 
         async def start(*steps: Step) -> ScriptedServer:
