@@ -15,6 +15,7 @@ from attrs import evolve
 from pixroute import Billing, Capabilities, FailureKind, ImageRequest, Policy, Stage, errors
 from pixroute.cli import main
 from pixroute.cli.app import pixroute as commands
+from pixroute.cli.choose import Source
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.generate import Job, _run
 from pixroute.cli.report import interruption
@@ -38,9 +39,11 @@ def generate(folder, capsys):
             request=ImageRequest("x", size="1K", n=n),
             limits=limits,
             target=Target(None),
-            open=lambda observers: fake_router(*providers, policy=policy, observers=observers.values()),
-            sentence="Using fakes.",
-            emulated=False,
+            source=Source(
+                open=lambda observers: fake_router(*providers, policy=policy, observers=observers.values()),
+                sentence="Using fakes.",
+                emulated=False,
+            ),
             json=as_json,
             quiet=as_json,
         )

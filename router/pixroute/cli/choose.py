@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from attrs import frozen
 
 from pixroute.config.load import KEY_VARIABLE, default_config, find_config, load
 from pixroute.config.model import Config
@@ -21,6 +24,55 @@ if TYPE_CHECKING:
 TIME_SCALE = 0.02
 FAULTS = ("banana-http=overloaded",)
 NO_FAULT = "none"
+
+Opener = Callable[[Mapping[str, Observer]], AbstractAsyncContextManager[Router]]
+
+
+@frozen(kw_only=True)
+class Source:
+    """Who is asked: how to open a router for it, and what to say of it; `time_scale` is real seconds a second."""
+
+    open: Opener
+    sentence: str
+    emulated: bool
+    time_scale: float = 1.0
+
+
+def source(
+    *,
+    config: Path | None,
+    plaintext: str | None,
+    emulated: bool,
+    time_scale: float | None,
+    faults: Sequence[str],
+    default_faults: Sequence[str] = FAULTS,
+) -> Source:
+    """Choose by the options of a command.
+
+    Raises:
+        click.ClickException: the options contradict each other, or there is neither a file nor a key.
+        ConfigError: the file has mistakes.
+    """
+    if emulated:
+        if config or plaintext:
+            raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
+        return _emulator(time_scale or TIME_SCALE, read_faults(faults or default_faults))
+    if time_scale or faults:
+        raise click.UsageError("--time-scale and --fault are for --emulated.")
+    read, sentence = read_config(config, plaintext=plaintext, env=os.environ)
+    return Source(open=partial(configured, read), sentence=sentence, emulated=False)
+
+
+def _emulator(time_scale: float, faults: Mapping[str, str]) -> Source:
+    from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - heavy: a server
+
+    emulator = Emulator(time_scale=time_scale, tls=True, faults=faults)
+    return Source(
+        open=partial(_emulated, emulator, time_scale),
+        sentence=emulation_sentence(time_scale, faults),
+        emulated=True,
+        time_scale=time_scale,
+    )
 
 
 def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, str]) -> tuple[Config, str]:
@@ -80,7 +132,7 @@ async def configured(config: Config, observers: Mapping[str, Observer]) -> Async
 
 
 @asynccontextmanager
-async def emulated(emulator: Emulator, time_scale: float, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
+async def _emulated(emulator: Emulator, time_scale: float, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
     """Open a router for the default chain before an emulator that is not running yet."""
     from pixroute.testing.emulated import emulated_router  # noqa: PLC0415 - heavy: a server, certificates
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +12,13 @@ from attrs import frozen
 
 from pixroute.cli import choose, document, report
 from pixroute.cli.exits import Exit, exit_code
-from pixroute.cli.options import Asked, configuration_options, request_options
+from pixroute.cli.options import Asked, configuration_options, emulation_options, request_options
 from pixroute.cli.save import Target
 from pixroute.cli.screen import Screen
 from pixroute.cli.words import console
 from pixroute.errors import RequestFailed
-from pixroute.events import Observer
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
-from pixroute.routing.router import Router
-
-Opener = Callable[[Mapping[str, Observer]], AbstractAsyncContextManager[Router]]
 
 
 @frozen(kw_only=True)
@@ -35,9 +28,7 @@ class Job:
     request: ImageRequest
     limits: Mapping[str, Any]
     target: Target
-    open: Opener
-    sentence: str
-    emulated: bool
+    source: choose.Source
     json: bool
     quiet: bool
 
@@ -47,20 +38,7 @@ class Job:
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Its suffix is the format.")
 @request_options
 @configuration_options
-@click.option("--emulated", is_flag=True, help="Ask an emulator of the upstreams in this process: no key, no cost.")
-@click.option(
-    "--time-scale",
-    type=click.FloatRange(0.005, 1),
-    metavar="SCALE",
-    help=f"With --emulated: real seconds per emulated one. Default: {choose.TIME_SCALE}.",
-)
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="PROVIDER=FAULT",
-    help=f"With --emulated; repeatable. Default: {choose.FAULTS[0]}; 'none' is none.",
-)
+@emulation_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="On stdout nothing but where the pictures are.")
 def generate(
@@ -81,41 +59,23 @@ def generate(
         raise click.UsageError("the prompt is empty.")
     wish, target = Asked(**asked), Target(output)
     target.check()
-    if emulated:
-        if config or plaintext:
-            raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
-        opener, sentence = _emulated(time_scale or choose.TIME_SCALE, faults or choose.FAULTS)
-    else:
-        if time_scale or faults:
-            raise click.UsageError("--time-scale and --fault are for --emulated.")
-        read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ)
-        opener = partial(choose.configured, read)
+    source = choose.source(config=config, plaintext=plaintext, emulated=emulated, time_scale=time_scale, faults=faults)
     job = Job(
         request=wish.request(prompt, target.output_format),
         limits=wish.limits,
         target=target,
-        open=opener,
-        sentence=sentence,
-        emulated=emulated,
+        source=source,
         json=as_json,
         quiet=quiet or as_json,
     )
     return asyncio.run(_run(job))
 
 
-def _emulated(time_scale: float, words: tuple[str, ...]) -> tuple[Opener, str]:
-    from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - heavy: a server
-
-    faults = choose.read_faults(words)
-    emulator = Emulator(time_scale=time_scale, tls=True, faults=faults)
-    return partial(choose.emulated, emulator, time_scale), choose.emulation_sentence(time_scale, faults)
-
-
 async def _run(job: Job) -> Exit:
     screen = Screen(console=console(), clock=asyncio.get_running_loop().time, quiet=job.quiet)
     if not job.quiet:
-        click.echo(job.sentence)
-    async with job.open({"screen": screen}) as router:
+        click.echo(job.source.sentence)
+    async with job.source.open({"screen": screen}) as router:
         plans = router.explain(job.request, **job.limits).providers
         screen.expected = {plan.name: plan.expected for plan in plans}
         try:
@@ -134,7 +94,9 @@ async def _tell_result(job: Job, result: ImageResult) -> Exit:
     paths = await job.target.save(result.images, request_id=request_id)
     extra = await job.target.save(result.extra, request_id=request_id, what="extra")
     if job.json:
-        click.echo(document.delivered(result, paths, extra, emulated=job.emulated, configuration=job.sentence))
+        click.echo(
+            document.delivered(result, paths, extra, emulated=job.source.emulated, configuration=job.source.sentence)
+        )
     elif job.quiet:
         click.echo("\n".join(map(str, paths + extra)))
     else:
@@ -146,7 +108,7 @@ async def _tell_failure(job: Job, error: RequestFailed) -> Exit:
     rejected = await job.target.save(error.images, request_id=error.record.request_id, what="rejected")
     head, _, lines = str(error).partition("\n")
     if job.json:
-        click.echo(document.failed(error, rejected, emulated=job.emulated, configuration=job.sentence))
+        click.echo(document.failed(error, rejected, emulated=job.source.emulated, configuration=job.source.sentence))
     elif job.quiet:
         head = f"{head}\n{lines}"
     else:  # what the other lines tell has been shown already

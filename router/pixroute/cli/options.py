@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 from attrs import frozen
 
+from pixroute.cli.choose import FAULTS, TIME_SCALE
 from pixroute.request import ImageRequest, Size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -107,6 +108,23 @@ _CONFIGURATION = (
     ),
 )
 
+_EMULATION = (
+    click.option("--emulated", is_flag=True, help="Ask an emulator of the upstreams in this process: no key, no cost."),
+    click.option(
+        "--time-scale",
+        type=click.FloatRange(0.005, 1),
+        metavar="SCALE",
+        help=f"With --emulated: real seconds per emulated one. Default: {TIME_SCALE}.",
+    ),
+    click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        metavar="PROVIDER=FAULT",
+        help=f"With --emulated; repeatable. Default: {FAULTS[0]}; 'none' is none.",
+    ),
+)
+
 
 def request_options(command: Command) -> Command:
     """Add the options that make an `Asked`."""
@@ -116,6 +134,11 @@ def request_options(command: Command) -> Command:
 def configuration_options(command: Command) -> Command:
     """Add `--config` and `--plaintext`."""
     return _with(command, _CONFIGURATION)
+
+
+def emulation_options(command: Command) -> Command:
+    """Add `--emulated`, `--time-scale` and `--fault`."""
+    return _with(command, _EMULATION)
 
 
 def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
