@@ -7,12 +7,13 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "package"]
+nox.options.sessions = ["lint", "types", "tests", "package", "example"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 HERE = Path(__file__).parent
 MOST_DISTRIBUTIONS = 15
+DISTRIBUTIONS = sorted(HERE.glob("examples/pixroute-*/"))
 
 
 @nox.session
@@ -28,6 +29,9 @@ def types(session: nox.Session) -> None:
     """Types: mypy strict over router, plugins and the typed examples."""
     session.install("mypy>=1.15", "-e", ".[test,simulate]")
     session.run("mypy")
+    session.run("mypy", "examples/local_provider.py")
+    for folder in DISTRIBUTIONS:
+        session.run("mypy", str(folder), env={"MYPYPATH": str(folder)})
 
 
 @nox.session
@@ -66,6 +70,22 @@ def _check_wheel(session: nox.Session, wheel: Path) -> None:
     if strange or untyped:
         session.error(f"the wheel holds {strange} that is not ours, and no py.typed in {untyped}")
     session.log(f"the wheel holds {', '.join(sorted(packages))}, each with py.typed")
+
+
+@nox.session
+def example(session: nox.Session) -> None:
+    """What an author does: builds a distribution, installs it beside pixroute, tests it, routes through it."""
+    with tempfile.TemporaryDirectory() as folder:
+        session.install("build")
+        for source in (HERE, *DISTRIBUTIONS):
+            session.run("python", "-m", "build", "--wheel", "--outdir", folder, str(source), silent=True)
+        fresh = Path(folder) / "fresh"
+        session.run(sys.executable, "-m", "venv", str(fresh), external=True)
+        python, wheels = str(fresh / "bin" / "python"), map(str, Path(folder).glob("*.whl"))
+        session.run(python, "-m", "pip", "install", "-q", *wheels, "pytest", external=True)
+        for source in DISTRIBUTIONS:
+            session.run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(source), external=True)
+        session.run(python, "-m", "pip", "check", external=True)
 
 
 @nox.session

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pixroute import Billing, ConfigError, FailureKind, Policy, RequestFailed, Router, Stage
+from pixroute.cost import Cost
 from pixroute.events import AttemptFinished, AttemptStarted
 from pixroute.ledger import Ledger, read_ledger
-from pixroute.result import Cost
 from pixroute.secret import Secret
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 

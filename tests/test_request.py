@@ -76,7 +76,7 @@ def test_a_request_without_sense_is_refused(prompt, n):
 
 
 def test_a_request_never_shows_its_prompt():
-    """repr tells its length only."""
+    """Its repr tells the length only."""
     assert "lighthouse" not in repr(ImageRequest("a lighthouse", references=[b"secret bytes"]))
     assert "secret" not in repr(ImageRequest("a lighthouse", references=[b"secret bytes"]))
 

@@ -4,44 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from io import BytesIO
-from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from pixroute.content import InMemory
 from pixroute.outcome import Content
 from pixroute.result import Adjustment, Format, Image
-
-
-@frozen
-class InMemory:
-    """Bytes as `Content`."""
-
-    bytes_: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.bytes_)
-
-    @property
-    def path(self) -> None:
-        """No file holds it."""
-        return None
-
-    def move(self, target: Path) -> None:
-        """Nothing to move."""
-        raise ValueError(f"a picture in memory is written to {target}, not moved")
-
-    def data(self) -> bytes:
-        """Return the bytes."""
-        return self.bytes_
-
-    def open(self) -> BytesIO:
-        """Return a view from the first byte on."""
-        return BytesIO(self.bytes_)
-
-    def discard(self) -> None:
-        """Nothing is held elsewhere."""
 
 
 async def converted(image: Image, wanted: Format) -> tuple[Image, Adjustment | None]:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pixroute.result import Cost, Image
+from pixroute.cost import Cost
+from pixroute.result import Image
 
 if TYPE_CHECKING:
     from pixroute.routing.record import Record

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure, Stage
-from pixroute.result import Cost
 
 
 @frozen(kw_only=True)

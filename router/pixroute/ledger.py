@@ -17,11 +17,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pixroute.cost import Cost
 from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
 from pixroute.hookspecs import hookimpl
 from pixroute.outcome import Billing
 from pixroute.provider import ObserverSpec
-from pixroute.result import Cost
 
 LONG = 180.0
 """Seconds from which an attempt is worth a word with the provider (upstreams §9)."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -128,11 +128,11 @@ class ProviderSettings:
     """
 
     attempt_timeout: ByResolution | None = None
-    hedge_after: float | str | None = None
+    hedge_after: float | Literal["off"] | None = None
     price: Price | None = None
     latency: Latency | None = None
     max_in_flight: int | None = None
-    when_full: str = "wait"
+    when_full: Literal["wait", "spill"] = "wait"
     upstream: str | None = None
     enabled: bool = True
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
+from pixroute.cost import Cost
 from pixroute.outcome import Content, Failure
 
 if TYPE_CHECKING:
@@ -16,41 +16,6 @@ if TYPE_CHECKING:
 
 Format = Literal["png", "jpeg", "webp", "gif"]
 SUFFIXES: Mapping[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "gif": ".gif"}
-
-
-@frozen(kw_only=True)
-class Cost:
-    """Money spent: `certain` was billed, `possible` may have been; None where a price is unknown, never 0 for it."""
-
-    certain: Decimal | None = Decimal(0)
-    possible: Decimal | None = Decimal(0)
-    currency: str = "USD"
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            certain=_add(self.certain, other.certain),
-            possible=_add(self.possible, other.possible),
-            currency=self.currency,
-        )
-
-    @classmethod
-    def total(cls, costs: Iterable[Cost], currency: str = "USD") -> Cost:
-        """Add up; unknown anywhere makes that sum unknown."""
-        return sum(costs, start=cls(currency=currency))
-
-    def __str__(self) -> str:
-        text = f"{_money(self.certain, self.currency)} certain"
-        return text if self.possible == 0 else f"{text} + {_money(self.possible, self.currency)} possible"
-
-
-def _add(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other
-
-
-def _money(amount: Decimal | None, currency: str) -> str:
-    if amount is None:
-        return "an unknown amount"
-    return f"${amount}" if currency == "USD" else f"{amount} {currency}"
 
 
 @frozen
@@ -96,7 +61,7 @@ class Image:
         `save("lighthouse")` and `save("lighthouse.png")` both write `lighthouse.jpg` if it is a JPEG. An existing
         file is replaced at once or not at all.
         """
-        from pixroute.files import write_beside  # noqa: PLC0415 - values import no I/O; saving does
+        from pixroute.content import write_beside  # noqa: PLC0415 - values import no I/O; saving does
 
         target = true_name(Path(path), self.format)
         await write_beside(target, self.content)

@@ -20,11 +20,11 @@ from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.generate import Job, _run
 from pixroute.cli.report import interruption
 from pixroute.cli.save import Target
-from pixroute.convert import InMemory
+from pixroute.content import InMemory
+from pixroute.cost import Cost
 from pixroute.events import AttemptFinished
 from pixroute.outcome import Delivered, Success
 from pixroute.policy import RetryPolicy
-from pixroute.result import Cost
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture
 from pixroute.testing.fake import blank_png
 

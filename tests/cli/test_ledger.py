@@ -7,9 +7,9 @@ from click.testing import CliRunner
 from pixroute import Billing, Failure, FailureKind, Stage
 from pixroute.cli import main
 from pixroute.cli.ledger import ledger
+from pixroute.cost import Cost
 from pixroute.events import AttemptFinished, AttemptStarted
 from pixroute.ledger import Ledger
-from pixroute.result import Cost
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pixroute.cli.save import Target
-from pixroute.convert import InMemory
+from pixroute.content import InMemory
 from pixroute.result import Image
 from pixroute.testing.fake import blank_png
 

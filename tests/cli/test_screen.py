@@ -7,8 +7,8 @@ from rich.console import Console
 
 from pixroute import Billing, Quantiles, Stage
 from pixroute.cli.screen import Screen
+from pixroute.cost import Cost
 from pixroute.events import AttemptFinished, AttemptStarted, RetryScheduled
-from pixroute.result import Cost
 
 EXPECTED = {"banana": Quantiles(40, 60, 80)}
 

@@ -1,17 +1,228 @@
-"""Real intermediaries and a real network for the fault suite: nginx, HAProxy, and namespaces joined by veth pairs."""
+"""What the fault suite needs: a router on a real wire, real intermediaries, and a network that can fall silent."""
 
 import asyncio
+import base64
 import contextlib
+import gc
 import ipaddress
 import os
 import pathlib
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import zlib
 
 import pytest
-from attrs import frozen
+from attrs import define, evolve, field, frozen
+
+from pixroute import Policy, RequestFailed, Router
+from pixroute.http.pace import Pace
+from pixroute.http.transport import Transport
+from pixroute.outcome import Billing
+from pixroute.policy import BreakerPolicy
+from pixroute.provider import Latency, Quantiles
+from pixroute.secret import Secret
+from pixroute.testing import FakeProvider
+from pixroute.testing.emulated import scaled
+from pixroute.testing.fake import blank_png
+from pixroute.testing.faults import Step
+from pixroute.testing.invariants import Invariants
+from pixroute_nano_banana.provider import NanoBananaProHttpsSettings, create
+
+KEY = "sk-correct-horse-battery-staple"
+PROMPT = "a lighthouse at dusk, for nobody else to read"
+
+SCALE = 0.01
+"""An attempt's 300 s are 3."""
+PACE = Pace(connect=1.0, send_idle=0.3, body_idle=0.3, grace=0.2, fetch=1.0, slowest=64 * 1024)
+POLICY = evolve(scaled(Policy(), SCALE), breaker=BreakerPolicy())
+USUAL = Latency(table=dict.fromkeys(("1K", "2K", "4K"), Quantiles(0.45, 0.9, 1.5)))
+
+
+@frozen
+class Told:
+    """What the caller was told of one request: `result`, or the error."""
+
+    result: object
+    error: RequestFailed | None
+
+    @property
+    def attempts(self):
+        """Every attempt, in the order of their starts."""
+        return (self.result or self.error).record.attempts
+
+    @property
+    def first(self):
+        """The first attempt."""
+        return self.attempts[0]
+
+
+@define
+class Wired:
+    """A router whose first provider speaks over a real wire."""
+
+    router: Router
+    transport: Transport
+    told: list = field(factory=list)
+
+    async def ask(self, prompt=PROMPT, **options):
+        """Ask for a picture and give what came of it."""
+        result = error = None
+        try:
+            result = await self.router.generate(prompt, **{"size": "1K"} | options)
+        except RequestFailed as raised:
+            error = raised
+        self.told.append(Told(result, error))
+        return self.told[-1]
+
+    def state(self, scope="upstream"):
+        """Give state and reason of the first provider's breaker, or of its account's hold."""
+        entries = [entry for entry in self.router.health() if entry.scope == scope and "fake" not in entry.key]
+        return (entries[0].state, entries[0].reason) if entries else None
+
+    async def check(self):
+        """Find no connection that anybody still holds."""
+        for _ in range(3):
+            await asyncio.sleep(0)  # an attempt's task ends a moment after its outcome
+        if self.router._reaping:
+            await asyncio.wait(self.router._reaping)
+        held = [c for session in self.transport._sessions.values() for c in session.connector._acquired]
+        assert held == []
+
+
+def primary(base_url, **settings):
+    """Give a built-in provider that speaks to an address of this machine."""
+    usual = {"api_key": Secret(KEY), "plaintext": "accept", "latency": USUAL, "allow_private_results": True}
+    return create("primary", NanoBananaProHttpsSettings(base_url=base_url, **usual | settings))
+
+
+@pytest.fixture
+def wired(request):
+    """Open a router: first what speaks to `base_url`, then a fallback that delivers at once, or `fallback`, or None.
+
+    After it closes, every invariant has held and no connection is held.
+    """
+
+    @contextlib.asynccontextmanager
+    async def wired(base_url, *, fallback=(), policy=POLICY, settings=None, observers=None, **transport):
+        second = FakeProvider(latency=(0.01, 0.02, 0.03)) if fallback == () else fallback
+        providers = {"primary": primary(base_url, **(settings or {}))} | ({"fallback": second} if second else {})
+        checker = Invariants(providers=providers)
+        own = Transport(**{"pace": PACE} | transport)
+        router = Router(
+            providers=providers,
+            chains={"default": list(providers)},
+            policy=policy,
+            observers={"invariants": checker} | (observers or {}),
+            seed=0,
+            transport=own,
+        )
+        async with router:
+            wire = Wired(router, own)
+            yield wire
+            await wire.check()
+        checker.check_end(router.health())
+        attempts = [attempt for told in wire.told for attempt in told.attempts]
+        shown = [attempt for attempt in attempts if attempt.failure] or attempts
+        request.config.stash.setdefault(TABLE, []).extend((request.node.name, attempt) for attempt in shown[:1])
+
+    return wired
+
+
+@pytest.fixture
+def fails_over(wired):
+    """Ask once, and find the first attempt failed so and the picture made by the fallback.
+
+    A failure without an answer of the provider is never asked again there; no failure tells key or prompt.
+    """
+
+    async def fails_over(base_url, kind, stage, billing, *, says="", **options):
+        async with wired(base_url, **options) as wire:
+            told = await wire.ask()
+
+        assert (told.first.kind, told.first.stage, told.first.billing) == (kind, stage, billing)
+        assert says in told.first.failure.message
+        assert told.first.failure.advice
+        assert KEY not in str(told.first.failure)
+        assert PROMPT not in str(told.first.failure)
+        assert told.result is not None
+        assert (told.result.provider, told.result.fell_back) == ("fallback", True)
+        if billing is not Billing.FREE:
+            assert [attempt.provider for attempt in told.attempts] == ["primary", "fallback"]
+        return told
+
+    return fails_over
+
+
+@pytest.fixture
+def delivers():
+    """Make the step that answers with a picture."""
+
+    def delivers(data, **options):
+        return Step.json({"created": 1, "data": [{"b64_json": base64.b64encode(data).decode()}]}, **options)
+
+    return delivers
+
+
+@pytest.fixture
+def heavy_png():
+    """Make a valid picture of 1024 x 1024 that is as heavy as asked."""
+
+    def heavy_png(size):
+        light = blank_png(1024, 1024)
+        name, data = b"heVy", bytes(size - len(light) - 12)
+        chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return light[:-12] + chunk + light[-12:]
+
+    return heavy_png
+
+
+def descriptors():
+    """Give what this process holds open."""
+    held = {}
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the listing itself
+            held[number] = os.readlink(f"/proc/self/fd/{number}")
+    return held
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left():
+    """After every test: no task pending, every file descriptor given back."""
+    before = descriptors()
+
+    def left():
+        gc.collect()
+        return (asyncio.all_tasks() - {asyncio.current_task()}, descriptors().items() - before.items())
+
+    yield
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(2):
+            while any(left()):
+                await asyncio.sleep(0.01)  # transports close in the loop's next rounds
+    assert left() == (set(), set())
+
+
+TABLE = pytest.StashKey()
+COLUMNS = ("fault", "kind", "stage", "billing", "seconds to decision")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Tell what became of the first attempt that each fault spoiled, or of the first if it spoiled none."""
+    rows = [
+        (name.removeprefix("test_"), first.kind or "picture", first.stage.name, first.billing, f"{first.seconds:.2f}")
+        for name, first in sorted(config.stash.get(TABLE, []), key=lambda row: row[0])
+    ]
+    if not rows:
+        return
+    table = [COLUMNS, *(tuple(map(str, row)) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
+    terminalreporter.section("faults, and what became of them")
+    for row in table:
+        terminalreporter.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
 
 NGINX = """
 daemon off;

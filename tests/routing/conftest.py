@@ -1,6 +1,7 @@
 """The default chain, scripted: two siblings of one upstream and a faster fallback on the same account."""
 
 import asyncio
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -97,7 +98,7 @@ def service_time(quantiles, random):
     p50, p95, p99 = quantiles
     share = random.random()
     points = [(0.0, 0.5 * p50), (0.5, p50), (0.95, p95), (0.99, p99), (1.0, 1.3 * p99)]
-    for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+    for (low, at_low), (high, at_high) in pairwise(points):
         if share <= high:
             return at_low + (at_high - at_low) * (share - low) / (high - low)
     return points[-1][1]

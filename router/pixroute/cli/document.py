@@ -11,8 +11,9 @@ from typing import Any
 
 import attrs
 
+from pixroute.cost import Cost
 from pixroute.errors import RequestFailed
-from pixroute.result import Cost, ImageResult
+from pixroute.result import ImageResult
 from pixroute.routing.record import Record
 
 

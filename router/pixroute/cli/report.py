@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from pixroute.cli.words import console, money, number, seconds, table
+from pixroute.cost import Cost
 from pixroute.errors import RequestFailed
 from pixroute.events import AttemptFinished
 from pixroute.outcome import Billing
-from pixroute.result import Cost, Image, ImageResult
+from pixroute.result import Image, ImageResult
 from pixroute.routing.plan import Ruling
 from pixroute.routing.record import AttemptRecord, Record
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pixroute.result import Cost
+from pixroute.cost import Cost
 
 
 def seconds(value: float) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve
-
 from pixroute.config.model import Config
 from pixroute.config.words import join
 from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import Observer
 from pixroute.plugins import resolve
-from pixroute.policy import Policy
-from pixroute.provider import Price, Provider, ProviderSettings
+from pixroute.provider import Price, Provider
 
 
 def build_providers(config: Config) -> dict[str, Provider]:
@@ -26,7 +23,7 @@ def build_providers(config: Config) -> dict[str, Provider]:
     built, problems = _create(
         "providers",
         {
-            name: (provider.spec.create, (name, with_policy(provider.settings, config.policy)))
+            name: (provider.spec.create, (name, provider.settings))
             for name, provider in enabled.items()
         },
     )
@@ -48,13 +45,6 @@ def build_observers(config: Config) -> dict[str, Observer]:
     if problems:
         raise ConfigError(problems, source=config.source)
     return built
-
-
-def with_policy(settings: ProviderSettings, policy: Policy) -> ProviderSettings:
-    """Give the settings with the global `connect_timeout`, where they have that field and leave it open."""
-    if getattr(settings, "connect_timeout", 0.0) is not None:
-        return settings
-    return evolve(settings, connect_timeout=policy.connect_timeout)  # type: ignore[call-arg]  # a field of HTTP's
 
 
 def two_currencies(path: str, prices: Mapping[str, Price | None]) -> list[Problem]:

@@ -91,13 +91,11 @@ NARROWER: Mapping[type, Mapping[str, Any]] = {
         "ramp": Count,
     },
     When: {"resolution": Resolution | list[Resolution]},
-    # The last two are of HTTP's settings, which are not imported here; the words mean the same in all settings.
+    # The last is of HTTP's settings, which are not imported here; the word means the same in all settings.
     ProviderSettings: {
         "attempt_timeout": Timeouts,
         "hedge_after": HedgeAfter,
         "max_in_flight": Count,
-        "when_full": Literal["wait", "spill"],
-        "plaintext": Literal["refuse", "accept", "private"],
         "connect_timeout": Above0,
     },
 }

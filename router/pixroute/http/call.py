@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -90,6 +92,10 @@ class Auth:
     pattern: str = "Bearer {key}"
 
 
+def _path(value: str | PathLike[str] | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
 @frozen(kw_only=True)
 class HttpSettings(ProviderSettings):
     """What every HTTP provider may be configured with.
@@ -102,18 +108,18 @@ class HttpSettings(ProviderSettings):
         connect_timeout: seconds for name, TCP and TLS; None: the policy's.
         headers: sent with every call.
         proxy: a proxy's URL, or "env" to take it from the environment.
-        ca_file: a PEM file of authorities to trust in place of the system's.
+        ca_file: a PEM file of authorities to trust in place of the system's; in a configuration, relative to its folder.
         allow_private_results: result URLs may lie on private addresses.
     """
 
     base_url: str = ""
     api_key: Secret | None = None
     model: str = ""
-    plaintext: str = "refuse"
+    plaintext: Literal["refuse", "accept", "private"] = "refuse"
     connect_timeout: float | None = None
     headers: Mapping[str, str] = field(factory=dict)
     proxy: str | None = None
-    ca_file: str | None = None
+    ca_file: Path | None = field(default=None, converter=_path)
     allow_private_results: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,7 +25,7 @@ class Trust:
     """
 
     reach: Reach = "any"
-    ca_file: str | None = None
+    ca_file: Path | None = None
     added: bool = False
 
 

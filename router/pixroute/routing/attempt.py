@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
+from pixroute.cost import Cost
 from pixroute.http.diagnosis import Observation, diagnose
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
-from pixroute.result import Adjustment, Cost, Image
+from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
 from pixroute.routing.validate import validate

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
+from typing import Literal
 
 from attrs import evolve, frozen
 
@@ -30,7 +31,7 @@ class Member:
     provider: Provider
     identity: Identity
     attempt_timeout: ByResolution | None
-    hedge_after: float | str | None
+    hedge_after: float | Literal["off"] | None
     price: Price | None
     latency: Latency
     max_in_flight: int | None
@@ -138,8 +139,8 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
         resolution=resolution,
         max_in_flight=member.max_in_flight,
     )
-    own_timeouts = member.attempt_timeout if "attempt_timeout" not in overrides else None
-    timeout = (own_timeouts or policy.attempt_timeout)[resolution]
+    own_timeouts = (member.attempt_timeout if "attempt_timeout" not in overrides else None) or {}
+    timeout = own_timeouts.get(resolution, policy.attempt_timeout[resolution])
     learned = health.latency(keys, member.latency.at(resolution, timeout))
     expected = learned.quantiles
     unit_price = member.price.at(resolution) if member.price else None

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, evolve, field
 
+from pixroute.cost import Cost
 from pixroute.errors import AllProvidersFailed, Moderated
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.request import ImageRequest
-from pixroute.result import Cost, ImageResult, Missing
+from pixroute.result import ImageResult, Missing
 from pixroute.routing.chain import Contender
 from pixroute.routing.record import AttemptRecord, Record
 from pixroute.routing.validate import Checked, validate

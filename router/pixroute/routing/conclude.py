@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pixroute import errors
+from pixroute.cost import Cost
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
-from pixroute.result import Adjustment, Cost, Image, ImageResult, Missing
+from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.plan import Ruling
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending

@@ -182,8 +182,9 @@ def plan(view: View) -> Plan:
 def default_budget(view: View) -> float:
     """Give the seconds a whole request has where the caller says none: `T + reserve + 30` of the first not skipped."""
     usable = [index for index, candidate in enumerate(view.candidates) if candidate.barred is None]
-    ready = [index for index in usable if _admits(view.standings[index])]
-    first = next(iter(ready or usable), None)
+    affordable = [index for index in usable if _short_of_money(view, view.candidates[index]) is None]
+    ready = [index for index in affordable if _admits(view.standings[index])]
+    first = next(iter(ready or affordable or usable), None)
     if first is None:
         return MARGIN
     return view.candidates[first].timeout + reserve(view, first, inf) + MARGIN
@@ -196,13 +197,14 @@ def reserve(view: View, index: int, remaining: float) -> float:
     whose P95 fits into what remains; 0 if there is none.
     """
     own = view.candidates[index]
-    failed = {tried.index for tried in view.tried}
+    asked = {tried.index for tried in view.tried}
     for later in range(index + 1, len(view.candidates)):
         other = view.candidates[later]
         if (
             other.upstream != own.upstream
             and other.barred is None
-            and later not in failed
+            and later not in asked
+            and _excluded(view, later) is None
             and _admits(view.standings[later])
             and other.expected.p95 <= remaining
             and _short_of_money(view, other, beside=own) is None
@@ -213,7 +215,8 @@ def reserve(view: View, index: int, remaining: float) -> float:
 
 def worst_cost(view: View) -> Decimal | None:
     """Give the most that this part may cost: its `max_possibly_billed` dearest viable prices; None if unknown."""
-    prices = [candidate.price for candidate in view.candidates if candidate.barred is None]
+    viable = [each for each in view.candidates if each.barred is None and _short_of_money(view, each) is None]
+    prices = [candidate.price for candidate in viable]
     if None in prices:
         return None
     dearest = sorted((price for price in prices if price is not None), reverse=True)
@@ -239,11 +242,12 @@ def _rule(view: View, index: int, live: list[Tried]) -> Ruling:
     short = _short_of_money(view, candidate)
     if short is not None:
         return short
-    if view.remaining - reserve(view, index, view.remaining) < candidate.expected.p50 - SLACK:
+    least = candidate.expected.p50 + (-SLACK if standing.admits else SLACK)  # who must wait needs time to wait
+    if view.remaining - reserve(view, index, view.remaining) <= least:
         return Ruling.NO_TIME
-    if not standing.admits:
-        return Ruling.FULL
-    return Ruling.SIBLING if view.tried and _is_sibling(view, index) else Ruling.READY
+    if view.tried and _is_sibling(view, index):
+        return Ruling.SIBLING
+    return Ruling.READY if standing.admits else Ruling.FULL
 
 
 _BLOCKED = {
@@ -349,7 +353,7 @@ def _choose(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Actio
         retry_at = _pending_retry(view, index)
         if retry_at is not None and retry_at > view.now + SLACK:
             return Wait(retry_at, (), Ruling.RETRY)
-        if rulings[index] is Ruling.FULL:
+        if not view.standings[index].admits:
             return Wait(_latest_start(view, index), (index,), Ruling.FULL)
         return _start(view, index, retry=retry_at is not None, hedge=bool(live))
     return _wait_or_stop(view, rulings, live)
@@ -357,20 +361,15 @@ def _choose(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Actio
 
 def _in_order_of_preference(view: View, rulings: tuple[Ruling, ...]) -> Iterator[int]:
     """Give the providers that may start: a quick retry, then other upstreams, then siblings, each in chain order."""
-    startable = (Ruling.READY, Ruling.FULL)
-    ready = [
-        index
-        for index, ruling in enumerate(rulings)
-        if ruling is Ruling.READY or (ruling is Ruling.FULL and view.candidates[index].waits_when_full)
-    ]
-    yield from (
-        index
-        for index, ruling in enumerate(rulings)
-        if (ruling in startable or ruling is Ruling.SIBLING) and _pending_retry(view, index) is not None
-    )
-    yield from ready
+    startable = [index for index, ruling in enumerate(rulings) if ruling in _STARTABLE]
+    yield from (index for index in startable if _pending_retry(view, index) is not None)
+    ready = [index for index in startable if view.standings[index].admits or view.candidates[index].waits_when_full]
+    yield from (index for index in ready if rulings[index] is not Ruling.SIBLING)
     if view.round == 0:
-        yield from (index for index, ruling in enumerate(rulings) if ruling is Ruling.SIBLING)
+        yield from (index for index in ready if rulings[index] is Ruling.SIBLING)
+
+
+_STARTABLE = (Ruling.READY, Ruling.FULL, Ruling.SIBLING)
 
 
 def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
@@ -403,7 +402,7 @@ def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) ->
 
 
 def _is_worth_waiting_for(view: View, index: int, ruling: Ruling) -> bool:
-    if ruling not in (Ruling.OPEN, Ruling.PROBING, Ruling.FULL):
+    if ruling not in _WAITED_FOR and not (ruling is Ruling.SIBLING and view.round == 0):
         return False
     opens_at = max(view.now, view.standings[index].until or view.now)
     return (
@@ -411,6 +410,9 @@ def _is_worth_waiting_for(view: View, index: int, ruling: Ruling) -> bool:
         and view.now < _latest_start(view, index) - SLACK
         and _short_of_money(view, view.candidates[index]) is None
     )
+
+
+_WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL)
 
 
 def _latest_start(view: View, index: int) -> float:
@@ -425,7 +427,7 @@ def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:
         return inf
     if not any(tried.failure and REACTIONS[tried.failure.kind].repeats_rounds for tried in ended):
         return inf
-    last = max(tried.ended or view.now for tried in ended)
+    last = max(tried.ended for tried in ended if tried.ended is not None)
     at = last + waits[view.round] * (1 + 0.2 * view.round_jitter)
     again = (Ruling.TRIED, Ruling.SIBLING)
     possible = any(

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.request import Resolution
-from pixroute.result import Cost
 
 
 @frozen(kw_only=True)

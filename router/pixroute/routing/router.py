@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 from attrs import asdict, evolve
 
 from pixroute import events
-from pixroute.convert import converted
-from pixroute.files import in_memory, placed
 from pixroute.errors import RequestFailed, ShuttingDown
 from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
@@ -27,12 +25,13 @@ from pixroute.policy import Policy
 from pixroute.provider import Provider
 from pixroute.references import load
 from pixroute.request import ImageRequest, Reference, Resolution, Size
-from pixroute.result import Format, ImageResult, true_name
+from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.conclude import conclude, record_of
+from pixroute.routing.deliver import deliver, in_memory
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.run import Ending, Run, Shared, new_id
@@ -353,7 +352,7 @@ class Router:
             record = record_of(
                 endings, request_id=request_id, chain=chain.name, seconds=_now() - began, request=request
             )
-            result = await _finished(conclude(endings, record, request, chain.currency), request, into)
+            result = await deliver(conclude(endings, record, request, chain.currency), request, into)
         except BaseException as raised:
             error = raised
             if isinstance(raised, RequestFailed):
@@ -542,17 +541,3 @@ async def _drive(runs: Sequence[Run]) -> list[Ending]:
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def _finished(result: ImageResult, request: ImageRequest, into: Path | None) -> ImageResult:
-    """Convert where another format was asked, and put `into=` in its place; whatever fails here is an adjustment."""
-    images, adjustments = list(result.images), list(result.adjustments)
-    if request.output_format is not None:
-        wanted: Format = request.output_format
-        for place, image in enumerate(images):
-            images[place], adjustment = await converted(image, wanted)
-            adjustments += [adjustment] if adjustment else []
-    if into is not None:
-        images[0] = await placed(images[0], true_name(into, images[0].format))
-    extra = tuple([await in_memory(image) for image in result.extra])
-    return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)), extra=extra)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from pixroute import events
+from pixroute.cost import Cost
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
 from pixroute.outcome import Billing, Failure, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
-from pixroute.result import Cost
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from pixroute.cost import Cost
 from pixroute.health.breaker import OpenReason
 from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
-from pixroute.result import Cost
 
 SOON = 10.0
 """Seconds within which a SERVER_ERROR is worth a quick retry."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from pixroute.cost import Cost
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.picture import BadPicture, PictureInfo, inspect, judge
 from pixroute.request import ImageRequest
-from pixroute.result import Adjustment, Cost, Image
+from pixroute.result import Adjustment, Image
 from pixroute.routing.chain import Contender
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 
-from pixroute.convert import InMemory
+from pixroute.content import InMemory
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price, ProviderSettings, Quantiles
 from pixroute.request import ImageRequest, Resolution

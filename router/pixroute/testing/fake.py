@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from pixroute.convert import InMemory
+from pixroute.content import InMemory
 from pixroute.events import Observer
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.policy import Policy
