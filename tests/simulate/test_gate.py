@@ -1,0 +1,70 @@
+"""The default policy may not get worse than its recorded figures.
+
+Each figure may be worse than recorded by the margin beside it; a change that is meant moves the record, and says why.
+"""
+
+import pytest
+
+from pixroute.simulate.callers import Callers
+from pixroute.simulate.fault import Fault
+from pixroute.simulate.figures import Figures, measure
+from pixroute.simulate.policies import DEFAULT
+from pixroute.simulate.run import simulate
+from pixroute.simulate.scenario import Scenario
+
+pytestmark = pytest.mark.slow  # two seeds of an hour of traffic each
+
+CALLERS = Callers(rate=0.3)
+HANG = Fault(on="banana", kind="hang", start=1200, lasts=1200)
+BROWN_OUT = Fault(on="banana", kind="overloaded", share=0.3, start=600)
+OUTAGE_DAY = (
+    Fault(on="banana", kind="slow", latency=(180, 255, 375), start=600),
+    Fault(on="banana", kind="overloaded", share=0.2, after=5, start=600),
+)
+# what it measures, how it is read, and the margin; lower is better
+FIGURES = {
+    "failed": (lambda f: 1 - f.success, 0.001),
+    "P95 s": (lambda f: f.delivery.p95, 10),
+    "P99 s": (lambda f: f.delivery.p99, 25),
+    "possibly billed": (lambda f: f.mean_possibly_billed, 0.01),
+    "$ wasted": (lambda f: f.wasted, 0.001),
+    "calls": (lambda f: f.amplification, 0.03),
+    "made by the fallback": (lambda f: 1 - f.primary, 0.03),
+}
+RECORDED = {
+    "hang": ((HANG,), (0, 295, 341, 1.102, 0.0091, 1.102, 0.49)),
+    "brown-out": ((BROWN_OUT,), (0, 147, 206, 1.005, 0.0003, 1.324, 0.066)),
+    "outage day": (OUTAGE_DAY, (0, 249, 313, 1.027, 0.0024, 1.199, 0.207)),
+}
+
+
+def figures_of(faults: tuple[Fault, ...]) -> Figures:
+    scenario = Scenario(name="gate", callers=CALLERS, faults=faults)
+    return measure([simulate(scenario, DEFAULT, seed) for seed in (1, 2)])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_default_policy_is_as_good_as_recorded(name):
+    """Success, times, money and calls, in three fixed scenarios."""
+    faults, recorded = RECORDED[name]
+
+    figures = figures_of(faults)
+
+    now = {what: read(figures) for what, (read, _) in FIGURES.items()}
+    worse = {
+        what: (now[what], was)
+        for (what, (_, margin)), was in zip(FIGURES.items(), recorded, strict=True)
+        if now[what] > was + margin
+    }
+    assert worse == {}, f"now {now}"
+    assert figures.violations == 0
+    assert figures.most_possibly_billed <= 2
+
+
+def test_the_outage_day_is_survived():
+    """At least 99.9 % in time, at most 1.1 calls per request that may be billed, never more than 2."""
+    figures = figures_of(OUTAGE_DAY)
+
+    assert figures.success >= 0.999
+    assert figures.mean_possibly_billed <= 1.1
+    assert max(figures.possibly_billed) <= 2
