@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from pixroute import Capabilities, Failure, FailureKind, ImageRequest, Latency, Price, ProviderSettings, Router, Size
-from pixroute.convert import InMemory
+from pixroute.content import InMemory
 from pixroute.outcome import Delivered, Outcome, Success
 from pixroute.provider import AttemptContext, Identity
 
