@@ -82,9 +82,9 @@ class Line:
         """Give the first of every queue, the earliest first."""
         return sorted((queue[0] for queue in self._queues.values()), key=_order)
 
-    def scopes(self) -> set[Scope]:
+    def scopes(self) -> Iterable[Scope]:
         """Give every breaker that somebody waits for."""
-        return {scope for routes in self._queues for route in routes for scope in route.scopes}
+        return dict.fromkeys(scope for routes in self._queues for route in routes for scope in route.scopes)
 
     def waits_for(self, scope: Scope) -> bool:
         """Tell whether somebody waits for this breaker."""
