@@ -8,7 +8,7 @@ not woken could not be admitted, and takes nothing from a newcomer who can.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pixroute.health.scopes import Route, Scope
 
