@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import click
 
+from pixroute.cli.batch import batch
 from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
@@ -30,7 +31,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, explain, plugins, emulate, ledger, simulate):
+for command in (generate, batch, explain, plugins, emulate, ledger, simulate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

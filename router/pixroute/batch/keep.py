@@ -1,0 +1,38 @@
+"""Pictures brought to disk, and not lost to a full one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import gettempdir
+
+from pixroute.batch.facts import Kept
+from pixroute.batch.items import Item
+from pixroute.result import Image
+
+log = logging.getLogger("pixroute.batch")
+
+
+async def keep(images: Sequence[Image], item: Item, folder: Path, role: str = "picture") -> list[Kept]:
+    """Write pictures and wait for the disk: `name.png`, of several `name.1.png`; other roles stand in the name."""
+    stem = item.name if role == "picture" else f"{item.name}.{role}"
+    names = [stem] if len(images) == 1 else [f"{stem}.{number}" for number in range(1, len(images) + 1)]
+    return [Kept(image, await _keep(image, folder / name), role) for image, name in zip(images, names, strict=True)]
+
+
+async def _keep(image: Image, path: Path) -> Path:
+    try:
+        written = await image.save(path)
+        await asyncio.to_thread(_reach_disk, written)
+    except OSError as error:
+        written = await image.save(Path(gettempdir()) / path.name)
+        log.warning("%s: %s; written to %s", path, error.strerror, written)
+    return written
+
+
+def _reach_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file)

@@ -1,0 +1,104 @@
+"""How far a batch is, shown while it runs: one line at the bottom, and a line for what is worth one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from attrs import define, field
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from pixroute.batch.run import Began, Ended
+from pixroute.cli.spending import Spending
+from pixroute.cli.words import money, seconds
+from pixroute.errors import BudgetExceeded
+from pixroute.result import ImageResult
+
+SHORTEST_BAR, LONGEST_BAR = 8, 48
+"""Characters."""
+
+
+@define
+class BatchScreen:
+    """Told by a batch what happens.
+
+    Args:
+        console: a terminal gets the moving line and a line for every failure; anything else a line for every item.
+        total: how many items are to be done.
+        clock: the loop's time; safe to read from rich's thread.
+        quiet: count, and show nothing.
+    """
+
+    console: Console
+    total: int
+    clock: Callable[[], float]
+    quiet: bool = False
+    spending: Spending = field(factory=Spending)
+    running: int = 0
+    ended: int = 0
+    failed: int = 0
+    began: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.began = self.clock()
+
+    def __call__(self, event: Began | Ended) -> None:
+        """Take one event."""
+        if isinstance(event, Began):
+            self.running += 1
+            return
+        self.running -= 1
+        if isinstance(event.outcome, BudgetExceeded):
+            return  # nothing was sent: it counts as not begun
+        self.ended += 1
+        failed = not isinstance(event.outcome, ImageResult)
+        self.failed += failed
+        if not self.quiet and (failed or not self.console.is_terminal):
+            self.console.print(Text(f"[{self.ended}/{self.total}] {_sentence(event)}"), soft_wrap=True)
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show the moving line meanwhile, on a terminal."""
+        if self.quiet or not self.console.is_terminal:
+            yield
+            return
+        with Live(self, console=self.console, refresh_per_second=8, transient=True):
+            yield
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the moving line."""
+        head = f"{self.ended}/{self.total}"
+        tail = "  ".join(self._tail())
+        width = min(LONGEST_BAR, max(SHORTEST_BAR, options.max_width - cell_len(head) - cell_len(tail) - 4))
+        full, empty = "#-" if options.ascii_only else "━─"
+        done = width * self.ended // max(1, self.total)
+        line = Text.assemble(head, "  ", (full * done, "green"), (empty * (width - done), "dim"), "  ", tail)
+        line.truncate(options.max_width)
+        yield line
+
+    def _tail(self) -> Iterator[str]:
+        elapsed = self.clock() - self.began
+        if self.ended and elapsed > 0:
+            yield f"{60 * self.ended / elapsed:.3g}/min"
+            yield f"ETA {timedelta(seconds=round((self.total - self.ended) * elapsed / self.ended))}"
+        yield money(self.spending.cost)
+        if self.failed:
+            yield f"{self.failed} failed"
+        yield f"{self.running} running"
+
+
+def _sentence(event: Ended) -> str:
+    if not isinstance(event.outcome, ImageResult):
+        return f"{event.item.id}: {str(event.outcome).partition(chr(10))[0]}"
+    result = event.outcome
+    how = ", by a fallback" if result.fell_back else ""
+    missing = f", {len(result.missing)} missing" if result.missing else ""
+    files = " ".join(map(str, event.paths))
+    return (
+        f"{event.item.id}: {files}, {result.provider}{how}, "
+        f"{seconds(result.record.seconds)}, {money(result.cost)}{missing}"
+    )

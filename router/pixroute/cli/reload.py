@@ -1,0 +1,46 @@
+"""SIGHUP reads the configuration again, as of any daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from pixroute.errors import PixrouteError
+from pixroute.routing.router import Router
+
+
+@contextmanager
+def reload_on_sighup(router: Router, path: Path | None) -> Iterator[None]:
+    """Reload the router from its file at every SIGHUP meanwhile, and say on stderr what came of it.
+
+    Without a file, and where there is no such signal (Windows), it does nothing.
+    """
+    if path is None or not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        reloads.add(task := loop.create_task(_reload(router, path)))
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+async def _reload(router: Router, path: Path) -> None:
+    try:
+        await router.reload(path)
+    except PixrouteError as error:
+        click.echo(f"Not reloaded, the old configuration stays: {error}", err=True)
+    else:
+        click.echo(f"Reloaded {path}.", err=True)
