@@ -180,8 +180,8 @@ class Failure:
     """Why an attempt brought no picture: data, so that nobody parses the text again.
 
     `message` is one sentence that a person can act on; `advice` what to change. `hint` is the provider's wish in
-    seconds from the answer on (Retry-After and its kin). `soon`: whether the answer came within 10 s; `timed_out`:
-    whether it was a clock of ours that ended it. `url` keeps where a paid picture lies that could not be fetched.
+    seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
+    `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url` keeps where a paid picture lies that could not be fetched.
     """
 
     kind: FailureKind
@@ -191,9 +191,9 @@ class Failure:
     status: int | None = None
     code: str | None = None
     hint: float | None = None
+    ignored_hint: str | None = None
     advice: str = ""
     timed_out: bool = False
-    soon: bool = False
     answered: bool = False
     provider_request_id: str | None = None
     url: str | None = None

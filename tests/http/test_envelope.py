@@ -297,7 +297,7 @@ def test_the_message_says_who_what_and_when():
     assert failure.message == (
         "banana-https answered 503 after 2.5 s: The model is overloaded. Please try again later."
     )
-    assert (failure.status, failure.code, failure.soon) == (503, "UNAVAILABLE", True)
+    assert (failure.status, failure.code) == (503, "UNAVAILABLE")
 
 
 def test_the_gateway_is_told_from_the_model_behind_it():
@@ -315,11 +315,12 @@ def test_an_answer_without_words():
     assert judged(500).message == "The provider answered 500 without a word."
 
 
-def test_late_answers_are_not_soon():
-    """A picture may have been begun after ten seconds."""
-    late = failure_from(answer(500), stage=Stage.DONE, elapsed=10.1)
+def test_a_senseless_hint_is_kept_as_it_was_said():
+    """What is ignored is told."""
+    failure = failure_from(answer(429, {}, retry_after="-5"), stage=Stage.DONE)
 
-    assert (late.soon, judged(500).soon) == (False, False)
+    assert failure.hint is None
+    assert "retry-after '-5'" in failure.ignored_hint
 
 
 def test_keys_are_not_shown():

@@ -274,7 +274,7 @@ class TestFailures:
 
         assert (outcome.kind, outcome.billing) == (FailureKind.RATE_LIMITED, Billing.FREE)
         assert (outcome.code, outcome.hint, outcome.status) == ("rate_limit_exceeded", 7.0, 429)
-        assert (outcome.soon, outcome.answered, outcome.provider_request_id) == (True, True, "up-1")
+        assert (outcome.answered, outcome.provider_request_id) == (True, "up-1")
 
     async def test_an_error_inside_a_200(self, generate):
         """The body is trusted over the status."""

@@ -20,8 +20,6 @@ from pixroute.http.observation import spell
 from pixroute.outcome import Failure, FailureKind, Stage, classify
 from pixroute.redact import quote
 
-SOON = 10.0
-"""An answer within these seconds came before any picture can have been made (semantics §2, SERVER_ERROR)."""
 
 _DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
 _WORDS = ("message", "localized_message", "error", "detail", "error_description", "msg")
@@ -105,7 +103,7 @@ def failure_from(
         status=error.status,
         code=error.codes[0] if error.codes else None,
         hint=None if _LASTING.intersection(error.codes) else hint.seconds,
-        soon=elapsed is not None and elapsed <= SOON,
+        ignored_hint=hint.ignored,
         answered=True,
         provider_request_id=error.request_id,
     )
