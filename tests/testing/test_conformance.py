@@ -61,7 +61,7 @@ def requests_for(provider):
 
 def fails(text):
     """Expect a failure that says this, and why it matters."""
-    return pytest.raises(AssertionError, match=f"(?s){re.escape(text)}.*Why it matters: .+")
+    return pytest.raises(pytest.fail.Exception, match=f"(?s){re.escape(text)}.*Why it matters: .+")
 
 
 def leaking(_, request):

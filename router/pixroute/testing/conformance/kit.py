@@ -20,7 +20,7 @@ from pixroute.testing.conformance.words import size_in
 from pixroute.testing.conformance.writing import WritingChecks
 
 
-class ProviderConformance(PromiseChecks, WritingChecks, ReadingChecks, WireChecks, FaultChecks):
+class ProviderConformance(FaultChecks, WireChecks, ReadingChecks, WritingChecks, PromiseChecks):  # run from the last
     """Tests of one provider; subclass it under a name that begins with `Test` and give the fixture `provider`.
 
     What is asked of HTTP providers alone is skipped for others.

@@ -11,7 +11,7 @@ from pixroute.http.jobs import JobProvider
 from pixroute.http.provider import UNREADABLE, HttpProvider
 from pixroute.testing.conformance.documents import for_every_answer
 from pixroute.testing.conformance.upstream import MESSAGE, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
-from pixroute.testing.conformance.words import check
+from pixroute.testing.conformance.words import check, fail
 
 _FILLED = {
     ORIGIN: "https://upstream.test",
@@ -74,9 +74,9 @@ def _read(read: Callable[[Reply], Any], name: str, reply: Reply) -> Any:
         return read(reply)
     except UNREADABLE as error:
         return type(error)
-    except Exception as error:
-        raise AssertionError(
-            f"{name} raised {type(error).__name__}: {error} for the answer {reply.status} {reply.json!r}.\n"
-            f"Why it matters: only {_MAY_RAISE} count as an answer that cannot be read; anything else is told as a bug "
-            "of the plugin, and the picture is assumed to be billed."
-        ) from error
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        fail(
+            f"{name} raised {type(error).__name__}: {error} for the answer {reply.status} {reply.json!r}.",
+            f"Only {_MAY_RAISE} count as an answer that cannot be read; anything else is told as a bug of the plugin, "
+            "and the picture is assumed to be billed.",
+        )

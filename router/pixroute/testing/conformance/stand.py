@@ -24,7 +24,7 @@ from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.router import Router
 from pixroute.testing.conformance.upstream import KEY, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
-from pixroute.testing.conformance.words import check
+from pixroute.testing.conformance.words import check, fail
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import Listener, ScriptedServer, Step
 from pixroute.testing.faults.listener import Peer
@@ -159,9 +159,7 @@ def play(scenario: Callable[[], Awaitable[T]]) -> T:
             async with asyncio.timeout(LONGEST):
                 result = await scenario()
         except TimeoutError:
-            raise AssertionError(
-                f"The request did not end within {LONGEST:.0f} s.\nWhy it matters: a caller would wait for ever."
-            ) from None
+            fail(f"The request did not end within {LONGEST:.0f} s.", "A caller would wait for ever.")
         left = asyncio.all_tasks() - {asyncio.current_task()}
         check(not left, f"Tasks were left behind: {left}.", "A service that runs for weeks drowns in them.")
         return result

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from attrs import frozen
+import pytest
 
 from pixroute.fit import Fit, fit
 from pixroute.http.call import Call
@@ -30,26 +30,25 @@ def check(holds: object, wrong: str, matters: str) -> None:
     """Fail with what is wrong and why it matters, unless it holds."""
     __tracebackhide__ = True
     if not holds:
-        raise AssertionError(f"{wrong}\nWhy it matters: {matters}")
+        fail(wrong, matters)
 
 
-@frozen
-class Asked:
-    """A request, and as the router would hand it to the provider."""
-
-    wish: ImageRequest
-    request: ImageRequest
-
-    def __str__(self) -> str:
-        wish = self.wish
-        return (
-            f"size {wish.size or 'none'}, n={wish.n}, {len(wish.references)} references, "
-            f"format {wish.output_format or 'none'}"
-        )
+def fail(wrong: str, matters: str) -> NoReturn:
+    """Fail with what is wrong and why it matters; where in the kit that was found helps nobody."""
+    __tracebackhide__ = True
+    pytest.fail(f"{wrong}\nWhy it matters: {matters}", pytrace=False)
 
 
-def admitted(can: Capabilities, *, references: bool = True) -> Iterator[Asked]:
-    """Give requests of every kind that a provider with these capabilities may be handed."""
+def told(request: ImageRequest) -> str:
+    """Describe a request."""
+    return (
+        f"size {request.size or 'none'}, n={request.n}, {len(request.references)} references, "
+        f"format {request.output_format or 'none'}"
+    )
+
+
+def admitted(can: Capabilities, *, references: bool = True) -> Iterator[ImageRequest]:
+    """Give requests of every kind, as the router would hand them to a provider with these capabilities."""
     shapes = sorted(can.aspect_ratios) or _SHAPES
     sizes = [None, *RESOLUTIONS[:3], *(f"{size} {shape}" for size, shape in product(RESOLUTIONS[:3], shapes)), *_EXACT]
     counts = sorted({0, min(1, can.references), can.references}) if references else [0]
@@ -59,7 +58,7 @@ def admitted(can: Capabilities, *, references: bool = True) -> Iterator[Asked]:
         )
         fitted = fit(wish, can)
         if isinstance(fitted, Fit):
-            yield Asked(wish, fitted.request)
+            yield fitted.request
 
 
 def smallest(can: Capabilities) -> ImageRequest:
