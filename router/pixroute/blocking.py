@@ -20,6 +20,7 @@ from pixroute.routing.router import Router as AsyncRouter
 
 if TYPE_CHECKING:
     from pixroute.config.model import Config
+    from pixroute.http.transport import Transport
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -71,9 +72,16 @@ class Router:
         choose: Callable[[ImageRequest], str | None] | None = None,
         observers: Mapping[str, Observer] | None = None,
         seed: int | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._router = AsyncRouter(
-            providers=providers, chains=chains, policy=policy, choose=choose, observers=observers, seed=seed
+            providers=providers,
+            chains=chains,
+            policy=policy,
+            choose=choose,
+            observers=observers,
+            seed=seed,
+            transport=transport,
         )
 
     @classmethod
@@ -99,6 +107,7 @@ class Router:
 
     generate = _blocking(AsyncRouter.generate)
     claim = _blocking(AsyncRouter.claim)
+    reload = _blocking(AsyncRouter.reload)
     explain = _blocking(_on_loop(AsyncRouter.explain))
     health = _blocking(_on_loop(AsyncRouter.health))
     disable = _blocking(_on_loop(AsyncRouter.disable))

@@ -105,7 +105,7 @@ class Policy:
 
     Args:
         attempt_timeout: the longest one attempt may take, by resolution, or a preset's name.
-        connect_timeout: name look-up, TCP and TLS together.
+        connect_timeout: name look-up, TCP and TLS together; of the router as a whole, not of a chain.
         hedge_after: a fallback joins a silent attempt after this many times its P99; "off" cuts it instead.
         hedge_share: hedges below P99 per request that they may add (1 in 20), saved up to one at the start.
         reserve_factor, reserve_extra: time kept for a fallback: `factor × P95 + extra`.

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pixroute.config.build import build_observers, build_providers
+from pixroute.config.build import build
 from pixroute.errors import ConfigError
+
+A = {"chains": {"default": ["a"]}, "providers": {"a": {"type": "acme"}}}
 
 
 def test_every_enabled_provider_is_created(read):
@@ -11,24 +13,10 @@ def test_every_enabled_provider_is_created(read):
     off = {"type": "crashing", "enabled": False}
     config = read({"chains": {"default": ["a"]}, "providers": {"a": {"type": "acme", "model": "m"}, "off": off}})
 
-    built = build_providers(config)
+    built = build(config).providers
 
     assert list(built) == ["a"]
     assert (built["a"].name, built["a"].settings.model) == ("a", "m")
-
-
-@pytest.mark.parametrize(("own", "expected"), [({}, 3.0), ({"connect_timeout": 4}, 4.0)])
-def test_a_provider_has_the_global_connect_timeout_unless_it_says_its_own(own, expected, read):
-    """The provider's `connect_timeout` goes before the policy's."""
-    config = read(
-        {
-            "chains": {"default": ["a"]},
-            "providers": {"a": {"type": "acme", **own}},
-            "policy": {"connect_timeout": 3},
-        }
-    )
-
-    assert build_providers(config)["a"].settings.connect_timeout == expected
 
 
 def test_all_that_cannot_be_created_is_told_at_once(read):
@@ -45,7 +33,7 @@ def test_all_that_cannot_be_created_is_told_at_once(read):
     )
 
     with pytest.raises(ConfigError) as caught:
-        build_providers(config)
+        build(config)
 
     assert [str(problem) for problem in caught.value.problems] == [
         'providers."x.y": `base_url` is http://; write plaintext = "accept"',
@@ -60,15 +48,31 @@ def test_a_providers_own_price_may_reveal_two_currencies(read):
     config = read({"chains": {"default": ["a", "b"]}, "providers": {"a": priced, "b": {"type": "acme"}}})
 
     with pytest.raises(ConfigError, match=r"chains\.default: has prices in USD \(a\) and CNY \(b\)"):
-        build_providers(config)
+        build(config)
 
 
 def test_observers_are_created_for_a_configuration_that_names_them(read):
     """An observer is created with its settings, or with None."""
-    mapping = {"chains": {"default": ["a"]}, "providers": {"a": {"type": "acme"}}}
-
-    assert build_observers(read(mapping)) == {}
-    assert build_observers(read({**mapping, "observers": {"counter": {"every": 2}, "plain": {}}})) == {
+    assert build(read(A)).observers == {}
+    assert build(read({**A, "observers": {"counter": {"every": 2}, "plain": {}}})).observers == {
         "counter": 2,
         "plain": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        ({"type": "acme", "api_key": {"env": "KEY"}}, True),
+        ({"type": "acme", "api_key": {"env": "SAME"}}, False),
+        ({"type": "acme", "api_key": {"env": "KEY"}, "model": "m"}, False),
+    ],
+)
+def test_what_is_said_again_is_not_made_again(second, kept, read):
+    """A provider is kept if name, type and settings are the same; a key from elsewhere may rotate otherwise."""
+    env = {"KEY": "sk-secret", "SAME": "sk-secret"}
+    before = build(read({**A, "providers": {"a": {"type": "acme", "api_key": {"env": "KEY"}}}}, env))
+
+    after = build(read({**A, "providers": {"a": second}}, env), before)
+
+    assert (after.providers["a"] is before.providers["a"]) is kept

@@ -175,3 +175,9 @@ def test_a_path_outside_the_folder_stays(plugins, read):
     config = read.one(weights="/models/model.bin")
 
     assert config.providers["a"].settings.weights == Path("/models/model.bin")
+
+
+def test_ca_file_lies_in_the_configurations_folder(tmp_path, read):
+    """Unless it says otherwise, wherever the service was started."""
+    assert read.one(ca_file="ca.pem").providers["a"].settings.ca_file == tmp_path / "ca.pem"
+    assert read.one(ca_file="/etc/ca.pem").providers["a"].settings.ca_file == Path("/etc/ca.pem")

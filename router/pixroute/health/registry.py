@@ -108,7 +108,7 @@ class Health:
             waiter: whose promised place is taken.
         """
         route = self._routes.get(keys) or self._route(keys)
-        survival = self.latency(keys, expected).survival
+        survival = (self._latencies.get(keys) or LearnedLatency(expected)).survival
         if waiter is not None:
             waiter.drop_promise()
         route.bulkhead.used += 1
@@ -159,6 +159,13 @@ class Health:
         """Ask a provider again."""
         self._disabled.discard(provider)
         self.pass_on()
+
+    def changed(self, provider: str, max_in_flight: int | None) -> None:
+        """Take note that a provider has other settings: it learns its times anew; what is in flight keeps its slot."""
+        self._latencies = {keys: latency for keys, latency in self._latencies.items() if keys.provider != provider}
+        if provider in self._slots:
+            self._slots[provider].limit = max_in_flight
+            self.pass_on()
 
     # -- waiting
 

@@ -108,7 +108,7 @@ class HttpSettings(ProviderSettings):
         connect_timeout: seconds for name, TCP and TLS; None: the policy's.
         headers: sent with every call.
         proxy: a proxy's URL, or "env" to take it from the environment.
-        ca_file: a PEM file of authorities to trust in place of the system's; in a configuration, relative to its folder.
+        ca_file: a PEM file of authorities to trust in place of the system's; relative to the configuration's folder.
         allow_private_results: result URLs may lie on private addresses.
     """
 

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import count
 from os import PathLike
@@ -34,9 +35,11 @@ from pixroute.routing.conclude import conclude, record_of
 from pixroute.routing.deliver import deliver, in_memory
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
+from pixroute.routing.reload import closed, retired, started
 from pixroute.routing.run import Ending, Run, Shared, new_id
 
 if TYPE_CHECKING:
+    from pixroute.config.build import Built
     from pixroute.config.model import Config
     from pixroute.health.report import HealthEntry
     from pixroute.http.jobs import Job
@@ -71,7 +74,7 @@ class Router:
     Args:
         providers: by the names that chains use.
         chains: each an ordered list of provider names, or a `(names, Policy)` pair.
-        policy: for chains that bring none.
+        policy: for chains that bring none; its `connect_timeout` is everybody's.
         choose: gives the chain's name for a request (rules); without it the chain "default", else the only one.
         observers: told every event, by name.
         seed: makes jitter and probes repeatable; None draws one.
@@ -92,22 +95,26 @@ class Router:
         seed: int | None = None,
         transport: Transport | None = None,
     ) -> None:
+        self._policy = policy or Policy()
         self._providers = dict(providers)
-        self._transport = transport
-        self._chains = _chains(chains, providers, policy or Policy())
+        self._chains = _chains(chains, providers, self._policy)
         self._choose = choose or (lambda _request: None)
-        self._observer_table = dict(observers or {})
+        self._given_observers = dict(observers or {})
+        self._built: Built | None = None
+        self._transport = transport
         self._random = random.Random(seed)  # noqa: S311 - jitter, not secrecy
         self._ids = count(1)
         self._id_prefix = f"{self._random.getrandbits(32):08x}-" if seed is not None else f"{secrets.token_hex(4)}-"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shared: Shared | None = None
         self._reaping: set[asyncio.Task[None]] = set()
-        self._requests: set[asyncio.Task[Any]] = set()
+        self._requests: dict[asyncio.Task[Any], asyncio.Future[None]] = {}  # each with its end
+        self._reloading = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str], *, plugins: Plugins | None = None, **options: Any) -> Self:
-        """Build from a configuration file; `options` are `observers` and `seed`.
+        """Build from a configuration file; `options` are `observers`, `seed` and `transport`.
 
         Raises:
             ConfigError: with all mistakes of the file at once.
@@ -128,23 +135,18 @@ class Router:
         return cls.from_config(structure(mapping, plugins or load_plugins(), base=Path.cwd()), **options)
 
     @classmethod
-    def from_config(
-        cls, config: Config, *, observers: Mapping[str, events.Observer] | None = None, **options: Any
-    ) -> Self:
+    def from_config(cls, config: Config, **options: Any) -> Self:
         """Build from a checked configuration.
 
         Raises:
             ConfigError: a provider or an observer cannot be made of its settings.
         """
-        from pixroute.config.build import build_observers, build_providers  # noqa: PLC0415 - as above
+        from pixroute.config.build import build  # noqa: PLC0415 - as above
 
-        return cls(
-            providers=build_providers(config),
-            chains={name: (chain.providers, chain.policy) for name, chain in config.chains.items()},
-            choose=lambda request: config.chain_for(request).name,
-            observers={**build_observers(config), **(observers or {})},
-            **options,
-        )
+        built = build(config)
+        router = cls(providers=built.providers, chains=_said_chains(config), policy=config.policy, **options)
+        router._adopt(built)
+        return router
 
     # Life
 
@@ -164,15 +166,14 @@ class Router:
         await self.aclose(drain=30 if kind is None else 0)
 
     def _open(self) -> Shared:
-        from pixroute.http.transport import Transport  # noqa: PLC0415 - aiohttp is reached when first needed
+        from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
+        from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
 
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
             raise RuntimeError("this router belongs to another event loop; make one per loop")
         if self._shared is None:
             self._loop = loop
-            self._observers = Observers(self._observer_table, loop.time)
-            emit = self._observers.emit if self._observers else None
             self._shared = Shared(
                 health=Health(
                     clock=loop.time,
@@ -180,13 +181,17 @@ class Router:
                     random=self._random,
                     on_change=self._breaker_changed,
                 ),
-                http=self._transport or Transport(),
+                http=self._transport or Transport(pace=Pace(connect=self._policy.connect_timeout)),
                 random=self._random,
                 purse=HedgePurse(),
-                emit=emit,
+                emit=self._telling(loop),
                 reap=self._reap,
             )
         return self._shared
+
+    def _telling(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
+        observers = {**(self._built.observers if self._built else {}), **self._given_observers}
+        return Observers(observers, loop.time).emit if observers else None
 
     def _breaker_changed(self, event: events.BreakerChanged) -> None:
         log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
@@ -205,23 +210,77 @@ class Router:
         if self._shared is None:
             return
         shared = self._shared
-        shared.closing = True
+        shared.closing.set()
         for run in list(shared.runs):
             run.poke()
         if self._requests and drain > 0:
-            await asyncio.wait(self._requests, timeout=drain)
+            await asyncio.wait(self._requests.values(), timeout=drain)
         left = [record for run in shared.runs for record in run.records() if record.billing != "free"]
         for task in list(self._requests):
             task.cancel()
         if left:
             log.warning("closed with %d attempts in flight that may be billed", len(left))
-        pending = {*self._requests, *self._reaping} - {asyncio.current_task()}
-        if pending:
+        if pending := {*self._requests.values(), *self._reaping, *self._retiring}:
             await asyncio.wait(pending, timeout=REAP)
+        retiring = list(self._retiring)
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
         for provider in self._providers.values():
             await provider.aclose()
         await shared.http.aclose()
         shared.health.close()
+
+    # Reloading
+
+    async def reload(self, config: Config | str | PathLike[str], *, plugins: Plugins | None = None) -> None:
+        """Go on with another configuration, all at once or not at all.
+
+        Requests in flight keep the chain, the providers and the observers they began with. A provider or observer
+        that the new configuration names with the same settings stays as it is, one that it leaves out is closed
+        when the last request that may use it has ended. Health stays, for it goes by origin, account and upstream;
+        so does what `disable` and the arguments `observers` and `transport` said.
+
+        Args:
+            config: read and checked, or a file's path.
+            plugins: for a file; None loads those installed.
+
+        Raises:
+            ConfigError: it has mistakes; nothing has changed.
+            ShuttingDown: the router is closing.
+        """
+        from pixroute.config.build import build  # noqa: PLC0415 - cattrs is reached when first needed
+        from pixroute.config.load import load  # noqa: PLC0415 - as above
+
+        shared = self._open()
+        async with self._reloading:
+            if isinstance(config, str | PathLike):
+                config = await asyncio.to_thread(lambda path: load(path, plugins or load_plugins()), Path(config))
+            built = build(config, self._built)
+            chains = _chains(_said_chains(config), built.providers, config.policy)
+            new = {name: one for name, one in built.providers.items() if self._providers.get(name) is not one}
+            await started(new, source=config.source)
+            if shared.closing.is_set():
+                await closed(new)
+                raise ShuttingDown("The router is closing and takes no other configuration.")
+            # From here on nothing is awaited: a request sees all of the old configuration or all of the new.
+            self._retire({name: one for name, one in self._providers.items() if built.providers.get(name) is not one})
+            self._providers, self._chains, self._policy = dict(built.providers), chains, config.policy
+            self._adopt(built)
+            self._shared = evolve(shared, emit=self._telling(asyncio.get_running_loop()))
+            if self._transport is None:
+                shared.http.pace = evolve(shared.http.pace, connect=config.policy.connect_timeout)
+            for name, provider in new.items():
+                shared.health.changed(name, provider.settings.max_in_flight)
+
+    def _adopt(self, built: Built) -> None:
+        self._built = built
+        self._choose = lambda request: built.config.chain_for(request).name
+
+    def _retire(self, providers: Mapping[str, Provider]) -> None:
+        task = asyncio.create_task(retired(providers, list(self._requests.values()), lambda: list(self._reaping)))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     def _reap(self, task: asyncio.Task[None], name: str) -> None:
         self._reaping.add(task)
@@ -273,8 +332,6 @@ class Router:
             ValueError: a value that cannot be read; nothing was sent.
         """
         shared = self._open()
-        if shared.closing:
-            raise ShuttingDown("The router is closing and takes no new requests.")
         if isinstance(prompt, ImageRequest):
             request = prompt
         else:
@@ -288,13 +345,22 @@ class Router:
                 tags=tags or {},
                 extra=extra or {},
             )
+        with self._in_flight(shared):
+            return await self._route(shared, request, chain, timeout, Path(into) if into else None, overrides)
+
+    @contextmanager
+    def _in_flight(self, shared: Shared) -> Iterator[None]:
+        """Let `aclose`, and whoever closes providers after a reload, know when a request has ended."""
+        if shared.closing.is_set():
+            raise ShuttingDown("The router is closing and takes no new requests.")
         task = asyncio.current_task()
         assert task is not None
-        self._requests.add(task)
+        ended = self._requests[task] = asyncio.get_running_loop().create_future()
         try:
-            return await self._route(shared, request, chain, timeout, Path(into) if into else None, overrides)
+            yield
         finally:
-            self._requests.discard(task)
+            del self._requests[task]
+            ended.set_result(None)
 
     async def _route(  # noqa: PLR0917 - the one caller is above
         self,
@@ -439,7 +505,8 @@ class Router:
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        return await collect(owner, facts, contender=contender, claim=claim)
+        with self._in_flight(shared):
+            return await collect(owner, facts, contender=contender, claim=claim)
 
     # Asking about
 
@@ -530,6 +597,10 @@ def _names_and_policy(
     if isinstance(own, Policy) and not isinstance(names, Policy):
         return names, own
     return [name for name in value if isinstance(name, str)], policy
+
+
+def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:
+    return {name: (chain.providers, chain.policy) for name, chain in config.chains.items()}
 
 
 async def _drive(runs: Sequence[Run]) -> list[Ending]:

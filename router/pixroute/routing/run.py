@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from pixroute import events
-from pixroute.cost import Cost
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
-from pixroute.outcome import Billing, Failure, Stage
+from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.attempt import Attempt
@@ -44,6 +43,7 @@ from pixroute.routing.plan import (
 )
 from pixroute.routing.record import AttemptRecord, Decision
 from pixroute.routing.settle import may_retry_quickly
+from pixroute.routing.telling import Telling
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share. `emit` is None while nobody observes."""
+    """What all requests of a router share; but for `emit` a reload changes nothing of it. None: nobody observes."""
 
     health: Health
     http: Transport
@@ -59,7 +59,8 @@ class Shared:
     purse: HedgePurse
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
-    closing: bool = False
+    warned: set[tuple[str, FailureKind]] = field(factory=set)
+    closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
 
 
@@ -124,7 +125,7 @@ class Run:
         self._waiter: Waiter | None = None
         self._place_in_line: int | None = None
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
-        self._skips_told: set[tuple[str, Ruling]] = set()
+        self._telling = Telling(shared.emit, shared.warned, request_id, part)
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on."""
@@ -157,12 +158,12 @@ class Run:
     def _decide(self) -> Plan:
         view = self._view()
         decided = plan(view)
-        if self._shared.closing:
+        if self._shared.closing.is_set():
             decided = Plan(Wait(inf) if self.is_in_flight else Stop(), decided.rulings)
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
-            self._tell_skips(view.now, decided.rulings)
+            self._telling.skips(view.now, self._contenders, decided.rulings)
         if not isinstance(decided.action, Start):
             self._close_waiter()
         return decided
@@ -193,7 +194,7 @@ class Run:
             self._start(action)
             self._close_waiter()
         elif isinstance(action, Round):
-            self._tell_retry(None, action.until)
+            self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
             await self._pause(action.until)
             self._round += 1
             self._jitter = self._shared.random.random()
@@ -258,9 +259,13 @@ class Run:
             may_be_billed=contender.candidate.price != 0,
             retry=start.retry,
         )
-        self._tell_start(attempt, hedge=start.hedge, now=now)
+        self._telling.start(attempt, beside=self._silent() if start.hedge else None)
         self._legs.append(_Leg(attempt, tried, start.hedge))
         attempt.start()
+
+    def _silent(self) -> str:
+        """Name the provider whose attempt is joined."""
+        return next(leg.attempt.contender.name for leg in self._legs if leg.tried.ended is None)
 
     def _draws_from_purse(self, now: float) -> bool:
         return any(
@@ -291,9 +296,9 @@ class Run:
             may_be_billed=possibly_billed(failure, contender.candidate.price),
             retry_at=attempt.retry_at,
         )
-        self._tell_end(attempt)
+        self._telling.end(attempt)
         if attempt.retry_at is not None:
-            self._tell_retry(contender.name, attempt.retry_at)
+            self._telling.retry(now, contender.name, attempt.retry_at, self._round)
 
     def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
         """Draw when the same provider is asked once more, if it may be."""
@@ -332,7 +337,7 @@ class Run:
             self._waiter = None
 
     def _ending(self, winner: Attempt | None, stop: Stop | None) -> Ending:
-        shut_down = self._shared.closing and winner is None
+        shut_down = self._shared.closing.is_set() and winner is None
         self._leave()
         return Ending(
             winner=winner,
@@ -367,90 +372,6 @@ class Run:
             )
             for at, action, rulings in self._decisions
         )
-
-    # Telling
-
-    def _tell_skips(self, now: float, rulings: tuple[Ruling, ...]) -> None:
-        emit = self._shared.emit
-        if emit is None:
-            return
-        quiet = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY, Ruling.NOT_BESIDE)
-        for contender, ruling in zip(self._contenders, rulings, strict=True):
-            if ruling not in quiet and (contender.name, ruling) not in self._skips_told:
-                self._skips_told.add((contender.name, ruling))
-                reason = contender.unfit or ruling.value
-                emit(
-                    events.ProviderSkipped(
-                        at=now, request=self._request_id, part=self._part, provider=contender.name, reason=reason
-                    )
-                )
-
-    def _tell_start(self, attempt: Attempt, *, hedge: bool, now: float) -> None:
-        emit = self._shared.emit
-        if emit is None:
-            return
-        contender = attempt.contender
-        if hedge:
-            beside = next(leg.attempt.contender.name for leg in self._legs if leg.tried.ended is None)
-            emit(
-                events.HedgeStarted(
-                    at=now,
-                    request=self._request_id,
-                    part=self._part,
-                    attempt=attempt.request_id,
-                    provider=contender.name,
-                    beside=beside,
-                    why="the attempt in flight is silent",
-                )
-            )
-        emit(
-            events.AttemptStarted(
-                at=now,
-                request=self._request_id,
-                part=self._part,
-                attempt=attempt.request_id,
-                provider=contender.name,
-                model=contender.provider.model,
-                resolution=contender.keys.resolution,
-                ends_at=attempt.ends_at,
-                price=Cost(certain=contender.candidate.price, currency=contender.currency),
-                hedge=hedge,
-            )
-        )
-
-    def _tell_end(self, attempt: Attempt) -> None:
-        emit = self._shared.emit
-        if emit is None or attempt.ended is None:
-            return
-        emit(
-            events.AttemptFinished(
-                at=attempt.ended,
-                request=self._request_id,
-                part=self._part,
-                attempt=attempt.request_id,
-                provider=attempt.contender.name,
-                stage=attempt.stage,
-                billing=attempt.billing,
-                cost=attempt.cost,
-                seconds=attempt.ended - attempt.started,
-                failure=attempt.failure,
-                provider_request_id=attempt.facts.get("provider_request_id"),
-                won=attempt.stage is Stage.DONE,
-            )
-        )
-
-    def _tell_retry(self, provider: str | None, retry_at: float) -> None:
-        if self._shared.emit is not None:
-            self._shared.emit(
-                events.RetryScheduled(
-                    at=self._loop.time(),
-                    request=self._request_id,
-                    part=self._part,
-                    provider=provider,
-                    retry_at=retry_at,
-                    round=self._round + (provider is None),
-                )
-            )
 
 
 def _say(action: Action, names: Sequence[str]) -> str:
