@@ -235,3 +235,33 @@ def test_a_lone_upstream_that_answers_503_for_30_s_delivers_by_its_rounds(walk, 
 
     assert walked.result is not None
     assert 20 < walked.record.attempts[-1].started < 90
+
+
+def test_what_a_person_should_mend_is_in_the_log_once(fakes, caplog):
+    """A wrong key is told once, with the provider's sentence, however many requests meet it."""
+
+    async def main():
+        async with fake_router(only=fakes.banana(fail(K.AUTH, status=401))) as router:
+            for _ in range(3):
+                with pytest.raises(AllProvidersFailed):
+                    await router.generate("x")
+                await asyncio.sleep(400)
+
+    run_virtual(main())
+
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["provider only: auth: scripted auth (told once)"]
+
+
+def test_a_senseless_hint_is_an_event(fakes):
+    """HintIgnored says what the provider said."""
+    seen = []
+
+    async def main():
+        hinted = fakes.banana(fail(K.OVERLOADED, status=503, ignored_hint="retry-after '-5' is negative"), picture(1))
+        async with fake_router(only=hinted, observers=[seen.append]) as router:
+            await router.generate("x")
+
+    run_virtual(main())
+
+    assert [event.text for event in seen if type(event).__name__ == "HintIgnored"] == ["retry-after '-5' is negative"]

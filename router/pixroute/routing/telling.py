@@ -1,0 +1,140 @@
+"""What a part of a request tells: events to observers, and to the log, once, what a person should mend."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from pixroute import events
+from pixroute.cost import Cost
+from pixroute.outcome import FailureKind, Stage
+from pixroute.routing.attempt import Attempt
+from pixroute.routing.chain import Contender
+from pixroute.routing.plan import Ruling
+
+log = logging.getLogger("pixroute.routing")
+
+_QUIET = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY, Ruling.NOT_BESIDE)
+_TO_BE_MENDED = (
+    FailureKind.TLS,
+    FailureKind.QUOTA,
+    FailureKind.AUTH,
+    FailureKind.FORBIDDEN,
+    FailureKind.MODEL_GONE,
+    FailureKind.INVALID,
+    FailureKind.UNDERSIZED,
+)
+
+
+class Telling:
+    """The voice of one part of a request.
+
+    Args:
+        emit: tells all observers; None while there are none.
+        warned: what the router's log was told already, by provider and kind.
+        request: the request's id.
+        part: its number.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[events.AnyEvent], None] | None,
+        warned: set[tuple[str, FailureKind]],
+        request: str,
+        part: int,
+    ) -> None:
+        self._emit = emit
+        self._warned = warned
+        self._request = request
+        self._part = part
+        self._skipped: set[tuple[str, Ruling]] = set()
+
+    def skips(self, now: float, contenders: Sequence[Contender], rulings: Sequence[Ruling]) -> None:
+        """Tell who is passed over and why, once each."""
+        if self._emit is None:
+            return
+        for contender, ruling in zip(contenders, rulings, strict=True):
+            if ruling not in _QUIET and (contender.name, ruling) not in self._skipped:
+                self._skipped.add((contender.name, ruling))
+                reason = contender.unfit or ruling.value
+                self._emit(
+                    events.ProviderSkipped(
+                        at=now, request=self._request, part=self._part, provider=contender.name, reason=reason
+                    )
+                )
+
+    def start(self, attempt: Attempt, *, beside: str | None) -> None:
+        """Tell that an attempt begins, before anything is sent; `beside`: the provider whose attempt it joins."""
+        if self._emit is None:
+            return
+        contender = attempt.contender
+        if beside is not None:
+            self._emit(
+                events.HedgeStarted(
+                    at=attempt.started,
+                    request=self._request,
+                    part=self._part,
+                    attempt=attempt.request_id,
+                    provider=contender.name,
+                    beside=beside,
+                    why="the attempt in flight is silent",
+                )
+            )
+        self._emit(
+            events.AttemptStarted(
+                at=attempt.started,
+                request=self._request,
+                part=self._part,
+                attempt=attempt.request_id,
+                provider=contender.name,
+                model=contender.provider.model,
+                resolution=contender.keys.resolution,
+                ends_at=attempt.ends_at,
+                price=Cost(certain=contender.candidate.price, currency=contender.currency),
+                hedge=beside is not None,
+            )
+        )
+
+    def end(self, attempt: Attempt) -> None:
+        """Tell how an attempt ended."""
+        failure, provider = attempt.failure, attempt.contender.name
+        if failure is not None and failure.kind in _TO_BE_MENDED and (provider, failure.kind) not in self._warned:
+            self._warned.add((provider, failure.kind))
+            log.warning("provider %s: %s: %s (told once)", provider, failure.kind, failure)
+        if self._emit is None or attempt.ended is None:
+            return
+        self._emit(
+            events.AttemptFinished(
+                at=attempt.ended,
+                request=self._request,
+                part=self._part,
+                attempt=attempt.request_id,
+                provider=provider,
+                stage=attempt.stage,
+                billing=attempt.billing,
+                cost=attempt.cost,
+                seconds=attempt.ended - attempt.started,
+                failure=failure,
+                provider_request_id=attempt.facts.get("provider_request_id"),
+                won=attempt.stage is Stage.DONE,
+            )
+        )
+        if failure is not None and failure.ignored_hint is not None:
+            self._emit(
+                events.HintIgnored(
+                    at=attempt.ended,
+                    request=self._request,
+                    part=self._part,
+                    provider=provider,
+                    text=failure.ignored_hint,
+                )
+            )
+
+    def retry(self, now: float, provider: str | None, retry_at: float, round_: int) -> None:
+        """Tell that a provider, or (None) the whole chain, is asked again."""
+        if self._emit is not None:
+            self._emit(
+                events.RetryScheduled(
+                    at=now, request=self._request, part=self._part, provider=provider, retry_at=retry_at, round=round_
+                )
+            )
