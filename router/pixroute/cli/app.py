@@ -16,6 +16,7 @@ from pixroute.cli.explain import explain
 from pixroute.cli.generate import generate
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
+from pixroute.cli.schema import schema
 from pixroute.cli.simulate import simulate
 
 TRACEBACK = "PIXROUTE_TRACEBACK"
@@ -31,7 +32,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, explain, plugins, emulate, ledger, simulate):
+for command in (generate, batch, explain, plugins, emulate, ledger, schema, simulate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 
