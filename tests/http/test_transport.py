@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import gzip
 import json
 import logging
@@ -9,6 +10,7 @@ import resource
 import socket
 import subprocess
 import sys
+import weakref
 import zlib
 from types import SimpleNamespace
 
@@ -116,6 +118,18 @@ class TestAnswers:
             await ask(attempt, server, POST)
 
         assert (len(server.requests), server.connections) == (2, 1)
+
+    async def test_a_pooled_connection_keeps_no_attempt(self, transports, noted, ask):
+        """The loop's callbacks of a connection hold the context it was made in; pictures must not live as long."""
+        attempt = noted(transports())
+        gone = weakref.ref(attempt)
+        async with ScriptedServer(Step.reply(200, DOCUMENT)) as server:
+            await asyncio.create_task(ask(attempt, server, POST))
+            assert server.disconnections == 0
+
+            del attempt
+            gc.collect()
+            assert gone() is None
 
     async def test_the_request_says_who_it_is_and_keeps_no_cookies(self, attempt, ask):
         """Key and request id are sent; a cookie that was set is not sent back."""

@@ -150,10 +150,11 @@ class Wire:
             self._note(rescued=True)
 
     def close(self) -> None:
-        """Note what came in all."""
+        """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
         if self._stage is Stage.BODY:
             compressed = getattr(self._content, "total_compressed_bytes", None)  # an empty stream has no such field
             self._note(wire_bytes=compressed or self._received)
+        self._attempt = None
 
     # Told by the request while it is sent.
 
