@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,22 @@ import click
 
 from pixroute.cli import choose
 from pixroute.cli.options import Asked, configuration_options, request_options
+from pixroute.cli.origins import citations, origins
 from pixroute.cli.words import amount, console, table
 from pixroute.config.load import KEY_VARIABLE
+from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
 from pixroute.routing.plan import Ruling
-from pixroute.routing.router import Router
 
 HEADS = ("provider", "size", "cut after", "reserve", "join after", "price")
+ORIGIN_HEADS = ("setting", "value", "for", "from")
 
 
 @click.command()
 @request_options
 @configuration_options
 def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
-    """Show what would be tried, and the worst case.
+    """Show what would be tried, the worst case, and where each value comes from.
 
     Nothing is sent. Times are seconds: an attempt is cut after its time-out; the reserve is kept for a fallback on
     another upstream, which joins a silent attempt after the time shown or when only the reserve is left.
@@ -34,11 +35,11 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
     env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
     read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
     click.echo(sentence)
-    asyncio.run(_explain(choose.configured(read, {}), wish))
+    asyncio.run(_explain(read, wish))
 
 
-async def _explain(opening: AbstractAsyncContextManager[Router], wish: Asked) -> None:
-    async with opening as router:
+async def _explain(config: Config, wish: Asked) -> None:
+    async with choose.configured(config, {}) as router:
         explanation = router.explain(wish.request("anything"), **wish.limits)
     click.echo()
     console().print(
@@ -46,6 +47,10 @@ async def _explain(opening: AbstractAsyncContextManager[Router], wish: Asked) ->
     )
     click.echo()
     click.echo("\n".join(_summary(explanation)))
+    click.echo()
+    console().print(table(ORIGIN_HEADS, origins(config, explanation, wish.limits), whole=ORIGIN_HEADS))
+    click.echo()
+    click.echo("\n".join(citations(explanation)))
 
 
 def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ from pixroute.routing.plan import View, default_budget, plan, reserve, worst_cos
 
 @frozen(kw_only=True)
 class ProviderPlan:
-    """One provider of the chain: what would become of it, in seconds and money per attempt."""
+    """One provider of the chain: what would become of it, in seconds and money per attempt.
+
+    The sources say who gave price and expected times: "configuration", a plugin's words, or nobody.
+    """
 
     name: str
     model: str | None
@@ -26,6 +29,8 @@ class ProviderPlan:
     reserve: float
     join_after: float | None
     price: Decimal | None
+    price_source: str
+    latency_source: str
     upstream: str
     plaintext: bool
 
@@ -78,9 +83,16 @@ def explain(
                 reserve=reserve(view, place, seconds),
                 join_after=None if contender.candidate.hedge_after == inf else contender.candidate.hedge_after,
                 price=contender.unit_price,
+                price_source=contender.member.price.source if contender.member.price else "",
+                latency_source=_latency_source(contender),
                 upstream=contender.candidate.upstream,
                 plaintext=contender.member.identity.plaintext,
             )
             for place, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True))
         ),
     )
+
+
+def _latency_source(contender: Contender) -> str:
+    latency = contender.member.latency
+    return latency.source if contender.keys.resolution in latency.table else ""
