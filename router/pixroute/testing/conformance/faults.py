@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -10,8 +11,7 @@ from attrs import frozen
 
 from pixroute.http.provider import HttpProvider
 from pixroute.outcome import FailureKind
-from pixroute.request import ImageRequest
-from pixroute.testing.conformance.stand import Ended, ask, compact, healthy, picture_for
+from pixroute.testing.conformance.stand import Ended, ask, healthy, picture_for
 from pixroute.testing.conformance.upstream import Upstream
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.fake import blank_png
@@ -70,18 +70,18 @@ class FaultChecks:
     def test_a_spoiled_answer_is_told(self, http_provider: HttpProvider[Any], fault: str) -> None:
         """The first answer breaks off, or is something else."""
         known = self.upstream or Upstream(healthy={"picture": "somewhere"})
-        body = compact((*known.before, known.healthy)[0])
+        body = json.dumps((*known.before, known.healthy)[0]).encode()
         request = smallest(http_provider.capabilities())
 
-        _check(ask(http_provider, request, lambda _: [ANSWERS[fault].step(body)]), fault, ANSWERS[fault].kind)
+        _check(ask(http_provider, request, ANSWERS[fault].step(body)), fault, ANSWERS[fault].kind)
 
     @pytest.mark.parametrize("fault", PICTURES)
     def test_a_ruined_picture_is_told(self, http_provider: HttpProvider[Any], known: Upstream, fault: str) -> None:
         """The answer is as it should be, but the picture in it is not."""
-        request: ImageRequest = smallest(http_provider.capabilities())
+        request = smallest(http_provider.capabilities())
         picture = PICTURES[fault].picture(picture_for(request))
 
-        ended = ask(http_provider, request, lambda server: healthy(known, request, server, picture))
+        ended = ask(http_provider, request, *healthy(known, request, picture))
 
         _check(ended, fault, PICTURES[fault].kind)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,10 +22,10 @@ from pixroute.provider import Provider
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.router import Router
-from pixroute.testing.conformance.upstream import KEY, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
+from pixroute.testing.conformance.upstream import KEY, MESSAGE, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
 from pixroute.testing.conformance.words import check, fail
 from pixroute.testing.fake import blank_png
-from pixroute.testing.faults import Listener, ScriptedServer, Step
+from pixroute.testing.faults import ScriptedServer, Step
 from pixroute.testing.faults.listener import Peer
 
 T = TypeVar("T")
@@ -57,18 +56,17 @@ def at(provider: HttpProvider[Any], origin: str) -> HttpProvider[Any]:
     return type(provider)(provider.name, settings)
 
 
-def answer(
-    server: Callable[[], Listener], body: Any, *, status: int = 200, picture: bytes = b"", **values: str
-) -> Step:
-    """Answer with a body, its placeholders filled; `server` is asked for its address only then."""
+def answer(body: Any, *, status: int = 200, picture: bytes = b"", message: str = "") -> Step:
+    """Answer with a body, its placeholders filled."""
 
     async def run(peer: Peer) -> None:
-        origin = server().origin
+        host, port = peer.writer.get_extra_info("sockname")
+        origin = f"http://{host}:{port}"
         known = {
             ORIGIN: origin,
             PICTURE: b64encode_as_string(picture),
             PICTURE_URL: f"{origin}/picture.png",
-            **{f"<{name}>": value for name, value in values.items()},
+            MESSAGE: message,
         }
         await Step.json(filled(body, known), status).run(peer)
 
@@ -96,13 +94,11 @@ class Ended:
         return sum(request.method == "POST" for request in self.server.requests)
 
 
-def healthy(
-    upstream: Upstream, request: ImageRequest, server: Callable[[], Listener], picture: bytes = b""
-) -> list[Step]:
+def healthy(upstream: Upstream, request: ImageRequest, picture: bytes = b"") -> list[Step]:
     """Give the whole conversation that ends in a picture; by default a valid one of the size asked."""
     picture = picture or picture_for(request)
     bodies = (*upstream.before, upstream.healthy)
-    return [*(answer(server, body, picture=picture) for body in bodies), Step.reply(200, picture)]
+    return [*(answer(body, picture=picture) for body in bodies), Step.reply(200, picture)]
 
 
 def picture_for(request: ImageRequest) -> bytes:
@@ -110,21 +106,13 @@ def picture_for(request: ImageRequest) -> bytes:
     return blank_png(*request.size.nominal()) if request.size else blank_png(1024, 1024)
 
 
-def ask(
-    provider: HttpProvider[Any],
-    request: ImageRequest,
-    script: Callable[[Callable[[], Listener]], list[Step]],
-) -> Ended:
+def ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> Ended:
     """Ask once, through a router, before an upstream that follows the script."""
-    return play(lambda: _ask(provider, request, script))
+    return play(lambda: _ask(provider, request, *script))
 
 
-async def _ask(
-    provider: HttpProvider[Any], request: ImageRequest, script: Callable[[Callable[[], Listener]], list[Step]]
-) -> Ended:
-    servers: list[ScriptedServer] = []
-    async with ScriptedServer(*script(lambda: servers[0])) as server:
-        servers.append(server)
+async def _ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> Ended:
+    async with ScriptedServer(*script) as server:
         before = at(provider, server.origin)
         result, error = None, None
         async with router_of(before) as router:
@@ -166,8 +154,3 @@ def play(scenario: Callable[[], Awaitable[T]]) -> T:
 
     with asyncio.Runner() as runner:
         return runner.run(watched())
-
-
-def compact(body: Any) -> bytes:
-    """Give a body as bytes, for faults that cut it."""
-    return json.dumps(body).encode()

@@ -51,7 +51,7 @@ class WireChecks:
     def test_a_picture_arrives(self, http_provider: HttpProvider[Any], known: Upstream) -> None:
         """One call, its key in its header, and the picture is what the upstream sent."""
         request = smallest(http_provider.capabilities())
-        ended = ask(http_provider, request, lambda server: healthy(known, request, server))
+        ended = ask(http_provider, request, *healthy(known, request))
 
         check(
             ended.result, f"A healthy answer was not understood: {ended.error}", "Every picture is paid for and lost."
@@ -83,7 +83,7 @@ class WireChecks:
         ended = ask(
             http_provider,
             smallest(http_provider.capabilities()),
-            lambda _: [Step.json({"error": {"message": SAID[status]}}, status, {"Retry-After": "7"})],
+            Step.json({"error": {"message": SAID[status]}}, status, {"Retry-After": "7"}),
         )
 
         check(
@@ -99,10 +99,8 @@ class WireChecks:
         ended = ask(
             http_provider,
             smallest(http_provider.capabilities()),
-            lambda server: [
-                *(answer(server, body) for body in known.before),
-                answer(server, known.refusal, status=known.refusal_status),
-            ],
+            *map(answer, known.before),
+            answer(known.refusal, status=known.refusal_status),
         )
 
         failure = ended.failure
@@ -164,8 +162,7 @@ class WireChecks:
 
 
 def _ask_in_vain(provider: HttpProvider[Any], known: Upstream, status: int, words: str) -> Ended:
-    request = smallest(provider.capabilities())
-    return ask(provider, request, lambda server: [answer(server, known.error, status=status, message=words)])
+    return ask(provider, smallest(provider.capabilities()), answer(known.error, status=status, message=words))
 
 
 def _check_key(ended: Ended) -> None:
