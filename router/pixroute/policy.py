@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypedDict
 
 from attrs import field, frozen
 
@@ -133,3 +133,15 @@ class Policy:
     timeout: float | None = None
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
+
+
+class Overrides(TypedDict, total=False):
+    """What a single request may say of policy; it goes before provider, chain and global."""
+
+    attempt_timeout: str | float | Mapping[Resolution, float]
+    hedge_after: float | Literal["off"]
+    max_attempts: int
+    max_possibly_billed: int
+    max_cost: Decimal | None
+    on_moderated: Literal["stop", "next"]
+    upgrade: Literal["allow", "refuse"]

@@ -183,3 +183,34 @@ def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str
     if member.identity.plaintext and (request.sensitive or policy.sensitive):
         return Ruling.PLAINTEXT
     return None
+
+
+def build_chains(
+    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
+    providers: Mapping[str, Provider],
+    policy: Policy,
+) -> dict[str, Chain]:
+    """Put providers into chains; `policy` is for those that bring none.
+
+    Raises:
+        ValueError: a chain names an unknown provider or none at all, or mixes currencies.
+    """
+    members = {name: Member.of(name, provider) for name, provider in providers.items()}
+    built = {}
+    for name, value in chains.items():
+        names, own = _names_and_policy(value, policy)
+        unknown = [provider for provider in names if provider not in members]
+        if unknown or not names:
+            what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
+            raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
+        built[name] = Chain.of(name, [members[provider] for provider in names], own)
+    return built
+
+
+def _names_and_policy(
+    value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
+) -> tuple[Sequence[str], Policy]:
+    names, own = value[0], value[-1]
+    if isinstance(own, Policy) and not isinstance(names, Policy):
+        return names, own
+    return [name for name in value if isinstance(name, str)], policy

@@ -8,35 +8,32 @@ import random
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from itertools import count
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from attrs import asdict, evolve
 
 from pixroute import events
-from pixroute.errors import RequestFailed, ShuttingDown
+from pixroute.errors import ShuttingDown
 from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
 from pixroute.plugins import Plugins, load_plugins
-from pixroute.policy import Policy
+from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
-from pixroute.references import load
-from pixroute.request import ImageRequest, Reference, Resolution, Size
+from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
-from pixroute.routing.budget import Budget, HedgePurse
-from pixroute.routing.chain import Chain, Contender, Member, contenders
+from pixroute.routing.budget import HedgePurse
+from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
-from pixroute.routing.conclude import conclude, record_of
-from pixroute.routing.deliver import deliver, in_memory
+from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.reload import closed, retired, started
-from pixroute.routing.run import Ending, Run, Shared, new_id
+from pixroute.routing.run import Shared, new_id
 
 if TYPE_CHECKING:
     from pixroute.config.build import Built
@@ -51,18 +48,6 @@ _SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
 
 REAP = 2.0
 """Seconds after which a cancelled attempt that has not ended is named in the log."""
-
-
-class Overrides(TypedDict, total=False):
-    """What a single request may say of policy; it goes before provider, chain and global."""
-
-    attempt_timeout: str | float | Mapping[Resolution, float]
-    hedge_after: float | Literal["off"]
-    max_attempts: int
-    max_possibly_billed: int
-    max_cost: Decimal | None
-    on_moderated: Literal["stop", "next"]
-    upgrade: Literal["allow", "refuse"]
 
 
 class Router:
@@ -97,7 +82,7 @@ class Router:
     ) -> None:
         self._policy = policy or Policy()
         self._providers = dict(providers)
-        self._chains = _chains(chains, providers, self._policy)
+        self._chains = build_chains(chains, providers, self._policy)
         self._choose = choose or (lambda _request: None)
         self._given_observers = dict(observers or {})
         self._built: Built | None = None
@@ -257,7 +242,7 @@ class Router:
             if isinstance(config, str | PathLike):
                 config = await asyncio.to_thread(lambda path: load(path, plugins or load_plugins()), Path(config))
             built = build(config, self._built)
-            chains = _chains(_said_chains(config), built.providers, config.policy)
+            chains = build_chains(_said_chains(config), built.providers, config.policy)
             new = {name: one for name, one in built.providers.items() if self._providers.get(name) is not one}
             await started(new, source=config.source)
             if shared.closing.is_set():
@@ -346,7 +331,15 @@ class Router:
                 extra=extra or {},
             )
         with self._in_flight(shared):
-            return await self._route(shared, request, chain, timeout, Path(into) if into else None, overrides)
+            return await fulfil(
+                request,
+                shared=shared,
+                chain=self._chain(request, chain),
+                timeout=timeout,
+                into=Path(into) if into else None,
+                overrides=overrides,
+                request_id=new_id(self._ids, self._id_prefix),
+            )
 
     @contextmanager
     def _in_flight(self, shared: Shared) -> Iterator[None]:
@@ -362,102 +355,6 @@ class Router:
             del self._requests[task]
             ended.set_result(None)
 
-    async def _route(  # noqa: PLR0917 - the one caller is above
-        self,
-        shared: Shared,
-        request: ImageRequest,
-        chain_name: str | None,
-        timeout: float | None,
-        into: Path | None,
-        overrides: Overrides,
-    ) -> ImageResult:
-        began = _now()
-        chain = self._chain(request, chain_name)
-        policy = evolve(chain.policy, **overrides) if overrides else chain.policy
-        timeout = timeout if timeout is not None else policy.timeout
-        if request.references:
-            request = evolve(request, references=await load(request.references))
-        parts = self._parts(chain, request)
-        if into is not None and len(parts) + parts[0].n > 2:
-            raise ValueError("into= takes one picture; leave it out and save() each of several")
-        request_id = new_id(self._ids, self._id_prefix)
-        shared.purse.earn(policy.hedge_share)
-        budget = Budget(policy.max_cost)
-        runs = [
-            Run(
-                shared=shared,
-                request_id=request_id,
-                asked=request,
-                contenders=contenders(chain, part, policy, shared.health, overrides),
-                policy=policy,
-                began=began,
-                timeout=timeout,
-                budget=budget,
-                part=number,
-                into=into,
-            )
-            for number, part in enumerate(parts)
-        ]
-        if shared.emit is not None:
-            shared.emit(
-                events.RequestStarted(
-                    at=began,
-                    request=request_id,
-                    chain=chain.name,
-                    size=str(request.size or "any"),
-                    n=request.n,
-                    timeout=timeout,
-                    tags=request.tags,
-                )
-            )
-        error: BaseException | None = None
-        result: ImageResult | None = None
-        endings: list[Ending] = []
-        try:
-            endings = await _drive(runs)
-            record = record_of(
-                endings, request_id=request_id, chain=chain.name, seconds=_now() - began, request=request
-            )
-            result = await deliver(conclude(endings, record, request, chain.currency), request, into)
-        except BaseException as raised:
-            error = raised
-            if isinstance(raised, RequestFailed):
-                raised.images = tuple([await in_memory(image) for image in raised.images])
-            raise
-        else:
-            return result
-        finally:
-            self._tell_end(shared, request_id, request, result, error, began)
-
-    def _tell_end(  # noqa: PLR0917 - the one caller is above
-        self,
-        shared: Shared,
-        request_id: str,
-        request: ImageRequest,
-        result: ImageResult | None,
-        error: BaseException | None,
-        began: float,
-    ) -> None:
-        seconds = _now() - began
-        log.info(
-            "request %s: %s after %.1f s",
-            request_id,
-            result.provider if result is not None else type(error).__name__,
-            seconds,
-        )
-        if shared.emit is not None:
-            shared.emit(
-                events.RequestFinished(
-                    at=_now(),
-                    request=request_id,
-                    seconds=seconds,
-                    cost=result.cost if result else error.cost if isinstance(error, RequestFailed) else None,
-                    provider=result.provider if result else None,
-                    error=None if error is None else type(error).__name__,
-                    tags=request.tags,
-                )
-            )
-
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)
         if wanted is None and len(self._chains) == 1:
@@ -465,18 +362,6 @@ class Router:
         if wanted is None or wanted not in self._chains:
             raise ValueError(f"there is no chain {wanted or 'default'!r}; there are {', '.join(sorted(self._chains))}")
         return self._chains[wanted]
-
-    @staticmethod
-    def _parts(chain: Chain, request: ImageRequest) -> list[ImageRequest]:
-        """Cut n pictures into parts of the smallest `max_images` among the providers that can serve one."""
-        if request.n == 1:
-            return [request]
-        most = min(
-            (member.provider.capabilities().max_images for member in chain.members if member.can_serve(request)),
-            default=1,
-        )
-        sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
-        return [evolve(request, n=size) for size in sizes]
 
     async def claim(self, provider: str, job: Job | Mapping[str, Any], *, timeout: float | None = None) -> ImageResult:
         """Collect the picture of a job whose request ended before it did.
@@ -523,7 +408,7 @@ class Router:
         shared = self._open()
         found = self._chain(request, chain)
         policy = evolve(found.policy, **overrides) if overrides else found.policy
-        parts = self._parts(found, request)
+        parts = cut(request, found)
         ready: tuple[Contender, ...] = contenders(found, parts[0], policy, shared.health, overrides)
         now = _now()
         view = View(
@@ -573,42 +458,5 @@ def _size(size: str | Size | None, aspect_ratio: str | None) -> Size | None:
     return size
 
 
-def _chains(
-    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
-    providers: Mapping[str, Provider],
-    policy: Policy,
-) -> dict[str, Chain]:
-    members = {name: Member.of(name, provider) for name, provider in providers.items()}
-    built = {}
-    for name, value in chains.items():
-        names, own = _names_and_policy(value, policy)
-        unknown = [provider for provider in names if provider not in members]
-        if unknown or not names:
-            what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
-            raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
-        built[name] = Chain.of(name, [members[provider] for provider in names], own)
-    return built
-
-
-def _names_and_policy(
-    value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
-) -> tuple[Sequence[str], Policy]:
-    names, own = value[0], value[-1]
-    if isinstance(own, Policy) and not isinstance(names, Policy):
-        return names, own
-    return [name for name in value if isinstance(name, str)], policy
-
-
 def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:
     return {name: (chain.providers, chain.policy) for name, chain in config.chains.items()}
-
-
-async def _drive(runs: Sequence[Run]) -> list[Ending]:
-    if len(runs) == 1:
-        return [await runs[0].drive()]
-    tasks = [asyncio.ensure_future(run.drive()) for run in runs]
-    try:
-        return list(await asyncio.gather(*tasks))  # cancels in order, as a TaskGroup's set of tasks would not
-    finally:
-        for task in tasks:
-            task.cancel()

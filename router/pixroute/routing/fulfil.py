@@ -1,0 +1,133 @@
+"""One request from its first event to its last: cut into parts, driven, concluded, delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve
+
+from pixroute import events
+from pixroute.errors import RequestFailed
+from pixroute.policy import Overrides
+from pixroute.references import load
+from pixroute.request import ImageRequest
+from pixroute.result import ImageResult
+from pixroute.routing.budget import Budget
+from pixroute.routing.chain import Chain, contenders
+from pixroute.routing.conclude import conclude, record_of
+from pixroute.routing.deliver import deliver, in_memory
+from pixroute.routing.run import Ending, Run, Shared
+
+log = logging.getLogger("pixroute")
+
+
+async def fulfil(
+    request: ImageRequest,
+    *,
+    shared: Shared,
+    chain: Chain,
+    timeout: float | None,
+    into: Path | None,
+    overrides: Overrides,
+    request_id: str,
+) -> ImageResult:
+    """Get the pictures of one request; arguments and errors as `Router.generate`."""
+    began = asyncio.get_running_loop().time()
+    policy = evolve(chain.policy, **overrides) if overrides else chain.policy
+    timeout = timeout if timeout is not None else policy.timeout
+    if request.references:
+        request = evolve(request, references=await load(request.references))
+    parts = cut(request, chain)
+    if into is not None and request.n > 1:
+        raise ValueError("into= takes one picture; leave it out and save() each of several")
+    shared.purse.earn(policy.hedge_share)
+    budget = Budget(policy.max_cost)
+    runs = [
+        Run(
+            shared=shared,
+            request_id=request_id,
+            asked=request,
+            contenders=contenders(chain, part, policy, shared.health, overrides),
+            policy=policy,
+            began=began,
+            timeout=timeout,
+            budget=budget,
+            part=number,
+            into=into,
+        )
+        for number, part in enumerate(parts)
+    ]
+    _tell_start(shared, request_id, request, chain=chain.name, timeout=timeout, began=began)
+    try:
+        endings = await _drive(runs)
+        seconds = asyncio.get_running_loop().time() - began
+        record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
+        result = await deliver(conclude(endings, record, request, chain.currency), request, into)
+    except BaseException as error:
+        if isinstance(error, RequestFailed):
+            error.images = tuple([await in_memory(image) for image in error.images])
+        _tell_end(shared, request_id, request, error, began)
+        raise
+    _tell_end(shared, request_id, request, result, began)
+    return result
+
+
+def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
+    """Cut n pictures into parts of the smallest `max_images` among the providers that can serve one."""
+    if request.n == 1:
+        return [request]
+    able = [member for member in chain.members if member.can_serve(request)]
+    most = min((member.provider.capabilities().max_images for member in able), default=1)
+    sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
+    return [evolve(request, n=size) for size in sizes]
+
+
+async def _drive(runs: Sequence[Run]) -> list[Ending]:
+    if len(runs) == 1:
+        return [await runs[0].drive()]
+    tasks = [asyncio.ensure_future(run.drive()) for run in runs]
+    try:
+        return list(await asyncio.gather(*tasks))  # cancels in order, as a TaskGroup's set of tasks would not
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _tell_start(
+    shared: Shared, request_id: str, request: ImageRequest, *, chain: str, timeout: float | None, began: float
+) -> None:
+    if shared.emit is not None:
+        shared.emit(
+            events.RequestStarted(
+                at=began,
+                request=request_id,
+                chain=chain,
+                size=str(request.size or "any"),
+                n=request.n,
+                timeout=timeout,
+                tags=request.tags,
+            )
+        )
+
+
+def _tell_end(
+    shared: Shared, request_id: str, request: ImageRequest, end: ImageResult | BaseException, began: float
+) -> None:
+    now = asyncio.get_running_loop().time()
+    provider, error = (end.provider, None) if isinstance(end, ImageResult) else (None, type(end).__name__)
+    log.info("request %s: %s after %.1f s", request_id, provider or error, now - began)
+    if shared.emit is not None:
+        shared.emit(
+            events.RequestFinished(
+                at=now,
+                request=request_id,
+                seconds=now - began,
+                cost=end.cost if isinstance(end, ImageResult | RequestFailed) else None,
+                provider=provider,
+                error=error,
+                tags=request.tags,
+            )
+        )
