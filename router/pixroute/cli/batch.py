@@ -134,7 +134,7 @@ async def _run(job: Job, journal: Journal) -> Exit:
             tell=screen,
         )
         try:
-            with _interruptible(work), screen.live():
+            with _interruptible(work, screen), screen.live():
                 await work.run(todo)
         except asyncio.CancelledError:  # by the second Ctrl-C
             pass
@@ -155,7 +155,7 @@ def _greet(job: Job, before: Standing) -> None:
 
 
 @contextmanager
-def _interruptible(work: Batch) -> Iterator[None]:
+def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
     """Let the first Ctrl-C stop the batch and the second give up what is in flight."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task
@@ -169,7 +169,7 @@ def _interruptible(work: Batch) -> Iterator[None]:
         else:
             asked = True
             work.stop()
-            click.echo("Interrupted: waiting for what is in flight; once more gives it up.", err=True)
+            screen.say("Interrupted: waiting for what is in flight; once more gives it up.")
 
     with suppress(NotImplementedError):  # on Windows the first one gives up
         loop.add_signal_handler(signal.SIGINT, interrupt)

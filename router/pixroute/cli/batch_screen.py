@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pixroute.batch.run import Began, Ended
 from pixroute.cli.spending import Spending
-from pixroute.cli.words import money, seconds
+from pixroute.cli.words import money, number, seconds
 from pixroute.errors import BudgetExceeded
 from pixroute.result import ImageResult
 
@@ -30,13 +30,11 @@ class BatchScreen:
         console: a terminal gets the moving line and a line for every failure; anything else a line for every item.
         total: how many items are to be done.
         clock: the loop's time; safe to read from rich's thread.
-        quiet: count, and show nothing.
     """
 
     console: Console
     total: int
     clock: Callable[[], float]
-    quiet: bool = False
     spending: Spending = field(factory=Spending)
     running: int = 0
     ended: int = 0
@@ -57,38 +55,44 @@ class BatchScreen:
         self.ended += 1
         failed = not isinstance(event.outcome, ImageResult)
         self.failed += failed
-        if not self.quiet and (failed or not self.console.is_terminal):
-            self.console.print(Text(f"[{self.ended}/{self.total}] {_sentence(event)}"), soft_wrap=True)
+        if failed or not self.console.is_terminal:
+            self.say(f"[{self.ended}/{self.total}] {_sentence(event)}")
 
     @contextmanager
     def live(self) -> Iterator[None]:
         """Show the moving line meanwhile, on a terminal."""
-        if self.quiet or not self.console.is_terminal:
+        if not self.console.is_terminal:
             yield
             return
         with Live(self, console=self.console, refresh_per_second=8, transient=True):
             yield
 
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the moving line."""
+        self.console.print(Text(sentence), soft_wrap=True)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the moving line."""
-        head = f"{self.ended}/{self.total}"
-        tail = "  ".join(self._tail())
-        width = min(LONGEST_BAR, max(SHORTEST_BAR, options.max_width - cell_len(head) - cell_len(tail) - 4))
+        """Draw the moving line; where room is short, without its bar."""
+        head, tail = f"{self.ended}/{self.total}", "  ".join(self._tail())
+        width = min(LONGEST_BAR, options.max_width - cell_len(head) - cell_len(tail) - 4)
         full, empty = "#-" if options.ascii_only else "━─"
         done = width * self.ended // max(1, self.total)
-        line = Text.assemble(head, "  ", (full * done, "green"), (empty * (width - done), "dim"), "  ", tail)
-        line.truncate(options.max_width)
-        yield line
+        bar = (full * done, "green"), (empty * (width - done), "dim"), "  "
+        yield Text.assemble(head, "  ", *(bar if width >= SHORTEST_BAR else ()), tail)
 
     def _tail(self) -> Iterator[str]:
         elapsed = self.clock() - self.began
         if self.ended and elapsed > 0:
-            yield f"{60 * self.ended / elapsed:.3g}/min"
-            yield f"ETA {timedelta(seconds=round((self.total - self.ended) * elapsed / self.ended))}"
+            yield f"{number(60 * self.ended / elapsed)}/min"
+            yield f"ETA {_clock_time((self.total - self.ended) * elapsed / self.ended)}"
         yield money(self.spending.cost)
         if self.failed:
             yield f"{self.failed} failed"
         yield f"{self.running} running"
+
+
+def _clock_time(value: float) -> str:
+    return str(timedelta(seconds=round(value))).removeprefix("0:")
 
 
 def _sentence(event: Ended) -> str:
