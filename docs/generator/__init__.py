@@ -1,0 +1,24 @@
+"""The pages that are written from the classes they describe."""
+
+from __future__ import annotations
+
+from generator.commands import commands
+from generator.configuration import configuration
+from generator.events import event_page, hooks
+from generator.failures import failures, which_failure
+from pixroute.plugins import load_plugins
+
+NOTE = "<!-- Written by docs/generate.py; do not edit. -->"
+
+
+def pages() -> dict[str, str]:
+    """Give every generated page by its path under docs/."""
+    written = {
+        "which-failure.md": which_failure(),
+        "reference/failures.md": failures(),
+        "reference/events.md": event_page(),
+        "reference/hooks.md": hooks(),
+        "reference/configuration.md": configuration(load_plugins()),
+        "reference/cli.md": commands(),
+    }
+    return {name: "\n".join([NOTE, "", *lines]) + "\n" for name, lines in written.items()}
