@@ -138,7 +138,7 @@ def _item(  # noqa: PLR0917 - the one caller is above
 
 def _safe(id_: str) -> str:
     safe = _UNSAFE.sub("-", id_).strip("-")[:_LONGEST_NAME]
-    return safe if safe == id_ else f"{safe}-{_hash(id_)[:8]}"
+    return safe if safe == id_ else f"{safe or 'item'}-{_hash(id_)[:8]}"
 
 
 def _size(row: Row, default: Size | None) -> Size | None:
@@ -194,7 +194,7 @@ def _read_csv(text: str) -> _Lines:
         for cells in reader:
             yield reader.line_num, _row_of(cells)
     except csv.Error as error:
-        yield reader.line_num, Mistake(f"is not CSV: {error}")
+        yield reader.reader.line_num, Mistake(f"is not CSV: {error}")
 
 
 def _row_of(cells: Mapping[Any, Any]) -> Mapping[str, Any] | Mistake:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,16 +33,14 @@ class Journal:
 
     def __init__(self, path: Path, *, emulated: bool) -> None:
         self._file = path.open("a+b", buffering=0)
-        self._file_of_one_run()
+        try:
+            _lock(self._file)
+        except OSError:
+            self._file.close()
+            raise
         if self._file.tell() and _last_byte(path) != b"\n":
             self._file.write(b"\n")  # a run was killed in the middle of a line
         self._append({"opened": _wall_time(), "emulated": emulated})
-
-    def _file_of_one_run(self) -> None:
-        if sys.platform != "win32":
-            import fcntl  # noqa: PLC0415 - not everywhere
-
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +67,13 @@ class Journal:
         if self._file.write(line) < len(line):
             raise OSError(f"{self._file.name}: no room for a whole line")
         os.fsync(self._file)
+
+
+def _lock(file: FileIO) -> None:
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - not everywhere
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _last_byte(path: Path) -> bytes:

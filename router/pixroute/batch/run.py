@@ -17,11 +17,12 @@ from pixroute.batch.keep import keep
 from pixroute.batch.standing import ITEM_TAG, full
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
+from pixroute.policy import Overrides
 from pixroute.references import load
 from pixroute.result import ImageResult
 from pixroute.routing.budget import Budget
 from pixroute.routing.plan import Ruling
-from pixroute.routing.router import Overrides, Router
+from pixroute.routing.router import Router
 
 
 class Stopped(StrEnum):
