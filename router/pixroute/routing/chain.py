@@ -16,7 +16,7 @@ from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
 from pixroute.policy import ByResolution, Policy
 from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
-from pixroute.request import ImageRequest, Resolution
+from pixroute.request import RESOLUTIONS, ImageRequest, Resolution
 from pixroute.result import Adjustment
 from pixroute.routing.plan import Candidate, Ruling
 
@@ -30,11 +30,11 @@ class Member:
     name: str
     provider: Provider
     identity: Identity
+    keys: Mapping[Resolution, Keys]
     attempt_timeout: ByResolution | None
     hedge_after: float | Literal["off"] | None
     price: Price | None
     latency: Latency
-    max_in_flight: int | None
     waits_when_full: bool
 
     @classmethod
@@ -47,11 +47,11 @@ class Member:
             name=name,
             provider=provider,
             identity=identity,
+            keys={each: _keys(name, identity, each, settings.max_in_flight) for each in RESOLUTIONS},
             attempt_timeout=settings.attempt_timeout,
             hedge_after=settings.hedge_after,
             price=settings.price or provider.price,
             latency=settings.latency or provider.latency,
-            max_in_flight=settings.max_in_flight,
             waits_when_full=settings.when_full == "wait",
         )
 
@@ -112,6 +112,17 @@ class Contender:
         log.error("provider %s raised", self.name, exc_info=error)
 
 
+def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: int | None) -> Keys:
+    return Keys(
+        provider=name,
+        upstream=identity.upstream,
+        account=identity.account,
+        origin=identity.origin,
+        resolution=resolution,
+        max_in_flight=max_in_flight,
+    )
+
+
 def contenders(
     chain: Chain, request: ImageRequest, policy: Policy, health: Health, overrides: Mapping[str, object]
 ) -> tuple[Contender, ...]:
@@ -131,14 +142,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     fitted = fit(request, can, upgrade=policy.upgrade)
     unfit = fitted.reason if isinstance(fitted, Unfit) else ""
     resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
-    keys = Keys(
-        provider=member.name,
-        upstream=member.identity.upstream,
-        account=member.identity.account,
-        origin=member.identity.origin,
-        resolution=resolution,
-        max_in_flight=member.max_in_flight,
-    )
+    keys = member.keys[resolution]
     own_timeouts = (member.attempt_timeout if "attempt_timeout" not in overrides else None) or {}
     timeout = own_timeouts.get(resolution, policy.attempt_timeout[resolution])
     learned = health.latency(keys, member.latency.at(resolution, timeout))
