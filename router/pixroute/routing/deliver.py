@@ -15,6 +15,8 @@ from pixroute.result import Format, Image, ImageResult, true_name
 
 async def deliver(result: ImageResult, request: ImageRequest, into: Path | None) -> ImageResult:
     """Convert where another format was asked, and put `into=` in its place; whatever fails here is an adjustment."""
+    if request.output_format is None and into is None and not result.extra:
+        return result
     images, adjustments = list(result.images), list(result.adjustments)
     if request.output_format is not None:
         wanted: Format = request.output_format
