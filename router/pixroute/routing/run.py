@@ -173,7 +173,7 @@ class Run:
         health = self._shared.health
         view = View(
             now=now,
-            deadline=inf,
+            deadline=self._deadline(),
             candidates=self._candidates,
             standings=tuple(health.standing(contender.keys, now, self._waiter) for contender in self._contenders),
             policy=self._policy,
@@ -185,7 +185,11 @@ class Run:
         )
         if self._budget_seconds is None:
             self._budget_seconds = default_budget(view)
-        return evolve(view, deadline=self._began + self._slot_wait + self._budget_seconds)
+            return evolve(view, deadline=self._deadline())
+        return view
+
+    def _deadline(self) -> float:
+        return inf if self._budget_seconds is None else self._began + self._slot_wait + self._budget_seconds
 
     # Acting
 
