@@ -44,14 +44,18 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
         return Unfit(f"takes at most {can.references} reference pictures, not {len(request.references)}")
     if request.size is None:
         size = Size(_smallest(can.resolutions)) if can.resolutions else None
-        return Fit(request=evolve(request, size=size), resolution=size.resolution if size else "other")
+        return Fit(request=_sized(request, size), resolution=size.resolution if size else "other")
     sent = _fit_size(request.size, can, upgrade)
     if isinstance(sent, Unfit):
         return sent
     adjustments: tuple[Adjustment, ...] = ()
     if sent.resolution != request.size.resolution:
         adjustments = (Adjustment("size", str(request.size), str(sent), "the provider makes no smaller pictures"),)
-    return Fit(request=evolve(request, size=sent), resolution=sent.resolution, adjustments=adjustments)
+    return Fit(request=_sized(request, sent), resolution=sent.resolution, adjustments=adjustments)
+
+
+def _sized(request: ImageRequest, size: Size | None) -> ImageRequest:
+    return request if size == request.size else evolve(request, size=size)
 
 
 def _fit_size(size: Size, can: Capabilities, upgrade: Literal["allow", "refuse"]) -> Size | Unfit:
