@@ -197,20 +197,22 @@ def reserve(view: View, index: int, remaining: float) -> float:
     whose P95 fits into what remains; 0 if there is none.
     """
     own = view.candidates[index]
-    asked = {tried.index for tried in view.tried}
     for later in range(index + 1, len(view.candidates)):
         other = view.candidates[later]
         if (
             other.upstream != own.upstream
             and other.barred is None
-            and later not in asked
-            and _excluded(view, later) is None
+            and not (view.tried and _was_asked_or_excluded(view, later))
             and _admits(view.standings[later])
             and other.expected.p95 <= remaining
             and _short_of_money(view, other, beside=own) is None
         ):
             return view.policy.reserve_factor * other.expected.p95 + view.policy.reserve_extra
     return 0.0
+
+
+def _was_asked_or_excluded(view: View, index: int) -> bool:
+    return any(tried.index == index for tried in view.tried) or _excluded(view, index) is not None
 
 
 def worst_cost(view: View) -> Decimal | None:
@@ -301,8 +303,10 @@ def _is_sibling(view: View, index: int) -> bool:
 
 def _pending_retry(view: View, index: int) -> float | None:
     """Give the time of this provider's quick retry, if one is to come."""
-    own = [tried for tried in view.tried if tried.index == index]
-    return own[-1].retry_at if own and own[-1].round == view.round else None
+    for tried in reversed(view.tried):
+        if tried.index == index:
+            return tried.retry_at if tried.round == view.round else None
+    return None
 
 
 def _short_of_money(view: View, candidate: Candidate, beside: Candidate | None = None) -> Ruling | None:
