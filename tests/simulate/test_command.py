@@ -6,6 +6,7 @@ from pixroute.cli import main
 
 pytestmark = pytest.mark.slow  # a whole small scenario for several policies
 
+COMPARED = ("--against", "pixroute", "--against", "three-retries")
 SCENARIO = """
 hours = 0.1
 [[faults]]
@@ -24,8 +25,8 @@ def scenario(tmp_path):
 
 
 def test_a_table_and_a_report_are_written(scenario, tmp_path, capsys):
-    """The default against what others do; plots in the report."""
-    code = main(["simulate", str(scenario), "--seeds", "2", "-o", str(tmp_path / "report")])
+    """Ours and another, in two worlds each; plots in the report."""
+    code = main(["simulate", str(scenario), "--seeds", "2", "-o", str(tmp_path / "report"), *COMPARED])
 
     told = capsys.readouterr().out
     assert code == 0

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import ceil, inf
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
 from statistics import fmean
 
 from attrs import frozen
 
 from pixroute.outcome import Billing
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.detection import detections, false_opens, recovery
 from pixroute.simulate.run import End, Run
 from pixroute.simulate.scenario import HOUR, Scenario
 
 DAY = 24 * HOUR
-ECHO = 900.0
-"""Seconds after a fault in which an opening is still its echo, not a false alarm."""
-SICKENS = ("hang", "overloaded", "error", "refused", "invalid")
 
 
 @frozen
@@ -97,7 +94,7 @@ def measure(runs: Sequence[Run]) -> Figures:
     pictures = max(1, len(served))
     billed = sum(call.price for call in calls if call.billing is Billing.BILLED)
     days = len(runs) * scenario.processes * scenario.seconds / DAY
-    found = [each for run in runs for each in _detections(run)]
+    found = [each for run in runs for each in detections(run)]
     possibly = _possibly_billed(runs)
     return Figures(
         policy=runs[0].policy,
@@ -118,8 +115,8 @@ def measure(runs: Sequence[Run]) -> Figures:
         detection=_mean(delay for delay, _ in found),
         sunk=_mean(sunk for _, sunk in found),
         opens_per_hour=sum(len(run.notes.openings) for run in runs) / (days * 24),
-        false_opens=sum(map(_false_opens, runs)) / days,
-        recovery=_mean(each for run in runs if (each := _recovery(run)) is not None),
+        false_opens=sum(map(false_opens, runs)) / days,
+        recovery=_mean(each for run in runs if (each := recovery(run)) is not None),
         probes=sum(run.notes.probes for run in runs),
         wasted_probes=sum(run.notes.wasted_probes for run in runs),
         probe_price=sum(run.notes.probe_price for run in runs),
@@ -169,48 +166,3 @@ def _worst_minute(run: Run) -> float:
     calls = Counter(int(call.started // 60) for call in run.calls)
     arrivals = Counter(int(end.order.at // 60) for end in run.ends)
     return max((calls[minute] / count for minute, count in arrivals.items() if count >= 10), default=0.0)
-
-
-def _sickening(run: Run) -> Iterator[Fault]:
-    for fault in run.scenario.faults_on(run.scenario.primary):
-        if fault.kind in SICKENS and fault.share >= 0.5:
-            yield fault
-
-
-def _detections(run: Run) -> Iterator[tuple[float, float]]:
-    """Give, for each process and each fault of the primary, when it was noticed and what was lost until then."""
-    primary = run.scenario.primary
-    for fault in _sickening(run):
-        for process in range(run.scenario.processes):
-            opened = [each.at for each in run.notes.openings if (each.process, each.upstream) == (process, primary)]
-            first = min((at for at in opened if fault.start <= at < fault.end), default=inf)
-            if first < inf:
-                yield (
-                    first - fault.start,
-                    sum(
-                        call.upstream == primary and fault.start <= call.started < first and call.kind is not None
-                        for call in run.calls
-                    )
-                    / run.scenario.processes,
-                )
-
-
-def _false_opens(run: Run) -> int:
-    return sum(
-        not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(each.upstream))
-        for each in run.notes.openings
-    )
-
-
-def _recovery(run: Run) -> float | None:
-    end = max((fault.end for fault in _sickening(run)), default=inf)
-    if end >= run.scenario.seconds:
-        return None
-    made: Counter[int] = Counter()
-    by_primary: Counter[int] = Counter()
-    for each in run.ends:
-        if each.order.at >= end and each.provider is not None:
-            minute = int((each.order.at - end) // 60)
-            made[minute] += 1
-            by_primary[minute] += run.scenario.providers[each.provider].upstream == run.scenario.primary
-    return next((60.0 * minute for minute in sorted(made) if by_primary[minute] >= 0.8 * made[minute]), None)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from pixroute.simulate.figures import measure
 from pixroute.simulate.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Paint = Callable[["Axes", Sequence[Run], str, float], None]
+"""Draws a policy's runs, under its name and its place among the others, 0 to 1."""
 Group = tuple[str, Sequence[Run]]
 """A policy's name and its runs."""
 BIN = 300.0
@@ -27,14 +30,14 @@ def plots(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _draw(paint: object, groups: Sequence[Group], title: str, x: str) -> str:
+def _draw(paint: Paint, groups: Sequence[Group], title: str, x: str) -> str:
     import matplotlib as mpl  # noqa: PLC0415 - an extra, reached when a report is written
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for place, (name, runs) in enumerate(groups):
-        paint(axes, runs, name, place / len(groups))  # type: ignore[operator]
+        paint(axes, runs, name, place / len(groups))
     axes.set_title(title, loc="left")
     axes.set_xlabel(x)
     axes.grid(alpha=0.3)
@@ -70,8 +73,6 @@ def _delivery(axes: Axes, runs: Sequence[Run], name: str, _: float) -> None:
 
 
 def _billed(axes: Axes, runs: Sequence[Run], name: str, shift: float) -> None:
-    from pixroute.simulate.figures import measure  # noqa: PLC0415
-
     counts = measure(runs).possibly_billed
     total = sum(counts.values())
     axes.bar([number + 0.8 * shift for number in counts], [n / total for n in counts.values()], 0.1, label=name)

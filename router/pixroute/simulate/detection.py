@@ -1,0 +1,61 @@
+"""When a fault was noticed, what alarms were false, and when the primary served again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import inf
+
+from pixroute.simulate.fault import Fault
+from pixroute.simulate.run import Run
+
+ECHO = 900.0
+"""Seconds after a fault in which an opening is still its echo, not a false alarm."""
+SICKENS = ("hang", "overloaded", "error", "refused", "invalid")
+
+
+def _sickening(run: Run) -> Iterator[Fault]:
+    for fault in run.scenario.faults_on(run.scenario.primary):
+        if fault.kind in SICKENS and fault.share >= 0.5:
+            yield fault
+
+
+def detections(run: Run) -> Iterator[tuple[float, float]]:
+    """Give, for each process and each fault of the primary, when it was noticed and what was lost until then."""
+    primary = run.scenario.primary
+    for fault in _sickening(run):
+        for process in range(run.scenario.processes):
+            opened = [each.at for each in run.notes.openings if (each.process, each.upstream) == (process, primary)]
+            first = min((at for at in opened if fault.start <= at < fault.end), default=inf)
+            if first < inf:
+                yield (
+                    first - fault.start,
+                    sum(
+                        call.upstream == primary and fault.start <= call.started < first and call.kind is not None
+                        for call in run.calls
+                    )
+                    / run.scenario.processes,
+                )
+
+
+def false_opens(run: Run) -> int:
+    """Count the openings that no fault of their upstream explains."""
+    return sum(
+        not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(each.upstream))
+        for each in run.notes.openings
+    )
+
+
+def recovery(run: Run) -> float | None:
+    """Give the seconds from the last fault's end to a minute in which the primary makes four of five pictures."""
+    end = max((fault.end for fault in _sickening(run)), default=inf)
+    if end >= run.scenario.seconds:
+        return None
+    made: Counter[int] = Counter()
+    by_primary: Counter[int] = Counter()
+    for each in run.ends:
+        if each.order.at >= end and each.provider is not None:
+            minute = int((each.order.at - end) // 60)
+            made[minute] += 1
+            by_primary[minute] += run.scenario.providers[each.provider].upstream == run.scenario.primary
+    return next((60.0 * minute for minute in sorted(made) if by_primary[minute] >= 0.8 * made[minute]), None)
