@@ -43,6 +43,8 @@ class OpenAIImagesSettings(HttpSettings):
 class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
     """Speaks OpenAI's images API; its prices are by token, so unknown unless configured."""
 
+    models_path = "models"
+
     def capabilities(self) -> Capabilities:
         """Tell what the sizes and the model's name say."""
         return self._capabilities
@@ -80,6 +82,7 @@ class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
             resolutions={size.resolution for size in self._listed} or {"1K", "2K"},
             aspect_ratios={shape_of(size) for size in self._listed},
             exact_pixels=None if self._listed else (1, LARGEST_PIXELS),
+            exact_sizes={size.nominal() for size in self._listed},
             output_formats={"png", "jpeg", "webp"} if self._is_gpt else (),
             references=16,
             max_images=10,

@@ -76,6 +76,8 @@ def _fit_size(size: Size, can: Capabilities, upgrade: Literal["allow", "refuse"]
 def _takes_exactly(size: Size, can: Capabilities) -> bool:
     if not size.width or not size.height:
         return False
+    if (size.width, size.height) in can.exact_sizes:
+        return True
     if can.exact_pixels is None:
         return not can.resolutions
     return can.exact_pixels[0] <= size.width * size.height <= can.exact_pixels[1]

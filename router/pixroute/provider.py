@@ -29,6 +29,10 @@ def _set_of_resolutions(values: Iterable[Resolution]) -> frozenset[Resolution]:
     return frozenset(values)
 
 
+def _set_of_sizes(values: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+    return frozenset(values)
+
+
 def _set_of_text(values: Iterable[str]) -> frozenset[str]:
     return frozenset(values)
 
@@ -42,6 +46,7 @@ class Capabilities:
         aspect_ratios: such as `{"1:1", "16:9"}`; empty: any.
         exact_pixels: smallest and largest area (width × height) that may be asked exactly; None: classes only, and
             exact sizes are served where class and shape fit a class.
+        exact_sizes: single sizes (width, height) that may be asked exactly, beside or in place of that range.
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
         max_images: most pictures of one call.
@@ -53,6 +58,7 @@ class Capabilities:
     resolutions: frozenset[Resolution] = field(default=frozenset(), converter=_set_of_resolutions)
     aspect_ratios: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
     exact_pixels: tuple[int, int] | None = None
+    exact_sizes: frozenset[tuple[int, int]] = field(default=frozenset(), converter=_set_of_sizes)
     output_formats: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
     references: int = 0
     max_images: int = 1
