@@ -18,7 +18,7 @@ from pixroute.http.hints import read_hint
 from pixroute.http.intermediary import Intermediary, intermediary
 from pixroute.http.observation import spell
 from pixroute.outcome import Failure, FailureKind, Stage, classify
-from pixroute.redact import quote
+from pixroute.redact import quote, redact
 
 
 _DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
@@ -101,7 +101,7 @@ def failure_from(
         advice=hop.advice if hop else ADVICE[kind],
         stage=stage,
         status=error.status,
-        code=error.codes[0] if error.codes else None,
+        code=redact(error.codes[0]) if error.codes else None,
         hint=None if _LASTING.intersection(error.codes) else hint.seconds,
         ignored_hint=hint.ignored,
         answered=True,
