@@ -78,7 +78,7 @@ def may_retry_quickly(failure: Failure, *, seconds: float, policy: RetryPolicy, 
             return failure.hint is None and seconds <= SOON
         case QuickRetry.IF_ALLOWED:
             return policy.on_timeout and timeout_given
-        case QuickRetry.NEVER:
+        case _:
             return False
 
 
