@@ -27,7 +27,7 @@ def heavy_png(size):
 async def main():
     picture = base64.b64encode(heavy_png(int(sys.argv[1]))).decode()
     async with ScriptedServer(Step.json({"data": [{"b64_json": picture}]})) as server:
-        print(server.port, flush=True)  # noqa: T201 - stdout is how it talks to the test
+        print(server.port, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
