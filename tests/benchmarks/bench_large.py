@@ -80,7 +80,7 @@ async def _peak_of(way: str, origin: str, count: int) -> float:
             for each in warm:
                 await each()
         async with routed(origin) as router, bare() as session:
-            calls = {
+            calls: dict[str, Ask] = {
                 "routed": partial(ask, router),
                 "into": partial(ask, router, into=Path(folder) / "picture"),
                 "naive": partial(post_and_decode, session, origin),
