@@ -94,7 +94,7 @@ def test_a_picture_paid_for_in_vain_is_kept(generate, folder):
     assert f"Saved {path.name}: 64x64 PNG by fake-1 (fake-1); not what was asked, but paid for." in out
     assert path.name.endswith("-rejected.png")
     assert "Cost: $0.04 certain." in out
-    assert err.startswith("Error: All 1 attempts failed; 1 of them may have been billed.")
+    assert err.startswith("Error: No picture after 1 attempt; 1 may have been billed.")
 
 
 def test_a_failure_as_json(generate):
@@ -106,7 +106,7 @@ def test_a_failure_as_json(generate):
     assert document["error"]["type"] == "AllProvidersFailed"
     assert document["paths"] == []
     assert document["attempts"][0]["failure"]["kind"] == "auth"
-    assert err.startswith("Error: All 1 attempts failed")
+    assert err.startswith("Error: Every provider asked refused the key")
 
 
 def test_every_error_of_the_library_has_a_code_of_its_own():

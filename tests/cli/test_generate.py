@@ -128,5 +128,5 @@ def test_a_file_in_the_folder_is_used_and_said(pixroute, write_config, monkeypat
 
     assert run.code == 1
     assert run.out.startswith("Using pixroute.toml in this folder.\n")
-    assert run.err.startswith("Error: All 2 attempts failed; 0 of them may have been billed.")
+    assert run.err.startswith("Error: No picture after 2 attempts; 0 may have been billed.")
     assert "abcdef" not in run.out + run.err

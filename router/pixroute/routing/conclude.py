@@ -104,7 +104,7 @@ def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
         return errors.ShuttingDown("The router is closing and takes no new requests.")
     failures = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
     waits = [ending.stop.retry_after for ending in endings if ending.stop and ending.stop.retry_after is not None]
-    retry_after = min(waits, default=None)
+    retry_after = None if _all_are(failures, FailureKind.AUTH) else min(waits, default=None)
     kind, head = _kind_and_head(endings, failures, retry_after)
     lines = [head, *(line for line in _failure_lines(record)), *dict.fromkeys(_all_skip_lines(endings))]
     if cost.possible or cost.possible is None or cost.certain or cost.certain is None:
@@ -127,10 +127,13 @@ def _kind_and_head(
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
         return errors.Moderated, "The provider declined the content; change the prompt."
-    if failures and all(failure.kind is FailureKind.INVALID for failure in failures):
+    if _all_are(failures, FailureKind.INVALID):
         return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
+    if _all_are(failures, FailureKind.AUTH):
+        return errors.AllProvidersFailed, "Every provider asked refused the key; nothing was billed. Mend the key."
     if failures:
-        what = f"All {len(failures)} attempts failed; {billed} of them may have been billed."
+        attempts = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
+        what = f"No picture after {attempts}; {billed} may have been billed."
         return errors.AllProvidersFailed, what + (when or (" Try again later." if _may_pass(failures) else ""))
     if rulings <= _UNSERVABLE:
         return errors.InvalidRequest, "No provider of the chain can serve this request as it stands; nothing was sent."
@@ -139,6 +142,10 @@ def _kind_and_head(
     if rulings & _OUT_OF_MONEY:
         return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
+
+
+def _all_are(failures: Sequence[Failure], kind: FailureKind) -> bool:
+    return bool(failures) and all(failure.kind is kind for failure in failures)
 
 
 def _may_pass(failures: Sequence[Failure]) -> bool:
