@@ -10,6 +10,7 @@ from importlib.metadata import version
 import click
 
 from pixroute.cli.batch import batch
+from pixroute.cli.calibrate import calibrate
 from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
@@ -32,7 +33,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, explain, plugins, emulate, ledger, schema, simulate):
+for command in (generate, batch, explain, plugins, emulate, ledger, schema, simulate, calibrate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

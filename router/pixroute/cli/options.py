@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import click
 from attrs import frozen
 
-from pixroute.cli.choose import FAULTS, TIME_SCALE
+from pixroute.cli.choose import FAULTS, NO_FAULT, TIME_SCALE
 from pixroute.request import ImageRequest, Size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -108,23 +108,6 @@ _CONFIGURATION = (
     ),
 )
 
-_EMULATION = (
-    click.option("--emulated", is_flag=True, help="Ask an emulator of the upstreams in this process: no key, no cost."),
-    click.option(
-        "--time-scale",
-        type=click.FloatRange(0.005, 1),
-        metavar="SCALE",
-        help=f"With --emulated: real seconds per emulated one. Default: {TIME_SCALE}.",
-    ),
-    click.option(
-        "--fault",
-        "faults",
-        multiple=True,
-        metavar="PROVIDER=FAULT",
-        help=f"With --emulated; repeatable. Default: {FAULTS[0]}; 'none' is none.",
-    ),
-)
-
 
 def request_options(command: Command) -> Command:
     """Add the options that make an `Asked`."""
@@ -136,9 +119,17 @@ def configuration_options(command: Command) -> Command:
     return _with(command, _CONFIGURATION)
 
 
-def emulation_options(command: Command) -> Command:
-    """Add `--emulated`, `--time-scale` and `--fault`."""
-    return _with(command, _EMULATION)
+def emulation_options(command: Command, *, fault: str = FAULTS[0]) -> Command:
+    """Add `--emulated`, `--time-scale` and `--fault`; `fault` is what the command takes where none is given."""
+    emulated = "Ask an emulator of the upstreams in this process: no key, no cost."
+    scale = f"With --emulated: real seconds per emulated one. Default: {TIME_SCALE}."
+    faults = f"With --emulated; repeatable. Default: {fault}" + ("" if fault == NO_FAULT else "; 'none' is none") + "."
+    options = (
+        click.option("--emulated", is_flag=True, help=emulated),
+        click.option("--time-scale", type=click.FloatRange(0.005, 1), metavar="SCALE", help=scale),
+        click.option("--fault", "faults", multiple=True, metavar="PROVIDER=FAULT", help=faults),
+    )
+    return _with(command, options)
 
 
 def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:

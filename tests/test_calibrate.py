@@ -1,0 +1,50 @@
+"""What measured times say."""
+
+import tomllib
+
+import pytest
+
+from pixroute import Quantiles
+from pixroute.calibrate import Calibration, lines
+
+
+def calibration(*seconds, provider="banana", resolution="4K"):
+    return Calibration(provider=provider, resolution=resolution, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "quantiles", "timeout"),
+    [
+        (range(101, 201), Quantiles(150, 195, 199), 400),
+        ([50.0, 120.0, 40.0], Quantiles(50, 120, 120), 240),
+        ([12.01], Quantiles(13, 13, 13), 30),
+        ([3.14, 0.02], Quantiles(0.1, 3.2, 3.2), 10),
+        ([], None, None),
+    ],
+)
+def test_a_quantile_is_what_this_share_of_calls_does_not_exceed(seconds, quantiles, timeout):
+    """Rounded up; a time-out is twice P99, to the next ten seconds."""
+    found = calibration(*seconds)
+
+    assert found.quantiles == quantiles
+    assert found.timeout == timeout
+
+
+def test_the_lines_are_a_configuration():
+    """A table for every provider that delivered, every size in it."""
+    found = [
+        calibration(45, 90, 150, resolution="1K"),
+        calibration(50.5),
+        calibration(2.5, provider="örtlich"),
+        calibration(provider="mute"),
+    ]
+
+    assert tomllib.loads("\n".join(lines(found))) == {
+        "providers": {
+            "banana": {
+                "latency": {"1K": [90, 150, 150], "4K": [51, 51, 51]},
+                "attempt_timeout": {"1K": 300, "4K": 110},
+            },
+            "örtlich": {"latency": {"4K": [2.5, 2.5, 2.5]}, "attempt_timeout": {"4K": 10}},
+        }
+    }
