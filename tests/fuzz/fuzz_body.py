@@ -92,10 +92,10 @@ def main() -> None:
         try:
             documents += attempt(seed)
         except BaseException:
-            print(f"seed {seed}")  # noqa: T201 - a script
+            print(f"seed {seed}")
             raise
         seed += 1
-    print(f"{seed - start} bodies, {documents} of them documents, no surprise")  # noqa: T201 - a script
+    print(f"{seed - start} bodies, {documents} of them documents, no surprise")
 
 
 if __name__ == "__main__":

@@ -31,4 +31,6 @@ def test_the_emulator_speaks_no_unknown_word(fault, variant, voice):
     """What the emulator calls a fault, we call by the same name."""
     status, body = BODIES[fault][variant][voice]
 
-    assert failure_from(Reply(status=status, headers={}, json=body), stage=Stage.DONE).kind is EMULATED_KINDS.get(variant, EMULATED_KINDS[fault])
+    failure = failure_from(Reply(status=status, headers={}, json=body), stage=Stage.DONE)
+
+    assert failure.kind is EMULATED_KINDS.get(variant, EMULATED_KINDS[fault])

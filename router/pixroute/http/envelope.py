@@ -20,7 +20,6 @@ from pixroute.http.observation import spell
 from pixroute.outcome import Failure, FailureKind, Stage, classify
 from pixroute.redact import quote, redact
 
-
 _DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
 _WORDS = ("message", "localized_message", "error", "detail", "error_description", "msg")
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
