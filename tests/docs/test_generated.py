@@ -47,6 +47,11 @@ def test_every_failure_kind_has_a_heading():
     assert _headings("reference/failures.md") >= {str(kind) for kind in FailureKind}
 
 
+def test_the_readme_counts_the_kinds():
+    """README.md says how many kinds there are."""
+    assert f"one of {len(FailureKind)} kinds" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_exception_is_told():
     """What a call may raise stands on the page that says what to do about it."""
     page = (DOCS / "which-failure.md").read_text(encoding="utf-8")
