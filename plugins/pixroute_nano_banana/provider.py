@@ -77,6 +77,7 @@ class NanoBananaPro(HttpProvider[NanoBananaProHttpsSettings]):
 
     price = PRICE
     latency = LATENCY
+    models_path = "v1/models"
 
     def capabilities(self) -> Capabilities:
         """Tell what the model can do."""
@@ -87,6 +88,7 @@ class ImagesApi(NanoBananaPro):
     """Speaks OpenAI's images API, as the vendor's guide shows it."""
 
     advice = MappingProxyType({FailureKind.MODEL_GONE: ADVICE, FailureKind.UNDERSIZED: ADVICE})
+    recommendation = ADVICE
 
     def encode(self, request: ImageRequest) -> Call:
         """Ask in pixels, those that the model makes of class and shape."""

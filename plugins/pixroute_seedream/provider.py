@@ -48,6 +48,7 @@ class Seedream(HttpProvider[SeedreamSettings]):
         super().__init__(name, settings)
         model = model_of(settings.model)
         self.price, self.latency = model.price, model.latency
+        self.models_path = "models" if settings.via == "apiyi" else None
 
     def capabilities(self) -> Capabilities:
         """Tell what the model makes."""

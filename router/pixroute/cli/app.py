@@ -11,6 +11,7 @@ import click
 
 from pixroute.cli.batch import batch
 from pixroute.cli.calibrate import calibrate
+from pixroute.cli.check import check
 from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
@@ -33,7 +34,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, explain, plugins, emulate, ledger, schema, simulate, calibrate):
+for command in (generate, batch, check, explain, plugins, emulate, ledger, schema, simulate, calibrate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

@@ -49,6 +49,10 @@ class HttpProvider(ABC, Generic[S]):
     latency: Latency = Latency()
     advice: Mapping[FailureKind, str] = MappingProxyType({})
     """What to tell beside a kind of failure, in place of the general advice."""
+    recommendation: str = ""
+    """What its plugin would set otherwise; `pixroute check` tells it."""
+    models_path: str | None = None
+    """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
 
     def __init__(self, name: str, settings: S) -> None:
         self.name = name

@@ -1,0 +1,163 @@
+"""`pixroute check`: every mistake of a configuration, what it may be regretted for, and the worst case."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+from rich.table import Table
+from rich.text import Text
+
+from pixroute.cli import choose
+from pixroute.cli.exits import Exit
+from pixroute.cli.words import amount, console, table
+from pixroute.config.build import Built, build
+from pixroute.config.check import examine, links, mistakes
+from pixroute.config.model import Config
+from pixroute.config.walk import CLASSES, Finding, Level
+from pixroute.errors import ConfigError
+from pixroute.request import ImageRequest, Size
+from pixroute.routing.explain import Explanation
+from pixroute.routing.router import Router
+
+WORST_HEADS = ("chain", "size", "asked first", "worst time", "worst cost")
+WORDS: Mapping[Level, str] = {"error": "mistake", "warning": "warning", "note": "note"}
+Worst = tuple[str, Explanation]
+
+
+@click.command()
+@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@click.option("--online", is_flag=True, help="Also ask each provider, by a call that costs nothing.")
+@click.option("--strict", is_flag=True, help="End with 1 if there are warnings.")
+@click.option("--without-keys", is_flag=True, help="Take unset variables for keys, as where CI has no secrets.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, as_json: bool) -> int:
+    """Tell every mistake of a configuration at once, and what it may be regretted for.
+
+    Each with its place and a fix; then the worst time and cost of a request by chain and size. Nothing is sent, but
+    with --online: then each origin is connected to, its certificate and the socket's keep-alive are looked at, and the
+    key is tried where a free call can tell.
+
+    Ends with 0 if all is well or only to be known, 1 if there are warnings and --strict, 2 if there are mistakes.
+    """
+    if online and without_keys:
+        raise click.UsageError("--online needs the keys.")
+    findings, worst, sentence = _examined(file, _AnyKey(os.environ) if without_keys else os.environ, online=online)
+    if as_json:
+        click.echo(_document(findings, worst, sentence))
+    else:
+        _print(findings, worst, sentence)
+    levels = {finding.level for finding in findings}
+    return Exit.USAGE if "error" in levels else Exit.FAILED if strict and "warning" in levels else Exit.OK
+
+
+class _AnyKey(dict[str, str]):
+    """The environment, in which every key is set; our own variables stay as they are."""
+
+    def get(self, name: str, default: object = None) -> Any:
+        own = name.startswith("PIXROUTE_")
+        return super().get(name) or (default if own else f"{name}, which is not set")
+
+
+def _examined(
+    file: Path | None, env: Mapping[str, str], *, online: bool
+) -> tuple[Sequence[Finding], Sequence[Worst], str]:
+    """Give what is found, the worst cases and a sentence on which configuration it is."""
+    try:
+        config, sentence = choose.read_config(file, plaintext=None, env=env)
+        built = build(config)
+    except ConfigError as error:
+        return mistakes(error), (), f"Read {error.source}."
+    asked = asyncio.run(_asked(built)) if online else []
+    return [*asked, *examine(built)], asyncio.run(_worst(config)), sentence
+
+
+async def _asked(built: Built) -> list[Finding]:
+    from pixroute.cli.probe import probe  # noqa: PLC0415 - imports aiohttp
+    from pixroute.http.pace import Pace  # noqa: PLC0415 - as above
+    from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
+
+    policy = built.config.policy
+    transport = Transport(pace=Pace(connect=policy.connect_timeout))
+    try:
+        found = await asyncio.gather(*(probe(link, policy, transport) for link in links(built)))
+    finally:
+        await transport.aclose()
+    return [finding for each in found for finding in each]
+
+
+async def _worst(config: Config) -> list[Worst]:
+    router = Router.from_config(config)  # never entered: nothing is started to be explained
+    explained: list[Worst] = [
+        (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
+        for name in config.chains
+        for size in CLASSES
+    ]
+    await router.aclose(drain=0)
+    return explained
+
+
+def _print(findings: Sequence[Finding], worst: Sequence[Worst], sentence: str) -> None:
+    click.echo(sentence)
+    click.echo()
+    screen = console()
+    if findings:
+        screen.print(_listed(findings))
+        click.echo()
+    if worst:
+        screen.print(table(WORST_HEADS, map(_row, worst), right=("worst time", "worst cost")))
+        click.echo()
+    counted = Counter(finding.level for finding in findings)
+    parts = [
+        f"{counted[level]} {word}{'s' if counted[level] > 1 else ''}" for level, word in WORDS.items() if counted[level]
+    ]
+    click.echo(f"{', '.join(parts) or 'All is well'}.")
+
+
+def _listed(findings: Sequence[Finding]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for finding in findings:
+        grid.add_row(Text(finding.level), Text(_text(finding)))
+    return grid
+
+
+def _text(finding: Finding) -> str:
+    where = f"{finding.path}: " if finding.path else ""
+    return f"{where}{finding.message}" + (f"\n  Fix: {finding.fix}" if finding.fix else "")
+
+
+def _row(worst: Worst) -> Iterator[str]:
+    size, one = worst
+    _, starts, first = one.first.partition("start ")
+    yield from (one.chain, size)
+    yield from (
+        (first, f"{one.worst_seconds:.0f} s", amount(one.worst_cost, one.currency)) if starts else ("nobody", "", "")
+    )
+
+
+def _document(findings: Sequence[Finding], worst: Sequence[Worst], sentence: str) -> str:
+    document = {
+        "configuration": sentence,
+        "findings": [attrs.asdict(finding) for finding in findings],
+        "worst": [
+            {
+                "chain": one.chain,
+                "size": size,
+                "first": one.first,
+                "seconds": one.worst_seconds,
+                "cost": None if one.worst_cost is None else str(one.worst_cost),
+                "currency": one.currency,
+            }
+            for size, one in worst
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,0 +1,182 @@
+"""What `pixroute check --online` asks a provider: one GET that costs nothing, on a connection like any other."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from pixroute.config.walk import Finding, Level, Link
+from pixroute.config.words import join
+from pixroute.http.call import Call, Reply
+from pixroute.http.envelope import failure_from
+from pixroute.http.exchange import Exchange
+from pixroute.http.outgoing import Outgoing, outgoing
+from pixroute.http.pace import MIB
+from pixroute.http.provider import HttpProvider
+from pixroute.http.sinks import Sinks
+from pixroute.http.sockets import KeepAlive
+from pixroute.http.transport import Transport
+from pixroute.http.waits import who_waits
+from pixroute.http.wire import Wire
+from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.policy import Policy
+from pixroute.request import Resolution
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+SOON = 14
+"""Days before its end from which a certificate is warned of."""
+REFUSED = {FailureKind.AUTH, FailureKind.FORBIDDEN, FailureKind.QUOTA}
+
+
+@frozen(kw_only=True)
+class Seen:
+    """What a connection showed of itself; `days` until its certificate ends, None without TLS."""
+
+    address: str
+    protocol: str
+    days: float | None
+    keep_alive: Mapping[str, int]
+
+
+class _Seeing(Wire):
+    """A wire that looks at its connection."""
+
+    seen_of_it: Seen | None = None
+
+    def sending(self, connection: Connection) -> None:
+        super().sending(connection)
+        if connection.transport is not None:
+            self.seen_of_it = _look(connection.transport.get_extra_info)
+
+
+async def probe(link: Link, policy: Policy, transport: Transport) -> list[Finding]:
+    """Ask one provider, and tell what was found."""
+    if not isinstance(link.provider, HttpProvider):
+        return [Finding(level="note", path=link.path, message="does not speak HTTP, so there is nothing to ask")]
+    provider = link.provider
+    wire = _Seeing(pace=transport.pace, limit=MIB)
+    with Sinks(None) as sinks, transport.memory.share() as share:
+        exchange = Exchange(wire=wire, endpoint=provider.endpoint, sinks=sinks, share=share)
+        request = _question(provider)
+        session = transport.session(provider.endpoint.trust)
+        reply = await exchange.run(session, request, transport.proxy(request.url, provider.endpoint))
+    found = list(_of_connection(link, wire.seen_of_it)) if wire.seen_of_it else []
+    if isinstance(reply, Failure):
+        message = f"{provider.endpoint.origin}: {reply.message}"
+        return [*found, Finding(level="error", path=link.path, message=message, fix=reply.advice)]
+    return [*found, _of_key(link, provider, reply), *_of_waits(link, policy, reply)]
+
+
+def _question(provider: HttpProvider[Any]) -> Outgoing:
+    """Ask for the list of models with the key, or for nothing in particular without it."""
+    if provider.models_path is not None:
+        return outgoing(Call.get(provider.models_path), provider.endpoint, "pixroute-check")
+    return Outgoing(method="GET", url=provider.endpoint.base_url, headers={"User-Agent": "pixroute"})
+
+
+def _look(info: Any) -> Seen:
+    peer, sock = info("peername"), info("socket")
+    certificate, tls = info("peercert"), info("ssl_object")
+    ends = ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
+    options = {name: getattr(socket, name) for name in _wanted(KeepAlive()) if hasattr(socket, name)}
+    return Seen(
+        address=f"{peer[0]}:{peer[1]}",
+        protocol=tls.version() if tls else "no TLS",
+        days=None if ends is None else (ends - time.time()) / 86_400,
+        keep_alive={
+            name: sock.getsockopt(socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP, option)
+            for name, option in options.items()
+        },
+    )
+
+
+def _of_connection(link: Link, seen: Seen) -> Iterator[Finding]:
+    days = "" if seen.days is None else f", certificate good for {seen.days:.0f} days"
+    soon = seen.days is not None and seen.days < SOON
+    wrong = {name: value for name, value in seen.keep_alive.items() if value != _wanted(KeepAlive())[name]}
+    alive = "" if wrong else f", asked for life after {KeepAlive().idle} s of silence"
+    yield Finding(
+        level="warning" if soon else "note",
+        path=link.path,
+        message=f"reached at {seen.address}, {seen.protocol}{days}{alive}",
+        fix="whoever runs the endpoint must renew its certificate" if soon else "",
+    )
+    if wrong:
+        said = ", ".join(f"{name} {value}" for name, value in wrong.items())
+        yield Finding(
+            level="warning",
+            path=link.path,
+            message=f"the system does not keep its connections alive as asked: {said}",
+            fix="a path that drops silent connections will look like a slow provider; try another system",
+        )
+
+
+def _wanted(keep_alive: KeepAlive) -> Mapping[str, int | None]:
+    return {
+        "SO_KEEPALIVE": 1,
+        "TCP_KEEPIDLE": keep_alive.idle,
+        "TCP_KEEPINTVL": keep_alive.interval,
+        "TCP_KEEPCNT": keep_alive.count,
+        "TCP_USER_TIMEOUT": keep_alive.user_timeout and keep_alive.user_timeout * 1000,
+    }
+
+
+def _of_key(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding:
+    path = join(link.path, "api_key")
+    if provider.models_path is None:
+        return Finding(level="note", path=path, message="no free call there can tell whether the key is accepted")
+    if reply.ok:
+        return _of_model(link, provider, reply) or Finding(level="note", path=path, message="the key is accepted")
+    failure = failure_from(reply, stage=Stage.BODY, who=link.name, now=time.time())
+    if reply.status in {404, 405}:
+        message = f"whether the key is accepted cannot be told: there is no {provider.models_path} ({reply.status})"
+        return Finding(level="note", path=path, message=message)
+    level: Level = "error" if failure.kind in REFUSED else "warning"
+    return Finding(level=level, path=path, message=provider.endpoint.redact(failure.message), fix=failure.advice)
+
+
+def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding | None:
+    """Find a model that the endpoint does not list, where the answer is a list at all."""
+    document = reply.json if isinstance(reply.json, Mapping) else {}
+    entries = document.get("data") or document.get("models")
+    listed = {
+        str(entry.get("id") or entry.get("name")).removeprefix("models/")
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, Mapping)
+    }
+    if not listed or provider.model in listed:
+        return None
+    return Finding(
+        level="warning",
+        path=join(link.path, "model"),
+        message=f"the key is accepted, but {provider.model} is not among the {len(listed)} models it may use",
+        fix="check its spelling and whether it was retired; some endpoints do not list all they serve",
+    )
+
+
+def _of_waits(link: Link, policy: Policy, reply: Reply) -> Iterator[Finding]:
+    wait = who_waits(reply.headers)
+    if wait is None:
+        return
+    anything: Resolution = "other"
+    sent = max(link.sizes(policy), key=lambda size: link.usual(size, policy).p95, default=anything)
+    usual, ours = link.usual(sent, policy), link.timeout(sent, policy)
+    short = wait.seconds < usual.p95
+    yield Finding(
+        level="warning" if short and wait.fixed else "note",
+        path=link.path,
+        message=f"{wait.name} stands there, and by default cuts a silent request after {wait.seconds:g} s; "
+        f"we wait {ours:g} s, and at {sent} half the answers take {usual.p50:g} s and more",
+        fix=""
+        if not short
+        else "take a route without it"
+        if wait.fixed
+        else "have its time-out raised, if you see 504s",
+    )

@@ -1,0 +1,34 @@
+"""What a configuration that can be read is likely to be regretted for: pure, nothing is sent."""
+
+from __future__ import annotations
+
+from pixroute.config import check_chains, check_tables
+from pixroute.config.build import Built
+from pixroute.config.walk import LEVELS, Finding, Link, Walk
+from pixroute.errors import ConfigError
+
+
+def examine(built: Built) -> tuple[Finding, ...]:
+    """Find what is likely to be regretted, the worst first."""
+    by_name = {link.name: link for link in links(built)}
+    walks = [
+        Walk(name=chain.name, links=tuple(by_name[name] for name in chain.providers), policy=chain.policy)
+        for chain in built.config.chains.values()
+    ]
+    found = [finding for rule in check_tables.RULES for finding in rule(built, walks)]
+    found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: LEVELS.index(finding.level)))
+
+
+def links(built: Built) -> tuple[Link, ...]:
+    """Give every enabled provider with its settings."""
+    providers = built.config.providers
+    return tuple(
+        Link(name=name, provider=provider, settings=providers[name].settings)
+        for name, provider in built.providers.items()
+    )
+
+
+def mistakes(error: ConfigError) -> tuple[Finding, ...]:
+    """Give the problems of a configuration that cannot be used."""
+    return tuple(Finding(level="error", path=one.path, message=one.message) for one in error.problems)

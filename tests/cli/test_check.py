@@ -1,0 +1,108 @@
+"""`pixroute check`."""
+
+import json
+
+import pytest
+
+WARNED = (
+    '[chains]\ndefault = ["a"]\n[providers.a]\ntype = "nano-banana-pro-http"\nplaintext = "accept"\napi = "native"\n'
+)
+KEY = 'api_key = { env = "KEY" }\n'
+
+
+@pytest.fixture
+def write(folder, monkeypatch):
+    """Write a pixroute.toml, whose key is set."""
+    monkeypatch.setenv("KEY", "sk-secret")
+
+    def write(text):
+        (folder / "pixroute.toml").write_text(text)
+
+    return write
+
+
+def test_every_mistake_is_told_at_once(pixroute, write):
+    """With place and what is allowed, and exit code 2."""
+    write('[chains]\ndefault = ["a", "b"]\n[providers.a]\ntype = "seedreem"')
+
+    run = pixroute("check")
+
+    assert (run.code, run.err) == (2, "")
+    assert "error  providers.a.type: no plugin offers provider type 'seedreem'" in run.out
+    assert 'error  chains.default[1]: no provider is named "b"' in run.out
+    assert run.out.endswith("\n2 mistakes.\n")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--strict",), 1)])
+def test_warnings_fail_only_the_strict(pixroute, write, arguments, code):
+    """So that CI may be told to hold a configuration to them."""
+    write(WARNED + KEY)
+
+    run = pixroute("check", *arguments)
+
+    assert (run.code, run.err) == (code, "")
+    assert run.out.endswith("\n1 warning, 1 note.\n")
+    assert "Fix: add a provider on another upstream" in run.out
+
+
+def test_the_worst_case_is_shown_by_chain_and_size(pixroute, write):
+    """It is the planner's own."""
+    write(WARNED + KEY + 'price = { "4K" = "0.08" }\n[chains.gpt]\nproviders = ["g"]\n[providers.g]\n'
+          'type = "openai-images"\n' + KEY)  # fmt: skip
+
+    run = pixroute("check")
+
+    rows = [line.split() for line in run.out.splitlines() if line.startswith(("default ", "gpt "))]
+    assert rows == [
+        ["default", "1K", "a", "330", "s", "unknown"],
+        ["default", "2K", "a", "330", "s", "unknown"],
+        ["default", "4K", "a", "630", "s", "$0.08"],
+        ["gpt", "1K", "g", "330", "s", "unknown"],
+        ["gpt", "2K", "g", "330", "s", "unknown"],
+        ["gpt", "4K", "nobody"],
+    ]
+
+
+def test_a_document_for_programs(pixroute, write):
+    """Findings and worst cases, and no key."""
+    write(WARNED + KEY)
+
+    document = json.loads(pixroute("check", "--json").out)
+
+    assert [finding["level"] for finding in document["findings"]] == ["warning", "note"]
+    assert document["worst"][2] == {
+        "chain": "default",
+        "size": "4K",
+        "first": "start a",
+        "seconds": 630.0,
+        "cost": "0.09",
+        "currency": "USD",
+    }
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--without-keys",), 0)])
+def test_where_there_are_no_keys_the_rest_is_checked_all_the_same(pixroute, write, monkeypatch, arguments, code):
+    """A key that is not set is a mistake, but for CI, which has no secrets."""
+    write(WARNED + KEY)
+    monkeypatch.delenv("KEY")
+
+    assert pixroute("check", *arguments).code == code
+
+
+def test_online_needs_the_keys(pixroute, write):
+    """For it tries them."""
+    write(WARNED + KEY)
+
+    run = pixroute("check", "--online", "--without-keys")
+
+    assert run.code == 2
+    assert "--online needs the keys" in run.err
+
+
+def test_a_healthy_configuration(pixroute, write):
+    """Only what is to be known is left."""
+    write(WARNED.replace("http", "https").replace('plaintext = "accept"\n', "") + KEY)
+
+    run = pixroute("check", "--strict")
+
+    assert (run.code, run.out.splitlines()[-1]) == (0, "1 note.")
