@@ -29,7 +29,8 @@ def types(session: nox.Session) -> None:
     """Types: mypy strict over router, plugins and the typed examples."""
     session.install("mypy>=1.15", "-e", ".[test,simulate]")
     session.run("mypy")
-    session.run("mypy", "examples/local_provider.py")
+    session.run("mypy", *map(str, sorted(HERE.glob("examples/*.py"))))
+    session.run("mypy", "docs/generate.py", env={"MYPYPATH": "docs"})
     for folder in DISTRIBUTIONS:
         session.run("mypy", str(folder), env={"MYPYPATH": str(folder)})
 
