@@ -1,11 +1,13 @@
 """Requests and sizes."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pixroute import ImageRequest, Size
-from pixroute.request import SizeError, resolution_of
+from pixroute.request import Reference, SizeError, resolution_of
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,33 @@ def test_equal_wishes_are_one_piece_of_evidence():
     assert one.fingerprint != ImageRequest("b", size="4K").fingerprint
     assert one.fingerprint != ImageRequest("a", size="2K").fingerprint
     assert one.fingerprint != ImageRequest("a", size="4K", references=[b"1"]).fingerprint
+
+
+def test_references_are_bytes_paths_or_as_they_are(tmp_path):
+    """A path is read when the request starts, not before."""
+    given = Reference(data=b"1", media_type="image/png")
+
+    request = ImageRequest("a", references=[given, b"2", "three.png", tmp_path])
+
+    assert request.references == (
+        given,
+        Reference(data=b"2"),
+        Reference(path=Path("three.png")),
+        Reference(path=tmp_path),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels", "nominal"),
+    [
+        (Size("4K"), 4096 * 4096, (4096, 4096)),
+        (Size("2K", (16, 9)), 2048 * 2048, (2720, 1536)),
+        (Size("1K", (1, 100)), 1024 * 1024, (96, 10240)),
+        (Size("1K", None, 800, 600), 480_000, (800, 600)),
+        (Size("other"), None, (1024, 1024)),
+    ],
+    ids=str,
+)
+def test_a_size_in_pixels(size, pixels, nominal):
+    """A class asks its nominal area; on the wire its sides are divisible by 16."""
+    assert (size.pixels, size.nominal()) == (pixels, nominal)

@@ -24,13 +24,13 @@ ROOT = Path(__file__).parents[2]
 LEAST = 0.90
 AT_ONCE = 2
 
-BREAKER = ("tests/health/test_breaker.py", "tests/health/test_stall.py", "tests/health/test_properties.py")
+HEALTH = tuple(f"tests/health/test_{name}.py" for name in ("evidence", "in_flight", "stall", "breaker", "properties"))
 TESTS = {
     "router/pixroute/routing/plan.py": ("tests/routing/test_plan.py",),
-    "router/pixroute/health/breaker.py": BREAKER,
-    "router/pixroute/health/in_flight.py": BREAKER,
-    "router/pixroute/health/evidence.py": BREAKER,
-    "router/pixroute/health/stall.py": BREAKER,
+    "router/pixroute/health/breaker.py": HEALTH,
+    "router/pixroute/health/in_flight.py": HEALTH,
+    "router/pixroute/health/evidence.py": HEALTH,
+    "router/pixroute/health/stall.py": HEALTH,
     "router/pixroute/routing/settle.py": ("tests/routing/test_settle.py",),
     "router/pixroute/routing/budget.py": ("tests/routing/test_budget.py",),
     "router/pixroute/cost.py": ("tests/test_cost.py",),

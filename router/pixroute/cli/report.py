@@ -13,11 +13,10 @@ from pixroute.errors import RequestFailed
 from pixroute.events import AttemptFinished
 from pixroute.outcome import Billing
 from pixroute.result import Image, ImageResult
-from pixroute.routing.plan import Ruling
+from pixroute.routing.plan import NOT_NEEDED
 from pixroute.routing.record import AttemptRecord, Record
 
 HEADS = ("provider", "kind", "stage", "seconds", "billing", "cost")
-NOT_NEEDED = (Ruling.READY, Ruling.NOT_BESIDE)
 
 
 def print_result(result: ImageResult, paths: Sequence[Path], extra: Sequence[Path]) -> None:

@@ -9,12 +9,11 @@ from pixroute.cost import Cost
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
-from pixroute.routing.plan import Ruling
+from pixroute.routing.plan import NOT_NEEDED, Ruling
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending
 
 _UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
-_NOT_NEEDED = {Ruling.READY, Ruling.NOT_BESIDE}
 _OUT_OF_MONEY = {Ruling.NO_MONEY, Ruling.NO_PRICE}
 _MAY_PASS = {
     FailureKind.CONNECT, FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER_ERROR,
@@ -170,5 +169,5 @@ def _skip_lines(ending: Ending) -> list[str]:
     return [
         f"{contender.name}: skipped: {contender.unfit or ruling.value}"
         for contender, ruling in zip(ending.contenders, ending.rulings, strict=True)
-        if contender.name not in asked and ruling not in _NOT_NEEDED
+        if contender.name not in asked and ruling not in NOT_NEEDED
     ]

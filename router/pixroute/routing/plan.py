@@ -53,6 +53,10 @@ class Ruling(Enum):
     ATTEMPTS = "as many attempts as allowed were made"
 
 
+NOT_NEEDED = frozenset({Ruling.READY, Ruling.NOT_BESIDE})
+"""Rulings of those who were not asked only because another delivered."""
+
+
 @frozen(kw_only=True)
 class Candidate:
     """A provider of the chain, as the planner sees it.

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.request import Resolution
+from pixroute.routing.plan import NOT_NEEDED
 
 
 @frozen(kw_only=True)
@@ -82,7 +83,9 @@ class Record:
         asked = {attempt.provider for attempt in self.attempts}
         last = {name: verdict for decision in self.decisions for name, verdict in decision.verdicts.items()}
         return [
-            (name, f"skipped: {verdict.value}", "", "", "", "") for name, verdict in last.items() if name not in asked
+            (name, f"skipped: {verdict.value}", "", "", "", "")
+            for name, verdict in last.items()
+            if name not in asked and verdict not in NOT_NEEDED
         ]
 
 
