@@ -12,11 +12,14 @@ from pixroute.batch.journal import Journal
 from pixroute.batch.manifest import write_manifest
 from pixroute.batch.run import Batch, Began, Ended, Stopped, check
 from pixroute.batch.standing import ITEM_TAG
+from pixroute.content import InMemory
 from pixroute.ledger import Ledger
+from pixroute.outcome import Delivered, Success
 from pixroute.policy import RetryPolicy
 from pixroute.provider import Capabilities
 from pixroute.routing.budget import Budget
-from pixroute.testing import FakeProvider, fail, fake_router, picture
+from pixroute.testing import Act, FakeProvider, fail, fake_router, picture
+from pixroute.testing.fake import blank_png
 
 ONCE = Policy(retry=RetryPolicy(quick=False, rounds=()))
 
@@ -204,6 +207,30 @@ async def test_a_journal_that_cannot_be_written_stops_the_batch(run, folder, ite
         await run([item(str(number)) for number in range(5)], provider, concurrency=1, on=full)
 
     assert len(provider.calls) == 1
+
+
+async def test_a_picture_that_cannot_be_written_where_it_belongs_is_not_lost(run, folder, item, tmp_path, monkeypatch):
+    """It goes to the folder of temporary files, and journal and manifest know where."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    (folder.path / "a.png").mkdir()
+
+    _, told = await run([item("a")], FakeProvider())
+
+    assert ended(told)[0].paths == (elsewhere / "a.png",)
+    assert folder.history().finished["a"]["pictures"][0]["path"].endswith("elsewhere/a.png")
+
+
+async def test_a_picture_paid_for_and_not_accepted_is_kept(run, folder, item):
+    """Under a name that says so; the item is doubtful, for it cost its price."""
+    small = Act(outcome=Success(pictures=(Delivered(content=InMemory(blank_png(64, 64))),)))
+
+    await run([item("a")], FakeProvider(small))
+
+    assert [path.name for path in folder.path.glob("*.png")] == ["a.rejected.png"]
+    assert folder.history().failed["a"]["pictures"][0]["role"] == "rejected"
+    assert folder.standing([item("a")], folder.history()).doubtful
 
 
 async def test_requests_carry_the_item_as_a_tag(run, folder, item):

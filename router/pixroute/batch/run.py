@@ -169,6 +169,11 @@ class Batch:
 # Before anything is bought
 
 
+def currencies(router: Router, items: Iterable[Item]) -> set[str]:
+    """Give the currencies of the chains that the items go to; one limit counts in one currency."""
+    return {router.explain(item.request, chain=item.chain).currency for item in items}
+
+
 async def check(router: Router, items: Sequence[Item]) -> list[Problem]:
     """Give what would make items fail whenever they are asked: a chain or file that is missing, an impossible wish."""
     found = [(item, why) for item in items if (why := await _unservable(router, item))]

@@ -17,7 +17,7 @@ from pixroute.batch.folder import Folder
 from pixroute.batch.items import Item, read_items
 from pixroute.batch.journal import History, Journal
 from pixroute.batch.manifest import write_manifest
-from pixroute.batch.run import Batch, check
+from pixroute.batch.run import Batch, check, currencies
 from pixroute.batch.standing import Standing, changed, full
 from pixroute.cli import choose
 from pixroute.cli.batch_report import Report, as_json, print_doubtful, print_report
@@ -123,6 +123,8 @@ async def _run(job: Job, journal: Journal) -> Exit:
         problems = [*changed(job.items, history), *await check(router, todo)]
         if problems:
             raise ConfigError(problems, source=str(job.prompts))
+        if job.max_cost is not None and len(found := currencies(router, todo)) > 1:
+            raise click.UsageError(f"--max-cost counts in one currency; the items cost {', '.join(sorted(found))}.")
         _greet(job, before)
         work = Batch(
             router=router,

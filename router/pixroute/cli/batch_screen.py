@@ -20,6 +20,7 @@ from pixroute.result import ImageResult
 
 SHORTEST_BAR, LONGEST_BAR = 8, 48
 """Characters."""
+A_DAY = 24 * 3600
 
 
 @define
@@ -78,7 +79,8 @@ class BatchScreen:
         full, empty = "#-" if options.ascii_only else "━─"
         done = width * self.ended // max(1, self.total)
         bar = (full * done, "green"), (empty * (width - done), "dim"), "  "
-        yield Text.assemble(head, "  ", *(bar if width >= SHORTEST_BAR else ()), tail)
+        shown = bar if width >= SHORTEST_BAR else ()
+        yield Text.assemble(head, "  ", *shown, tail, no_wrap=True, overflow="ellipsis")
 
     def _tail(self) -> Iterator[str]:
         elapsed = self.clock() - self.began
@@ -92,6 +94,8 @@ class BatchScreen:
 
 
 def _clock_time(value: float) -> str:
+    if value >= A_DAY:
+        return f"{value / 3600:.0f} h"
     return str(timedelta(seconds=round(value))).removeprefix("0:")
 
 
