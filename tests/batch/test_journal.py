@@ -8,7 +8,7 @@ import pytest
 from pixroute import Billing
 from pixroute.batch.folder import Folder
 from pixroute.batch.journal import Journal, read_journal
-from pixroute.batch.standing import ITEM_TAG, changed, full, standing
+from pixroute.batch.standing import ITEM_TAG, changed, standing
 from pixroute.cost import Cost
 from pixroute.ledger import Entry
 
@@ -122,7 +122,15 @@ def test_what_is_finished_is_done_whatever_it_cost(tmp_path, item):
     stands = standing([one], folder.history(), [attempt("a", Billing.BILLED), attempt("gone", Billing.AMBIGUOUS)])
 
     assert stands.done == (one,)
-    assert full(stands.spent) == Decimal("0.18")
+    assert stands.counted == Decimal("0.18")
+
+
+def test_an_unknown_price_hides_no_known_one_from_the_limit(path, item):
+    """The sum is unknown, but what is known of it counts."""
+    stands = standing([], read_journal(path), [attempt("a", Billing.AMBIGUOUS), attempt("b", Billing.AMBIGUOUS, None)])
+
+    assert stands.spent.possible is None
+    assert stands.counted == Decimal("0.09")
 
 
 def test_a_finished_id_that_now_asks_for_something_else_is_told(path, journal, item):

@@ -27,12 +27,14 @@ class Standing:
         doubtful: begun, perhaps bought, never finished; asked again only if told so.
         ready: those that cost nothing so far.
         spent: what earlier runs certainly and possibly cost.
+        counted: the same as it counts against a limit: in full, without what is unknown.
     """
 
     done: tuple[Item, ...] = ()
     doubtful: tuple[Item, ...] = ()
     ready: tuple[Item, ...] = ()
     spent: Cost
+    counted: Decimal
 
 
 def standing(items: Sequence[Item], history: History, entries: Sequence[Entry]) -> Standing:
@@ -51,6 +53,7 @@ def standing(items: Sequence[Item], history: History, entries: Sequence[Entry]) 
         doubtful=tuple(item for item in left if item.id in doubtful),
         ready=tuple(item for item in left if item.id not in doubtful),
         spent=Cost.total((entry.cost for entry in entries), entries[0].cost.currency if entries else "USD"),
+        counted=sum((full(entry.cost) for entry in entries), Decimal(0)),
     )
 
 

@@ -18,7 +18,7 @@ from pixroute.batch.items import Item, read_items
 from pixroute.batch.journal import History, Journal
 from pixroute.batch.manifest import write_manifest
 from pixroute.batch.run import Batch, check, currencies
-from pixroute.batch.standing import Standing, changed, full
+from pixroute.batch.standing import Standing, changed
 from pixroute.cli import choose
 from pixroute.cli.batch_report import Report, as_json, print_doubtful, print_report
 from pixroute.cli.batch_screen import BatchScreen
@@ -132,7 +132,7 @@ async def _run(job: Job, journal: Journal) -> Exit:
             folder=job.folder.path,
             concurrency=job.concurrency,
             timeout=job.timeout,
-            budget=Budget(None if job.max_cost is None else job.max_cost - full(before.spent)),
+            budget=Budget(None if job.max_cost is None else job.max_cost - before.counted),
             tell=screen,
         )
         try:
