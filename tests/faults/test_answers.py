@@ -230,7 +230,6 @@ async def test_row_34_a_burst_meets_a_429_with_a_hint(wired):
     assert state == ("open", OpenReason.HINT)
 
 
-@pytest.mark.xfail(strict=True, reason="who waits for a slot is not told that the breaker opened meanwhile")
 @pytest.mark.slow  # as long as it fails, it waits until there is hardly time left
 async def test_row_34_who_waits_for_a_slot_falls_back_when_the_breaker_opens(wired):
     """The first hint is everybody's: those who waited for a slot do not go on waiting."""

@@ -117,9 +117,6 @@ async def heavy_server():
     await process.wait()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a finished request keeps its pictures until the garbage collector finds its cycle"
-)
 @pytest.mark.slow  # 1.7 GB come over the wire
 async def test_row_29_fifty_heavy_bodies_at_once(wired, heavy_server):
     """Fifty pictures of 25 MB take turns within 256 MiB, and the loop goes on serving everybody else.
@@ -147,7 +144,6 @@ async def test_row_29_fifty_heavy_bodies_at_once(wired, heavy_server):
     assert p99 < 0.05
 
 
-@pytest.mark.xfail(strict=True, reason="run and attempt hold each other until the garbage collector finds them")
 async def test_row_29_a_picture_given_back_is_gone(wired, delivers, heavy_png):
     """Nothing of the router holds a picture that its caller has let go of."""
     async with ScriptedServer(delivers(heavy_png(100_000))) as server, wired(server.origin) as wire:

@@ -33,7 +33,7 @@ from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.reload import closed, retired, started
-from pixroute.routing.run import Shared, new_id
+from pixroute.routing.run import Run, Shared, new_id
 
 if TYPE_CHECKING:
     from pixroute.config.build import Built
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("pixroute")
 
 _SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
+
+POKED_AT_ONCE = 64
+"""Requests that plan again in one turn of the loop when a breaker opens: some milliseconds."""
 
 REAP = 2.0
 """Seconds after which a cancelled attempt that has not ended is named in the log."""
@@ -184,11 +187,17 @@ class Router:
             return
         if self._shared.emit is not None:
             self._shared.emit(event)
-        if event.state == State.OPEN.value and event.reason in _SILENT:
-            # Those that already wait on the silent upstream may now be joined by a fallback.
-            for run in list(self._shared.runs):
-                if run.is_in_flight:
-                    run.poke()
+        if event.state == State.OPEN.value:
+            # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
+            silent = event.reason in _SILENT
+            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.is_in_flight)])
+
+    def _poke(self, runs: Sequence[Run]) -> None:
+        """Have them plan again, a few in each turn of the loop."""
+        for run in runs[:POKED_AT_ONCE]:
+            run.poke()
+        if len(runs) > POKED_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._poke, runs[POKED_AT_ONCE:])
 
     async def aclose(self, *, drain: float = 30.0) -> None:
         """Stop admitting, let what is in flight end for `drain` seconds, then cancel it and say what may be billed."""

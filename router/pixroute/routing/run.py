@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share; but for `emit` a reload changes nothing of it. None: nobody observes."""
+    """What all requests of a router share. `emit`, all that a reload changes of it, is None while nobody observes."""
 
     health: Health
     http: Transport
@@ -121,6 +121,8 @@ class Run:
         self._round = 0
         self._jitter = shared.random.random()
         self._slot_wait = 0.0
+        self._stands_for_slot = False
+        self._decided_at = began
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
         self._place_in_line: int | None = None
@@ -142,6 +144,12 @@ class Run:
         finally:
             self._shared.runs.pop(self, None)
             self._leave()
+            self._legs.clear()  # an attempt knows its run: else pictures would live until the garbage is collected
+
+    @property
+    def waits_for_slot(self) -> bool:
+        """Whether it stands in line for a provider's slot."""
+        return self._stands_for_slot
 
     @property
     def is_in_flight(self) -> bool:
@@ -158,6 +166,7 @@ class Run:
     def _decide(self) -> Plan:
         view = self._view()
         decided = plan(view)
+        self._decided_at = view.now
         if self._shared.closing.is_set():
             decided = Plan(Wait(inf) if self.is_in_flight else Stop(), decided.rulings)
         last = self._decisions[-1] if self._decisions else None
@@ -203,10 +212,11 @@ class Run:
             self._round += 1
             self._jitter = self._shared.random.random()
         elif isinstance(action, Wait):
-            since = self._loop.time()
+            self._stands_for_slot = action.why is Ruling.FULL
             await self._pause(action.until, action.on)
-            if action.why is Ruling.FULL and not self._legs and self._timeout is None:
-                self._slot_wait += self._loop.time() - since
+            if self._stands_for_slot and not self._legs and self._timeout is None:
+                self._slot_wait += self._loop.time() - self._decided_at
+            self._stands_for_slot = False
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
         """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
@@ -224,7 +234,7 @@ class Run:
                 timer.cancel()
 
     def _start(self, start: Start) -> None:
-        contender, now = self._contenders[start.index], self._loop.time()
+        contender, now = self._contenders[start.index], self._decided_at
         number = len(self._legs) + 1
         attempt_id = f"{self._request_id}-{self._part}.{number}"
         if start.hedge and self._draws_from_purse(now):
