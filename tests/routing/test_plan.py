@@ -281,6 +281,10 @@ class TestReserve:
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == 0
 
     @pytest.mark.parametrize("fields", [{"standings": {1: FULL}}, {"money": "0.13"}, {"max_attempts": 2}])
+    def test_it_is_kept_while_the_others_failed(self):
+        """Whoever was asked before this one is not the one it is kept for."""
+        assert reserve(view(candidate("a"), candidate("b"), seedream(), tried=[ended(0)]), 1, 1000) == RESERVE
+
     def test_a_full_provider_and_an_exact_sum_still_count(self, fields):
         """A slot comes free, and what fits exactly fits."""
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == RESERVE
@@ -742,6 +746,17 @@ class TestMoney:
 
         assert decided == Plan(Stop(), (R.TRIED, R.TRIED, R.ATTEMPTS))
 
+    def test_the_only_attempt_may_be_made(self):
+        """`max_attempts` 1 is one, not none."""
+        assert plan(view(candidate(), max_attempts=1)).action.index == 0
+
+    def test_beyond_the_limits_nothing_starts_either(self):
+        """More were made, and may be billed, than a policy says that came later."""
+        three = [ended(0, K.TIMEOUT, ago=9), ended(0, K.TIMEOUT, ago=8), ended(0, K.TIMEOUT)]
+
+        assert rulings(view(candidate(), seedream(), tried=three, max_attempts=2))[1] is R.ATTEMPTS
+        assert rulings(view(candidate(), seedream(), tried=three, max_possibly_billed=2))[1] is R.SPENT
+
     def test_what_may_be_billed_is_limited(self):
         """Two may be billed: the third provider is not asked."""
         seen = view(candidate(), seedream(), seedream("third"), tried=[ended(0, K.TIMEOUT), ended(1, K.EMPTY)])
@@ -885,3 +900,11 @@ class TestWaitOrStop:
 
         assert plan(both).action == Stop(50)
         assert plan(view(candidate(), standings={0: opened(-5)}, remaining=60)).action == Stop(0)
+
+
+def test_unless_said_otherwise_the_worst_of_an_attempt_and_the_best_of_the_purse_is_assumed():
+    """An attempt may be billed and is no retry; a hedge may be drawn."""
+    tried = Tried(index=0, round=0, started=0, ends_at=1, join_at=1, join_free_at=1)
+    seen = View(now=0, deadline=1, candidates=(), standings=(), policy=Policy())
+
+    assert (tried.may_be_billed, tried.retry, seen.purse, seen.round) == (True, False, True, 0)
