@@ -70,7 +70,7 @@ def explain(
         parts=parts,
         first="nothing can be asked now" if index is None else f"start {contenders[index].name}",
         worst_seconds=seconds,
-        worst_cost=None if cost is None else cost * parts,
+        worst_cost=None if cost is None else min(cost * parts, view.money_left or cost * parts),
         currency=currency,
         providers=tuple(
             ProviderPlan(
