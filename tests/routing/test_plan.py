@@ -281,13 +281,13 @@ class TestReserve:
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == 0
 
     @pytest.mark.parametrize("fields", [{"standings": {1: FULL}}, {"money": "0.13"}, {"max_attempts": 2}])
-    def test_it_is_kept_while_the_others_failed(self):
-        """Whoever was asked before this one is not the one it is kept for."""
-        assert reserve(view(candidate("a"), candidate("b"), seedream(), tried=[ended(0)]), 1, 1000) == RESERVE
-
     def test_a_full_provider_and_an_exact_sum_still_count(self, fields):
         """A slot comes free, and what fits exactly fits."""
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == RESERVE
+
+    def test_it_is_kept_while_the_others_failed(self):
+        """Whoever was asked before this one is not the one it is kept for."""
+        assert reserve(view(candidate("a"), candidate("b"), seedream(), tried=[ended(0)]), 1, 1000) == RESERVE
 
     def test_nothing_is_kept_for_who_cannot_serve(self):
         """Unsupported, disabled in the file, plaintext."""
