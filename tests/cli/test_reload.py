@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,12 +80,15 @@ async def test_a_bad_file_is_told_and_changes_nothing(folder, monkeypatch, capsy
     assert plan.name == "before"
 
 
-async def test_without_a_file_there_is_nothing_to_read_again(router):
+async def test_without_a_file_there_is_nothing_to_read_again(folder):
     """The built-in chain has no file, so SIGHUP keeps its usual meaning."""
-    with reload_on_sighup(router, None):
+    with reload_on_sighup(Router(providers={}, chains={}), Path("built-in configuration")):
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
-@pytest.fixture
-async def router():
-    return Router(providers={}, chains={})
+async def test_on_a_terminal_the_signal_keeps_its_meaning(folder, monkeypatch):
+    """There it says that the terminal is gone."""
+    (path := folder / "pixroute.toml").touch()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    with reload_on_sighup(Router(providers={}, chains={}), path):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL

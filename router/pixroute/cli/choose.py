@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from attrs import frozen
 
+from pixroute.cli.reload import reload_on_sighup
 from pixroute.config.load import KEY_VARIABLE, default_config, find_config, load
 from pixroute.config.model import Config
 from pixroute.events import Observer
@@ -126,9 +127,10 @@ def emulation_sentence(time_scale: float, faults: Mapping[str, str]) -> str:
 
 @asynccontextmanager
 async def configured(config: Config, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
-    """Open a router for a configuration."""
+    """Open a router for a configuration; at SIGHUP its file is read again."""
     async with Router.from_config(config, observers=observers) as router:
-        yield router
+        with reload_on_sighup(router, Path(config.source)):
+            yield router
 
 
 @asynccontextmanager

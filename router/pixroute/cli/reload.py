@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,13 @@ from pixroute.routing.router import Router
 
 
 @contextmanager
-def reload_on_sighup(router: Router, path: Path | None) -> Iterator[None]:
+def reload_on_sighup(router: Router, path: Path) -> Iterator[None]:
     """Reload the router from its file at every SIGHUP meanwhile, and say on stderr what came of it.
 
-    Without a file, and where there is no such signal (Windows), it does nothing.
+    Nothing is done without a file, where there is no such signal (Windows), and on a terminal, where the signal says
+    that the terminal is gone.
     """
-    if path is None or not hasattr(signal, "SIGHUP"):
+    if not (path.is_file() and hasattr(signal, "SIGHUP")) or sys.stdin.isatty():
         yield
         return
     loop = asyncio.get_running_loop()
