@@ -214,7 +214,6 @@ def build_chains(
 def _names_and_policy(
     value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
 ) -> tuple[Sequence[str], Policy]:
-    names, own = value[0], value[-1]
-    if isinstance(own, Policy) and not isinstance(names, Policy):
+    if value and isinstance(own := value[-1], Policy) and not isinstance(names := value[0], Policy):
         return names, own
     return [name for name in value if isinstance(name, str)], policy
