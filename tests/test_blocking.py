@@ -108,6 +108,21 @@ def test_is_built_from_a_configuration(of, tmp_path, monkeypatch):
     assert [provider.name for provider in explanation.providers] == ["one"]
 
 
+def test_goes_on_with_another_configuration(tmp_path, monkeypatch):
+    """A file is read again, and a bad one changes nothing."""
+    monkeypatch.setenv("KEY", "none")
+    (path := tmp_path / "pixroute.toml").write_text(CONFIGURATION)
+    with blocking.Router.from_toml(path) as one:
+        path.write_text(CONFIGURATION.replace("one", "two"))
+        one.reload(path)
+        path.write_text("[chain]")
+        with pytest.raises(pixroute.ConfigError):
+            one.reload(path)
+        explanation = one.explain()
+
+    assert [provider.name for provider in explanation.providers] == ["two"]
+
+
 def test_plain_methods_are_called_where_the_router_lives():
     """explain, health, disable and enable work as they do there."""
     with router(FakeProvider()) as one:

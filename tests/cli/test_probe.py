@@ -49,7 +49,7 @@ async def test_over_tls_the_certificate_is_looked_at(asked, tmp_path):
 
     assert reached.startswith("note providers.a: reached at ")
     assert "TLSv1.3, certificate good for " in reached
-    assert reached.endswith("asked for life after 30 s of silence")
+    assert reached.endswith("TCP keep-alive after 30 s of silence")
     assert key == "note providers.a.api_key: the key is accepted"
     assert [call.method for call in emulator.requests] == ["GET"]
     assert emulator.ledger.entries == ()
@@ -156,7 +156,7 @@ SEEN = probe.Seen(
     keep_alive={"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10},
 )
 REACHED = "reached at 192.0.2.1:443, TLSv1.3, certificate good for"
-ALIVE = "asked for life after 30 s of silence"
+ALIVE = "TCP keep-alive after 30 s of silence"
 DEAD = "the system does not keep its connections alive as asked: SO_KEEPALIVE 0, TCP_KEEPIDLE 7200"
 
 

@@ -19,7 +19,7 @@ from pixroute.cli import choose
 from pixroute.cli.exits import Exit
 from pixroute.cli.words import amount, console, table
 from pixroute.config.build import Built, build
-from pixroute.config.check import examine, links, mistakes
+from pixroute.config.check import examine, links, mistakes, worst_first
 from pixroute.config.model import Config
 from pixroute.config.walk import CLASSES, Finding, Level
 from pixroute.errors import ConfigError
@@ -76,7 +76,7 @@ def _examined(
     except ConfigError as error:
         return mistakes(error), (), f"Read {error.source}."
     asked = asyncio.run(_asked(built)) if online else []
-    return [*asked, *examine(built)], asyncio.run(_worst(config)), sentence
+    return worst_first([*asked, *examine(built)]), asyncio.run(_worst(config)), sentence
 
 
 async def _asked(built: Built) -> list[Finding]:

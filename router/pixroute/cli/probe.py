@@ -101,7 +101,7 @@ def _of_connection(link: Link, seen: Seen) -> Iterator[Finding]:
     days = "" if seen.days is None else f", certificate good for {seen.days:.0f} days"
     soon = seen.days is not None and seen.days < SOON
     wrong = {name: value for name, value in seen.keep_alive.items() if value != _wanted(KeepAlive())[name]}
-    alive = "" if wrong else f", asked for life after {KeepAlive().idle} s of silence"
+    alive = "" if wrong else f", TCP keep-alive after {KeepAlive().idle} s of silence"
     yield Finding(
         level="warning" if soon else "note",
         path=link.path,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pixroute.config import check_chains, check_tables
 from pixroute.config.build import Built
 from pixroute.config.walk import LEVELS, Finding, Link, Walk
@@ -17,6 +19,11 @@ def examine(built: Built) -> tuple[Finding, ...]:
     ]
     found = [finding for rule in check_tables.RULES for finding in rule(built, walks)]
     found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
+    return worst_first(found)
+
+
+def worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put findings in order, each once."""
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: LEVELS.index(finding.level)))
 
 
