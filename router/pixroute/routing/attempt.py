@@ -236,7 +236,9 @@ class Attempt:
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether it was, or may have been, billed."""
+        """Whether it was, or may have been, billed; under way: whether it may be if it is cancelled now."""
+        if self.ended is None:
+            return self.stage >= Stage.SEND and self.contender.candidate.price != 0
         return self.billing is not Billing.FREE
 
     def record(self, *, began: float, part: int, number: int, round_: int, retry: bool, hedge: bool) -> AttemptRecord:

@@ -190,7 +190,7 @@ class Router:
         if event.state == State.OPEN.value:
             # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
             silent = event.reason in _SILENT
-            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.is_in_flight)])
+            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
 
     def _poke(self, runs: Sequence[Run]) -> None:
         """Have them plan again, a few in each turn of the loop."""
@@ -209,11 +209,11 @@ class Router:
             run.poke()
         if self._requests and drain > 0:
             await asyncio.wait(self._requests.values(), timeout=drain)
-        left = [record for run in shared.runs for record in run.records() if record.billing != "free"]
+        left = [attempt for run in shared.runs for attempt in run.in_flight if attempt.may_be_billed]
         for task in list(self._requests):
             task.cancel()
         if left:
-            log.warning("closed with %d attempts in flight that may be billed", len(left))
+            log.warning("closed with attempts in flight that may be billed: %d", len(left))
         if pending := {*self._requests.values(), *self._reaping, *self._retiring}:
             await asyncio.wait(pending, timeout=REAP)
         retiring = list(self._retiring)

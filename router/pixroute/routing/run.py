@@ -152,9 +152,9 @@ class Run:
         return self._stands_for_slot
 
     @property
-    def is_in_flight(self) -> bool:
-        """Whether an attempt is under way."""
-        return any(leg.tried.ended is None for leg in self._legs)
+    def in_flight(self) -> list[Attempt]:
+        """The attempts under way."""
+        return [leg.attempt for leg in self._legs if leg.tried.ended is None]
 
     def poke(self) -> None:
         """Plan again now."""
@@ -168,7 +168,7 @@ class Run:
         decided = plan(view)
         self._decided_at = view.now
         if self._shared.closing.is_set():
-            decided = Plan(Wait(inf) if self.is_in_flight else Stop(), decided.rulings)
+            decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.rulings)
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
