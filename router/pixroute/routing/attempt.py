@@ -129,24 +129,30 @@ class Attempt:
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
             outcome = self._validated(outcome)
-        except asyncio.CancelledError:
-            if not self._expired or self.ended is not None:
+        except asyncio.CancelledError as error:
+            if self._expired and self.ended is None:
+                outcome = self._time_out()
+            elif self.task is not None and self.task.cancelling():
                 self.give_up()
                 raise
-            outcome = self._time_out()
+            else:  # nobody cancelled it
+                outcome = self._bug(error)
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
-            outcome = Failure(
-                kind=FailureKind.UNKNOWN,
-                message=f"The provider's code raised {type(error).__name__}.",
-                advice="This is a bug of the plugin; its text is in the log.",
-                stage=self.stage,
-            )
-            self.contender.log_bug(error)
+            outcome = self._bug(error)
         finally:
             cutter.cancel()
         if self.ended is None:
             self._finish(outcome)
             self._on_end(self)
+
+    def _bug(self, error: BaseException) -> Failure:
+        self.contender.log_bug(error)
+        return Failure(
+            kind=FailureKind.UNKNOWN,
+            message=f"The provider's code raised {type(error).__name__}.",
+            advice="This is a bug of the plugin; its text is in the log.",
+            stage=self.stage,
+        )
 
     def _expire(self) -> None:
         self._expired = True

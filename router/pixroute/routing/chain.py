@@ -107,7 +107,7 @@ class Contender:
         """The provider."""
         return self.member.provider
 
-    def log_bug(self, error: Exception) -> None:
+    def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
         log.error("provider %s raised", self.name, exc_info=error)
 
