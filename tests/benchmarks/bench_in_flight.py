@@ -17,7 +17,7 @@ WAVE = 500
 
 def run(*, quick: bool) -> list[Figure]:
     """Every round is two fresh processes; every request must come back with its picture."""
-    rounds, count = (3, 2000) if quick else (7, 10_000)
+    rounds, count = (2, 2000) if quick else (7, 10_000)
     ours, theirs = [], []
     for _ in range(rounds):
         theirs.append(apart(_hold, "bare", count))

@@ -5,6 +5,7 @@ CPU, memory and stalls are measured apart: a ticker is CPU, and memory once used
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,12 +22,14 @@ Ask = Callable[[], Awaitable[object]]
 
 def run(*, quick: bool) -> list[Figure]:
     """Everything about one picture, then about sixteen at once."""
-    rounds = 5 if quick else 11
-    few = 1 if quick else 5
+    rounds = 3 if quick else 9
+    few = 1 if quick else 7
     with upstream(SIZE) as origin:
         place = f"{origin}/at-once"
         ours, theirs = asyncio.run(_cpu(place, rounds))
         still, naive_still = asyncio.run(_stalls(place, rounds, 1))
+        (computed,) = asyncio.run(_computed(place, rounds, 1))
+        (many_computed,) = asyncio.run(_computed(place, max(few, 2), 16))
         many_still, naive_many = asyncio.run(_stalls(place, max(few, 2), 16))
         memory = {
             (way, count): tuple(apart(_peak, way, place, count) for _ in range(few))
@@ -40,11 +43,13 @@ def run(*, quick: bool) -> list[Figure]:
         figure(name="peak memory ÷ picture, naive", unit="×", values=_shares(memory["naive", 1], 1)),
         figure(name="peak memory with into=", unit="MiB", values=tuple(b / MIB for b in memory["into", 1]), target=4),
         figure(name="longest stall", unit="ms", values=_thousands(still), target=2),
+        figure(name="longest stall, own CPU alone", unit="ms", values=_thousands(computed), target=2),
         figure(name="longest stall, naive", unit="ms", values=_thousands(naive_still)),
         figure(
             name="16 at once: peak memory ÷ pictures", unit="×", values=_shares(memory["routed", 16], 16), target=1.1
         ),
         figure(name="16 at once: longest stall", unit="ms", values=_thousands(many_still), target=20),
+        figure(name="16 at once: longest stall, own CPU", unit="ms", values=_thousands(many_computed), target=20),
         figure(name="16 at once: longest stall, naive", unit="ms", values=_thousands(naive_many)),
     ]
 
@@ -59,8 +64,13 @@ async def _stalls(origin: str, rounds: int, count: int) -> list[tuple[float, ...
         return await take_turns(rounds, *(partial(_stall, way, count) for way in ways))
 
 
-async def _stall(way: Ask, count: int) -> float:
-    return await longest_stall(asyncio.gather(*(way() for _ in range(count))))
+async def _computed(origin: str, rounds: int, count: int) -> list[tuple[float, ...]]:
+    async with routed(origin) as router:
+        return await take_turns(rounds, partial(_stall, partial(ask, router), count, time.thread_time))
+
+
+async def _stall(way: Ask, count: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    return await longest_stall(asyncio.gather(*(way() for _ in range(count))), clock)
 
 
 @asynccontextmanager

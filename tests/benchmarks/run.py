@@ -86,8 +86,8 @@ def main() -> None:
         figures += found
         for figure in found:
             say(line(figure))
-    if options.json:
-        options.json.write_text(json.dumps(document(figures, where), indent=1), encoding="utf-8")
+        if options.json:
+            options.json.write_text(json.dumps(document(figures, where), indent=1), encoding="utf-8")
     if options.plot:
         importlib.import_module("plot").draw(figures, options.plot)
 
