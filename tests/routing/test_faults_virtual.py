@@ -23,13 +23,8 @@ def opened(seen, reason=None):
     ]
 
 
-@pytest.mark.parametrize(
-    ("every", "stall", "limit", "sunk_at_most"),
-    [(1, "observe", 400, 400), (1, "open", 100, 100), (60, "observe", 1200, 12), (600, "observe", 3700, 6)],
-)
-@pytest.mark.slow  # hundreds of requests, an hour of virtual time
-def test_row_10_a_hung_primary_is_noticed(fakes, load, every, stall, limit, sunk_at_most):
-    """A provider that answers nothing opens its breaker by overdue or stall, at any rate of traffic."""
+def hang(fakes, load, *, every, seconds, hedge_after=1.5, **breaker):
+    """Let a provider answer nothing after ten healthy minutes; give seconds to open, why, and requests sunk by then."""
     seen, draw = [], random.Random(1)
     healthy_until = 600
 
@@ -38,26 +33,56 @@ def test_row_10_a_hung_primary_is_noticed(fakes, load, every, stall, limit, sunk
         answers_at = asyncio.get_running_loop().time() + takes
         return picture(takes) if answers_at < healthy_until else silence()
 
-    hung = fakes.banana(act)
-    policy = Policy(breaker=BreakerPolicy(stall=stall))
+    hung, fallback = fakes.banana(act), fakes.seedream(picture(18))
+    policy = Policy(hedge_after=hedge_after, breaker=BreakerPolicy(**breaker))
 
     async def main():
-        async with fake_router(
-            hung=hung, fallback=fakes.seedream(picture(18)), policy=policy, observers=[seen.append]
-        ) as router:
-            await load.traffic(router, every=every, requests=int(healthy_until + limit + 600) // every)
+        async with fake_router(hung=hung, fallback=fallback, policy=policy, observers=[seen.append]) as router:
+            await load.traffic(router, every=every, requests=int(healthy_until + seconds) // every)
 
     run_virtual(main())
 
     silent = [e for e in opened(seen) if e.at > healthy_until]
     assert silent, "it never opened"
-    delay = silent[0].at - healthy_until
     sunk = sum(healthy_until <= call.at < silent[0].at for call in hung.calls)
-    print(
-        f"\nhung at 1 per {every} s, stall={stall}: open after {delay:.0f} s ({silent[0].reason}), {sunk} requests sunk"
-    )
+    return silent[0].at - healthy_until, silent[0].reason, sunk
+
+
+@pytest.mark.parametrize(
+    ("every", "stall", "limit", "sunk_at_most"),
+    [(60, "observe", 1200, 12), (600, "observe", 3700, 6)],
+)
+@pytest.mark.slow  # an hour of virtual time
+def test_row_10_a_hung_primary_is_noticed(fakes, load, every, stall, limit, sunk_at_most):
+    """A provider that answers nothing opens its breaker, at any rate of traffic."""
+    delay, reason, sunk = hang(fakes, load, every=every, seconds=limit + 600, stall=stall)
+
+    print(f"\nhung at 1 per {every} s, stall={stall}: open after {delay:.0f} s ({reason}), {sunk} requests sunk")
     assert delay <= limit
     assert sunk <= sunk_at_most
+
+
+@pytest.mark.slow  # four times a thousand requests
+def test_row_10_at_one_request_a_second_silence_is_noticed_long_before_five_failures(fakes, load):
+    """A breaker that counts five failures must wait for time-outs, or for the hedges that end them sooner."""
+    counting = {"overdue": 1_000_000, "rate": 2.0, "stall": "off"}
+
+    runs = {
+        "five time-outs": hang(fakes, load, every=1, seconds=600, hedge_after="off", **counting),
+        "five lost to a hedge": hang(fakes, load, every=1, seconds=400, **counting),
+        "overdue": hang(fakes, load, every=1, seconds=300),
+        "stall": hang(fakes, load, every=1, seconds=300, stall="open"),
+    }
+
+    for name, (delay, reason, sunk) in runs.items():
+        print(f"\nhung at 1 per s, {name}: open after {delay:.0f} s ({reason}), {sunk} requests sunk")
+    delays = [delay for delay, _, _ in runs.values()]
+    sunk = [sunk for _, _, sunk in runs.values()]
+    assert [reason for _, reason, _ in runs.values()] == ["streak", "streak", "overdue", "stall"]
+    assert sorted(delays, reverse=True) == delays
+    assert sorted(sunk, reverse=True) == sunk
+    assert delays[2] <= 0.5 * delays[0]
+    assert delays[3] <= 0.2 * delays[0]
 
 
 @pytest.mark.parametrize("status", [504, 524])

@@ -172,7 +172,7 @@ class Run:
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
-            self._telling.skips(view.now, self._contenders, decided.rulings)
+            self._telling.skips(view.now, self._contenders, decided)
         if not isinstance(decided.action, Start):
             self._close_waiter()
         return decided

@@ -10,7 +10,7 @@ from pixroute.cost import Cost
 from pixroute.outcome import FailureKind, Stage
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.chain import Contender
-from pixroute.routing.plan import Ruling
+from pixroute.routing.plan import Plan, Ruling, Wait
 
 log = logging.getLogger("pixroute.routing")
 
@@ -49,12 +49,14 @@ class Telling:
         self._part = part
         self._skipped: set[tuple[str, Ruling]] = set()
 
-    def skips(self, now: float, contenders: Sequence[Contender], rulings: Sequence[Ruling]) -> None:
-        """Tell who is passed over and why, once each."""
+    def skips(self, now: float, contenders: Sequence[Contender], decided: Plan) -> None:
+        """Tell who is passed over and why, once each; who is waited for is not passed over."""
         if self._emit is None:
             return
-        for contender, ruling in zip(contenders, rulings, strict=True):
-            if ruling not in _QUIET and (contender.name, ruling) not in self._skipped:
+        waited_for = decided.action.on if isinstance(decided.action, Wait) else ()
+        for index, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True)):
+            quiet = ruling in _QUIET or index in waited_for
+            if not quiet and (contender.name, ruling) not in self._skipped:
                 self._skipped.add((contender.name, ruling))
                 reason = contender.unfit or ruling.value
                 self._emit(
