@@ -181,7 +181,7 @@ class Failure:
 
     `message` is one sentence that a person can act on; `advice` what to change. `hint` is the provider's wish in
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
-    `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url` keeps where a paid picture lies
+    `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
     that could not be fetched.
     """
 
