@@ -1,4 +1,4 @@
-"""aiohttp's sessions, with every default that would bite set otherwise (semantics §6, design §8)."""
+"""aiohttp's sessions, with every default that would bite set otherwise (semantics §6)."""
 
 from __future__ import annotations
 
