@@ -4,6 +4,7 @@ from decimal import Decimal
 from math import inf
 
 import pytest
+from attrs import fields
 
 from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import ADMITS, Block, Standing
@@ -425,6 +426,12 @@ class TestAfterAFailure:
         assert decided.rulings == (R.SAME_ABILITIES, R.SAME_ABILITIES, R.READY)
         assert decided.action.index == 2
 
+    def test_abilities_differ_either_way(self):
+        """More or other; nobody ranks them."""
+        seen = view(candidate("a", abilities=2), candidate("b", abilities=1), tried=[ended(0, K.INVALID)])
+
+        assert plan(seen).action.index == 1
+
     def test_an_exclusion_lasts_through_rounds(self):
         """What will not pass by itself is not asked again in a later round."""
         decided = plan(chain(tried=[ended(0, K.INVALID, ago=60), ended(2, K.CONNECT, ago=50)], round_=1))
@@ -516,11 +523,11 @@ class TestHedge:
 
         assert action == Start(2, NOW + 60, NOW + 60, NOW + 600, hedge=True)
 
-    def test_at_most_two_are_in_flight(self):
+    @pytest.mark.parametrize("number", [2, 3])
+    def test_at_most_two_are_in_flight(self, number):
         """A third would be paid for as well."""
-        seen = view(
-            candidate(), seedream(), seedream("third"), tried=[live(0), live(1, join_in=-1)], max_possibly_billed=9
-        )
+        chain = (candidate("a"), candidate("b"), candidate("c"), seedream())
+        seen = view(*chain, tried=[live(index, join_in=-1) for index in range(number)], max_possibly_billed=9)
 
         assert plan(seen).action == Wait(inf)
 
@@ -563,6 +570,19 @@ class TestHedge:
         seen = chain(tried=[live(0, join_in=50, join_free_in=180)], purse=purse)
 
         assert plan(seen).action == Wait(NOW + joins_in)
+
+    def test_another_upstream_is_one_with_another_name(self):
+        """Whichever name comes first in the alphabet."""
+        assert plan(view(candidate("z"), seedream("a"), tried=[live(0, join_in=-1)])).action.index == 1
+        assert rulings(view(candidate("z"), seedream("a"), tried=[ended(0, K.OVERLOADED)]))[1] is R.READY
+
+    def test_what_is_in_flight_hides_no_failure_after_it(self):
+        """A hedge that called the request invalid speaks for those that can do the same."""
+        chain = (candidate("a", abilities=1), candidate("b", abilities=2), candidate("c", abilities=2))
+
+        decided = plan(view(*chain, tried=[live(0, join_in=-1), ended(1, K.INVALID)]))
+
+        assert decided == Plan(Wait(inf), (R.IN_FLIGHT, R.SAME_ABILITIES, R.SAME_ABILITIES))
 
     def test_nobody_throttled_joins(self):
         """An upstream that refuses for rate is not asked for extra work."""
@@ -655,7 +675,9 @@ class TestRounds:
         assert plan(view(candidate(), tried=[ended(0, ago=60)])).action == Round(NOW)
 
     def test_up_to_three_more_times(self):
-        """Then it stops."""
+        """Then it stops; also where the policy says fewer than there were."""
+        few = RetryPolicy(rounds=(5.0,))
+        assert plan(view(candidate(), tried=[ended(0, round_=2)], round_=2, retry=few)).action == Stop()
         assert plan(view(candidate(), tried=[ended(0, round_=3)], round_=3)).action == Stop()
 
     @pytest.mark.parametrize("kind", [K.CONNECT, K.OVERLOADED, K.RATE_LIMITED, K.SERVER_ERROR])
@@ -907,4 +929,12 @@ def test_unless_said_otherwise_the_worst_of_an_attempt_and_the_best_of_the_purse
     tried = Tried(index=0, round=0, started=0, ends_at=1, join_at=1, join_free_at=1)
     seen = View(now=0, deadline=1, candidates=(), standings=(), policy=Policy())
 
-    assert (tried.may_be_billed, tried.retry, seen.purse, seen.round) == (True, False, True, 0)
+    assert (tried.may_be_billed, tried.retry) == (True, False)
+    assert (seen.purse, seen.round, seen.round_jitter) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("value", [Candidate, Tried, View])
+def test_what_the_planner_is_shown_is_frozen_and_named(value):
+    """Nobody mixes up two of seven numbers."""
+    assert all(field.kw_only for field in fields(value))
+    assert value.__setattr__ is not object.__setattr__

@@ -273,11 +273,9 @@ def _excluded(view: View, index: int) -> Ruling | None:
     candidate = view.candidates[index]
     for tried in view.tried:
         other, failure = view.candidates[tried.index], tried.failure
-        if tried.ended is None:
+        if failure is None:  # in flight: a picture would have ended the part
             if tried.index == index:
                 return Ruling.IN_FLIGHT
-            continue
-        if failure is None:
             continue
         after = REACTIONS[failure.kind].next
         if after is Next.OTHER_ACCOUNTS and other.account == candidate.account:
@@ -398,9 +396,9 @@ def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
 
 def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Action:
     on = tuple(index for index, ruling in enumerate(rulings) if _is_worth_waiting_for(view, index, ruling))
-    latest = max((_latest_start(view, index) for index in on), default=-inf)
+    latest = max((_latest_start(view, index) for index in on), default=inf)
     if live:
-        return Wait(latest if on else inf, on)
+        return Wait(latest, on)
     round_at = _round_at(view, rulings)
     if on and round_at > view.now + SLACK:
         return Wait(min(latest, round_at), on, rulings[on[0]])
