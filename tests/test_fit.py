@@ -6,6 +6,7 @@ from pixroute import Capabilities, ImageRequest
 from pixroute.fit import Fit, Unfit, fit
 
 PRO = Capabilities(resolutions={"1K", "2K", "4K"}, aspect_ratios={"1:1", "16:9", "9:16"}, references=14)
+LISTED = Capabilities(resolutions={"1K", "2K"}, exact_sizes={(1024, 1536)})
 SEEDREAM = Capabilities(resolutions={"2K", "4K"}, exact_pixels=(3_686_400, 16_777_216), references=10, max_prompt=50)
 
 
@@ -20,6 +21,8 @@ SEEDREAM = Capabilities(resolutions={"2K", "4K"}, exact_pixels=(3_686_400, 16_77
         (PRO, "1400x1400", "2K 1:1"),
         (PRO, "2880x2880", "4K 1:1"),
         (Capabilities(), "1400x1400", "1400x1400"),
+        (LISTED, "1024x1536", "1024x1536"),
+        (LISTED, "1024x1024", "1K 1:1"),
         (SEEDREAM, None, "2K"),
         (SEEDREAM, "1K", "2K"),
         (SEEDREAM, "1024x1024", "2K 1:1"),

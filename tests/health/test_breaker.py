@@ -136,6 +136,99 @@ class TestRate:
         assert p.breaker._evidence.rate(0) == (0, MOST_REQUESTS)
 
 
+class TestRefusals:
+    """Refusals come in seconds, pictures in minutes: what is being worked on counts beside a refusal."""
+
+    @pytest.mark.parametrize(("second", "state"), [(110.9, State.OPEN), (111, State.CLOSED), (150, State.CLOSED)])
+    def test_five_refusals_are_no_row_while_a_call_since_the_first_is_being_worked_on(self, patient, second, state):
+        """It was not refused within 10 s, so it will not be."""
+        p = patient().at(100).call(HARD).at(101)
+        p.start()
+
+        p.at(second).call(HARD, times=4)
+
+        assert p.state is state
+
+    def test_a_call_from_before_the_row_says_nothing_of_it(self, patient):
+        """It was accepted before the refusals began."""
+        p = patient().at(99)
+        p.start()
+
+        p.at(100).call(HARD).at(120).call(HARD, times=4)
+
+        assert p.is_open_for(OpenReason.STREAK)
+
+    @pytest.mark.parametrize(("seconds", "state"), [(10, State.CLOSED), (10.1, State.OPEN)])
+    def test_a_failure_that_took_longer_is_no_refusal(self, patient, seconds, state):
+        """It was being worked on itself, and failed."""
+        p = patient().at(100).call(HARD).at(101)
+        p.start()
+        p.at(120).call(HARD, times=3)
+        last = p.start()
+
+        p.after(seconds).end(last, HARD)
+
+        assert p.state is state
+
+    @pytest.mark.parametrize(("working", "state"), [(0, State.OPEN), (1, State.CLOSED)])
+    def test_the_rate_counts_calls_being_worked_on_as_well(self, patient, working, state):
+        """Three of six are half, three of seven are not."""
+        p = patient().at(100)
+        for _ in range(working):
+            p.start()
+
+        p.at(120).call(SUCCESS, times=3).call(THROTTLE, times=3)
+
+        assert p.state is state
+
+    def test_the_rate_does_not_count_calls_from_before_its_window(self, patient):
+        """They are older than what is settled in it."""
+        p = patient(overdue=99).at(100)
+        p.start()
+
+        p.at(401).call(SUCCESS, times=3).call(THROTTLE, times=3)
+
+        assert p.is_open_for(OpenReason.RATE)
+
+    def test_the_rate_of_slow_failures_counts_settled_calls_only(self, patient):
+        """Whoever fails after minutes is not saved by others that have not failed yet."""
+        p = patient().at(100)
+        p.start()
+        slow = p.start()
+        p.at(120).call(SUCCESS, times=3).call(THROTTLE, times=2)
+
+        p.end(slow, THROTTLE)
+
+        assert p.is_open_for(OpenReason.RATE)
+
+
+class TestFlows:
+    """The short answer of nearly every call: closed, nothing due, nothing throttled."""
+
+    def test_a_healthy_breaker_flows(self, patient):
+        """Also with calls in flight."""
+        p = patient()
+        p.start()
+
+        assert p.breaker.flows(p.now)
+
+    def test_not_when_it_is_to_be_looked_at(self, patient):
+        """From the instant at which time alone may open it."""
+        p = patient()
+        p.start()
+
+        assert not p.breaker.flows(p.breaker.next_check)
+        assert p.breaker.flows(p.breaker.next_check - 1)
+
+    def test_not_when_it_is_open_or_throttled(self, patient):
+        """Until a success; until it is closed again."""
+        p = patient().call(THROTTLE)
+
+        assert not p.breaker.flows(p.now)
+        assert p.call(SUCCESS).breaker.flows(p.now)
+        assert not patient().call(HARD, times=5).breaker.flows(p.now)
+
+
 class TestOverdue:
     """At least 3 requests in flight older than 1.5·P99."""
 

@@ -23,13 +23,6 @@ class Observers:
         self.failures: Counter[str] = Counter()
         self.slow: Counter[str] = Counter()
 
-    def __bool__(self) -> bool:
-        return bool(self._observers)
-
-    def add(self, name: str, observer: Observer) -> None:
-        """Tell this one too from now on."""
-        self._observers[name] = observer
-
     def emit(self, event: AnyEvent) -> None:
         """Tell everybody."""
         for name, observer in self._observers.items():
