@@ -1,8 +1,9 @@
 """The breaker, sentence by sentence (semantics §4)."""
 
 import pytest
+from attrs import fields
 
-from pixroute.health.breaker import OpenReason, State
+from pixroute.health.breaker import BreakerView, OpenReason, State
 from pixroute.health.evidence import MOST_REQUESTS
 from pixroute.outcome import Verdict
 from pixroute.provider import Quantiles
@@ -326,6 +327,17 @@ class TestOverdue:
         assert after_pause is State.CLOSED
         assert p.at(1049).state is State.CLOSED
         assert p.at(1050).is_open_for(OpenReason.OVERDUE)
+
+    @pytest.mark.parametrize(("late", "state"), [(5.0, State.OPEN), (5.1, State.CLOSED)])
+    def test_a_pause_is_more_than_five_seconds(self, patient, late, state):
+        """A loop that is busy may be late by less: that is still the time of the calls."""
+        p = patient()
+        for _ in range(3):
+            p.start()
+
+        p.now = p.breaker.next_check + late
+
+        assert p.state is state
 
     def test_every_pause_is_taken_off_once(self, patient):
         """Asked twice after a first pause, and paused again: a call's age is the time that was seen."""
@@ -944,3 +956,18 @@ def test_every_change_is_told(patient):
     p.half_open().call(SUCCESS)
 
     assert told == [(State.OPEN, OpenReason.STREAK), (State.HALF_OPEN, OpenReason.STREAK), (State.CLOSED, None)]
+
+
+def test_of_two_openings_that_end_together_the_first_names_the_reason(patient):
+    """Only the longer of the two would."""
+    p = patient()
+    p.breaker.open_now(OpenReason.MODEL_GONE, 300, 0)
+
+    p.breaker.open_now(OpenReason.FORBIDDEN, 300, 0)
+
+    assert p.is_open_for(OpenReason.MODEL_GONE)
+
+
+def test_a_view_is_frozen_and_named():
+    """Nobody mixes up its numbers."""
+    assert all(field.kw_only for field in fields(BreakerView))

@@ -381,6 +381,13 @@ class TestAfterAFailure:
         assert decided.rulings == (R.TRIED, R.SIBLING, R.READY)
         assert decided.action.index == 2
 
+    def test_a_sibling_is_one_wherever_it_stands(self):
+        """Also before the one that failed, as when its breaker was open at first."""
+        decided = plan(chain(tried=[ended(1, K.OVERLOADED)]))
+
+        assert decided.rulings == (R.SIBLING, R.TRIED, R.READY)
+        assert decided.action.index == 2
+
     @pytest.mark.parametrize("kind", OTHERS_FIRST)
     def test_siblings_stay_possible_after_the_rest_of_the_chain(self, kind):
         """With nobody else left the sibling is asked."""
@@ -573,6 +580,8 @@ class TestHedge:
 
     def test_another_upstream_is_one_with_another_name(self):
         """Whichever name comes first in the alphabet."""
+        for kind in (K.AUTH, K.FORBIDDEN):
+            assert plan(view(candidate("z"), seedream("a"), tried=[ended(0, kind)])).action.index == 1
         assert plan(view(candidate("z"), seedream("a"), tried=[live(0, join_in=-1)])).action.index == 1
         assert rulings(view(candidate("z"), seedream("a"), tried=[ended(0, K.OVERLOADED)]))[1] is R.READY
 
