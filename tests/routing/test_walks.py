@@ -265,3 +265,26 @@ def test_a_senseless_hint_is_an_event(fakes):
     run_virtual(main())
 
     assert [event.text for event in seen if type(event).__name__ == "HintIgnored"] == ["retry-after '-5' is negative"]
+
+
+def test_siblings_that_cannot_be_used_are_not_waited_for_in_turns(fakes):
+    """Two that share a half-open upstream, both left out of this round, once passed one place to and fro for ever."""
+    shared = {"upstream": "u", "account": "a"}
+
+    def member(*script, price):
+        from pixroute.testing import FakeProvider  # noqa: PLC0415
+
+        return FakeProvider(*script, **shared, price=price, latency=(18.0, 27.0, 40.0))
+
+    bad = [fail(K.SERVER_ERROR, 11)]
+
+    async def main():
+        one, two, three = member(*bad, price="0.01"), member(*bad, price="0.01"), member(*bad, price="0.01")
+        async with fake_router(one=one, two=two, three=three) as router:
+            asks = [router.generate(f"x{number}", timeout=300) for number in range(8)]
+            return await asyncio.wait_for(asyncio.gather(*asks, return_exceptions=True), 310)
+
+    results = run_virtual(main())
+
+    assert all(isinstance(result, AllProvidersFailed) for result in results)
+    assert max(len(result.record.decisions) for result in results) < 100

@@ -243,6 +243,17 @@ def _rule(view: View, index: int, live: list[Tried]) -> Ruling:
         return excluded
     if not standing.admits and standing.block is not Block.SLOT:
         return _BLOCKED[standing.block] if standing.block else Ruling.OPEN
+    hindered = _hindered(view, index, live)
+    if hindered is not None:
+        return hindered
+    if view.tried and _is_sibling(view, index):
+        return Ruling.SIBLING
+    return Ruling.READY if standing.admits else Ruling.FULL
+
+
+def _hindered(view: View, index: int, live: list[Tried]) -> Ruling | None:
+    """Say what would keep this provider even if it had a place; nobody waits for a place that he could not use."""
+    candidate, standing = view.candidates[index], view.standings[index]
     if live and not _may_join(view, index, live):
         return Ruling.NOT_BESIDE
     short = _short_of_money(view, candidate)
@@ -251,9 +262,7 @@ def _rule(view: View, index: int, live: list[Tried]) -> Ruling:
     least = candidate.expected.p50 + (-SLACK if standing.admits else SLACK)  # who must wait needs time to wait
     if view.remaining - reserve(view, index, view.remaining) <= least:
         return Ruling.NO_TIME
-    if view.tried and _is_sibling(view, index):
-        return Ruling.SIBLING
-    return Ruling.READY if standing.admits else Ruling.FULL
+    return Ruling.SIBLING if view.round > 0 and _is_sibling(view, index) else None
 
 
 _BLOCKED = {
@@ -395,7 +404,7 @@ def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
 
 
 def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Action:
-    on = tuple(index for index, ruling in enumerate(rulings) if _is_worth_waiting_for(view, index, ruling))
+    on = tuple(index for index, ruling in enumerate(rulings) if _is_worth_waiting_for(view, index, ruling, live))
     latest = max((_latest_start(view, index) for index in on), default=inf)
     if live:
         return Wait(latest, on)
@@ -407,15 +416,13 @@ def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) ->
     return Stop(_retry_after(view))
 
 
-def _is_worth_waiting_for(view: View, index: int, ruling: Ruling) -> bool:
+def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tried]) -> bool:
     if ruling not in _WAITED_FOR and not (ruling is Ruling.SIBLING and view.round == 0):
         return False
+    if _hindered(view, index, live) is not None:
+        return False
     opens_at = max(view.now, view.standings[index].until or view.now)
-    return (
-        opens_at <= _latest_start(view, index)
-        and view.now < _latest_start(view, index) - SLACK
-        and _short_of_money(view, view.candidates[index]) is None
-    )
+    return opens_at <= _latest_start(view, index) and view.now < _latest_start(view, index) - SLACK
 
 
 _WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL)
