@@ -1,5 +1,7 @@
 """The breaker, sentence by sentence (semantics §4)."""
 
+from math import inf
+
 import pytest
 from attrs import fields
 
@@ -78,6 +80,16 @@ class TestRate:
         before = p.state
 
         p.call(HARD)
+
+        assert before is State.CLOSED
+        assert p.is_open_for(OpenReason.RATE)
+
+    def test_half_of_more_than_six_opens_too(self, patient):
+        """Four of eight."""
+        p = patient().call(SUCCESS, times=4).call(THROTTLE, times=3)
+        before = p.state
+
+        p.call(THROTTLE)
 
         assert before is State.CLOSED
         assert p.is_open_for(OpenReason.RATE)
@@ -966,6 +978,15 @@ def test_of_two_openings_that_end_together_the_first_names_the_reason(patient):
     p.breaker.open_now(OpenReason.FORBIDDEN, 300, 0)
 
     assert p.is_open_for(OpenReason.MODEL_GONE)
+
+
+def test_a_fresh_breaker_watches_nothing_and_always_was_as_it_is(patient):
+    """Until something is in flight."""
+    p = patient()
+
+    assert (p.breaker.watching, p.view.since) == (False, -inf)
+    p.start()
+    assert p.breaker.watching is True
 
 
 def test_a_view_is_frozen_and_named():

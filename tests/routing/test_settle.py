@@ -37,7 +37,7 @@ def test_a_failure_is_settled_as_the_table_says(kind):
     assert found.opens is None or found.opens[1] == row.opens_for
 
 
-@pytest.mark.parametrize("fields", [{"answered": True}, {"stage": Stage.VALIDATE}])
+@pytest.mark.parametrize("fields", [{"answered": True}, {"stage": Stage.VALIDATE}, {"stage": Stage.DONE}])
 def test_a_complete_answer_is_the_origins_success(fields):
     """Of any status: who answers is there."""
     assert settled(K.PROTOCOL, **fields).origin is V.SUCCESS
@@ -83,7 +83,7 @@ def test_a_quota_is_held_to_the_stated_reset():
     assert settled(K.AUTH, hint=120).hold == Hold(first=30, longest=300)
 
 
-@pytest.mark.parametrize(("age", "upstream"), [(P99, V.NEUTRAL), (P99 + 0.1, V.HARD)])
+@pytest.mark.parametrize(("age", "upstream"), [(10, V.NEUTRAL), (P99, V.NEUTRAL), (P99 + 0.1, V.HARD)])
 def test_a_loser_is_evidence_if_it_was_older_than_p99(age, upstream):
     """A hedge that lost after that long was hanging; the origin is not to blame either way."""
     assert settled(K.CANCELLED, age=age) == Settlement(upstream, V.NEUTRAL)
@@ -96,6 +96,7 @@ def test_a_loser_is_evidence_if_it_was_older_than_p99(age, upstream):
         (10, False, Stage.WAIT, V.HARD),
         (P99 - 0.1, True, Stage.WAIT, V.NEUTRAL),
         (P99, True, Stage.WAIT, V.HARD),
+        (P99 + 0.1, True, Stage.WAIT, V.HARD),
         (600, False, Stage.SEND, V.HARD),
         (600, False, Stage.CONNECT, V.NEUTRAL),
     ],
@@ -157,6 +158,7 @@ def test_quick_retries_may_be_switched_off():
         (None, Stage.DONE, "0", Billing.FREE),
         (K.TIMEOUT, Stage.CONNECT, "0.09", Billing.FREE),
         (K.TIMEOUT, Stage.SEND, "0.09", Billing.AMBIGUOUS),
+        (K.TIMEOUT, Stage.WAIT, "0.09", Billing.AMBIGUOUS),
         (K.TIMEOUT, Stage.WAIT, "0", Billing.FREE),
         (K.EMPTY, Stage.CONNECT, "0.09", Billing.BILLED),
         (K.OVERLOADED, Stage.WAIT, "0.09", Billing.FREE),
