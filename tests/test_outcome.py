@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixroute.outcome import REACTIONS, Billing, FailureKind, Next, QuickRetry, Verdict, classify
+from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Next, QuickRetry, Verdict, classify
 
 K, Q, N, V, B = FailureKind, QuickRetry, Next, Verdict, Billing
 
@@ -57,6 +57,12 @@ def test_only_three_kinds_open_an_upstream_by_one_answer():
     opens = {kind: (row.opens_for, row.opens_every_resolution) for kind, row in REACTIONS.items() if row.opens_for}
 
     assert opens == {K.FORBIDDEN: (300, False), K.MODEL_GONE: (3600, True), K.UNDERSIZED: (3600, False)}
+
+
+def test_a_failure_speaks_in_sentences():
+    """What happened, then what to change, where that is known."""
+    assert str(Failure(kind=K.EMPTY, message="Nothing came.", advice="Ask again.")) == "Nothing came. Ask again."
+    assert str(Failure(kind=K.EMPTY, message="Nothing came.")) == "Nothing came."
 
 
 def test_only_four_kinds_are_worth_another_round():

@@ -121,3 +121,8 @@ def test_references_are_bytes_paths_or_as_they_are(tmp_path):
 def test_a_size_in_pixels(size, pixels, nominal):
     """A class asks its nominal area; on the wire its sides are divisible by 16."""
     assert (size.pixels, size.nominal()) == (pixels, nominal)
+
+
+def test_the_resolution_is_that_of_the_size():
+    """And not known where none was asked."""
+    assert (ImageRequest("a", size="4K").resolution, ImageRequest("a").resolution) == ("4K", "other")

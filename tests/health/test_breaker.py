@@ -149,6 +149,34 @@ class TestRate:
         assert p.breaker._evidence.rate(0) == (0, MOST_REQUESTS)
 
 
+class TestRetried:
+    """A failure that a retry may make good is evidence only if the retry does not come."""
+
+    @pytest.mark.parametrize(("again", "state"), [(False, State.OPEN), (True, State.CLOSED)])
+    def test_it_counts_from_a_time_on_unless_it_is_asked_again(self, patient, again, state):
+        """Four failures and a fifth that was to be retried."""
+        p = patient()
+        p.breaker.settle(p.start("retried"), HARD, 0, counts_from=1)
+        p.at(0.5)
+        if again:
+            p.start("retried")
+
+        p.at(2).call(HARD, times=4)
+
+        assert p.state is state
+
+    def test_until_then_it_is_neutral(self, patient):
+        """Also for a probe: the place is given back, nothing opens."""
+        p = patient().call(HARD, times=4)
+        p.breaker.settle(p.start(), HARD, 0, counts_from=1)
+        q = patient().half_open()
+
+        q.breaker.settle(q.start(), HARD, q.now, counts_from=q.now + 1)
+
+        assert p.state is State.CLOSED
+        assert (q.state, q.view.allowed, q.view.places) == (State.HALF_OPEN, 1, 1)
+
+
 class TestRefusals:
     """Refusals come in seconds, pictures in minutes: what is being worked on counts beside a refusal."""
 
