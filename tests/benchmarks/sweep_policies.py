@@ -210,10 +210,10 @@ def _cells(name: str, kind: str, value: str, seeds: int) -> list[str]:
     return [kind, value, *(say(figures) for say in sweep.columns.values())]
 
 
-def _print(name: str, pool: ProcessPoolExecutor, seeds: int) -> None:
+def _print(name: str, pool: ProcessPoolExecutor, kinds: Sequence[str], seeds: int) -> None:
     heads = ["latency", "value", *SWEEPS[name].columns]
     click.echo(f"\n### {name}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    jobs = [pool.submit(_cells, name, kind, value, seeds) for kind in COMMON for value in SWEEPS[name].values]
+    jobs = [pool.submit(_cells, name, kind, value, seeds) for kind in kinds for value in SWEEPS[name].values]
     for job in jobs:
         click.echo(f"| {' | '.join(job.result())} |")
 
@@ -222,12 +222,13 @@ def main() -> None:
     """Sweep what is named, or everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("options", nargs="*", choices=[[], *SWEEPS])
+    parser.add_argument("--latency", action="append", choices=[*COMMON], help="only this kind; repeatable")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     with ProcessPoolExecutor(given.jobs, initializer=warnings.simplefilter, initargs=("ignore",)) as pool:
         for name in given.options or SWEEPS:
-            _print(name, pool, given.seeds)
+            _print(name, pool, given.latency or [*COMMON], given.seeds)
 
 
 if __name__ == "__main__":
