@@ -289,6 +289,7 @@ class TestReserve:
     def test_it_is_kept_while_the_others_failed(self):
         """Whoever was asked before this one is not the one it is kept for."""
         assert reserve(view(candidate("a"), candidate("b"), seedream(), tried=[ended(0)]), 1, 1000) == RESERVE
+        assert reserve(view(candidate("a"), seedream(), candidate("c"), tried=[ended(2)]), 0, 1000) == RESERVE
 
     def test_nothing_is_kept_for_who_cannot_serve(self):
         """Unsupported, disabled in the file, plaintext."""
@@ -585,6 +586,10 @@ class TestHedge:
         assert plan(view(candidate("z"), seedream("a"), tried=[live(0, join_in=-1)])).action.index == 1
         assert rulings(view(candidate("z"), seedream("a"), tried=[ended(0, K.OVERLOADED)]))[1] is R.READY
 
+    def test_only_what_is_in_flight_is_called_so(self):
+        """Not who stands before it in the chain."""
+        assert rulings(chain(tried=[ended(0), live(2, join_in=50)])) == [R.TRIED, R.READY, R.IN_FLIGHT]
+
     def test_what_is_in_flight_hides_no_failure_after_it(self):
         """A hedge that called the request invalid speaks for those that can do the same."""
         chain = (candidate("a", abilities=1), candidate("b", abilities=2), candidate("c", abilities=2))
@@ -744,10 +749,11 @@ class TestRounds:
         assert rulings(chain(tried=[ended(0, K.OVERLOADED, ago=9)], round_=1)) == [R.READY] * 3
 
     def test_a_sibling_left_out_is_not_waited_for(self):
-        """Not even where it is full."""
+        """Not even where it is full, or about to reopen: its place would be of no use."""
         tried = [ended(0, ago=9), ended(0, round_=1), ended(2, round_=1)]
 
-        assert plan(chain(tried=tried, standings={1: FULL}, round_=1)).action == Round(NOW + 15)
+        for standing in (FULL, PROBING, opened(3)):
+            assert plan(chain(tried=tried, standings={1: standing}, round_=1)).action == Round(NOW + 15)
 
     def test_a_breaker_that_reopens_first_is_waited_for_first(self):
         """Woken by whatever comes first: the place or the round."""

@@ -417,15 +417,12 @@ def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) ->
 
 
 def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tried]) -> bool:
-    if ruling not in _WAITED_FOR and not (ruling is Ruling.SIBLING and view.round == 0):
+    if ruling not in _WAITED_FOR or _hindered(view, index, live) is not None:
         return False
-    if _hindered(view, index, live) is not None:
-        return False
-    opens_at = max(view.now, view.standings[index].until or view.now)
-    return opens_at <= _latest_start(view, index) and view.now < _latest_start(view, index) - SLACK
+    return (view.standings[index].until or view.now) <= _latest_start(view, index)
 
 
-_WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL)
+_WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
 
 
 def _latest_start(view: View, index: int) -> float:
