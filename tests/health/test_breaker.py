@@ -190,6 +190,19 @@ class TestRefusals:
 
         assert p.state is state
 
+    def test_a_row_that_was_spared_opens_with_the_next_refusal_when_that_call_has_ended(self, patient):
+        """It is six by then."""
+        p = patient().at(100).call(HARD).at(101)
+        working = p.start()
+        p.at(120).call(HARD, times=4)
+        p.end(working, NEUTRAL)
+        before = p.state
+
+        p.call(HARD)
+
+        assert before is State.CLOSED
+        assert p.is_open_for(OpenReason.STREAK)
+
     def test_a_call_from_before_the_row_says_nothing_of_it(self, patient):
         """It was accepted before the refusals began."""
         p = patient().at(99)

@@ -40,7 +40,7 @@ TESTS = {
 CONFIG = """
 [cosmic-ray]
 module-path = "{module}"
-timeout = 60.0
+timeout = 30.0
 excluded-modules = []
 test-command = "{command}"
 [cosmic-ray.distributor]
