@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,11 @@ COSTS = st.builds(Cost, certain=AMOUNTS, possible=AMOUNTS, currency=st.just("EUR
 def test_nothing_costs_nothing():
     """Known to be 0, in dollars."""
     assert Cost() == Cost(certain=Decimal(0), possible=Decimal(0), currency="USD")
+
+
+def test_a_cost_is_frozen_and_named():
+    """Nobody mixes up what is certain with what is possible."""
+    assert all(field.kw_only for field in fields(Cost))
 
 
 def test_costs_add_up_apart():
@@ -45,6 +51,7 @@ def test_a_sum_of_nothing_is_in_dollars():
         ("0.04", "0.09", "USD", "$0.04 certain + $0.09 possible"),
         ("0.04", "0", "USD", "$0.04 certain"),
         ("0.04", "0.09", "CNY", "0.04 CNY certain + 0.09 CNY possible"),
+        ("0.04", "0", "ZAR", "0.04 ZAR certain"),
         (None, "0", "USD", "an unknown amount certain"),
         ("0.04", None, "USD", "$0.04 certain + an unknown amount possible"),
     ],

@@ -5,9 +5,10 @@ from math import inf
 import pytest
 from attrs import fields
 
-from pixroute.health.breaker import BreakerView, OpenReason, State
+from pixroute.health.breaker import Breaker, BreakerView, OpenReason, State
 from pixroute.health.evidence import MOST_REQUESTS
 from pixroute.outcome import Verdict
+from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
 
 SUCCESS, HARD, THROTTLE, NEUTRAL = Verdict.SUCCESS, Verdict.HARD, Verdict.THROTTLE, Verdict.NEUTRAL
@@ -272,6 +273,7 @@ class TestFlows:
         p.start()
 
         assert not p.breaker.flows(p.breaker.next_check)
+        assert not p.breaker.flows(p.breaker.next_check + 1)
         assert p.breaker.flows(p.breaker.next_check - 1)
 
     def test_not_when_it_is_open_or_throttled(self, patient):
@@ -1028,6 +1030,43 @@ def test_a_fresh_breaker_watches_nothing_and_always_was_as_it_is(patient):
     assert (p.breaker.watching, p.view.since) == (False, -inf)
     p.start()
     assert p.breaker.watching is True
+
+
+def test_the_doubling_is_forgotten_after_ten_calm_minutes(patient):
+    """And stays so."""
+    p = patient(ramp=2).half_open().call(SUCCESS)
+
+    assert p.state is State.CLOSED
+    assert [p.breaker.doublings(p.now + seconds) for seconds in (0, 599, 600, 5000)] == [1, 1, 0, 0]
+
+
+def test_a_ramp_that_is_no_power_of_two_ends_above_it(patient):
+    """1, 2, 4, and closed instead of 8."""
+    p = patient(ramp=5).half_open()
+
+    allowed = [p.call(SUCCESS).view.allowed for _ in range(3)]
+
+    assert (allowed, p.state) == ([2, 4, None], State.CLOSED)
+
+
+def test_every_opening_begins_a_generation(patient):
+    """By which whoever settles an admission knows whether it is still of account."""
+    p = patient()
+    before = p.breaker.generation
+
+    p.call(HARD, times=5)
+
+    assert p.breaker.generation != before
+
+
+def test_silence_is_evidence_unless_said_otherwise(patient):
+    """An upstream's breaker is the usual one."""
+    p = patient()
+    p.breaker = Breaker(BreakerPolicy(), jitter=lambda: 0.0)
+    for _ in range(3):
+        p.start()
+
+    assert p.at(150).is_open_for(OpenReason.OVERDUE)
 
 
 def test_a_view_is_frozen_and_named():
