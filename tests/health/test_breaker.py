@@ -452,6 +452,20 @@ class TestStall:
 
         assert p.at(21).is_open_for(OpenReason.STALL)
 
+    def test_what_silence_opened_is_closed_by_pictures_not_by_time(self, patient):
+        """A call that says nothing for ten seconds more proves nothing."""
+        p = patient(stall="open")
+        self.start_hung(p)
+        p.at(20)
+        p.start()
+        p.at(21)
+        p.at(p.view.until)
+        p.start()
+
+        p.after(20)
+
+        assert (p.state, p.view.allowed) == (State.HALF_OPEN, 1)
+
     def test_one_silent_call_is_never_enough(self, patient):
         """The floor of the survival, 1e-4, makes it two calls at least."""
         p = patient(stall="open")
@@ -704,6 +718,17 @@ class TestHint:
 
         assert p.is_open_for(OpenReason.OVERDUE)
         assert p.view.until == 210
+
+    def test_a_late_success_ends_it_from_the_instant_at_which_the_hint_does(self, patient):
+        """The opening itself would last longer."""
+        p = patient()
+        tokens = [p.start() for _ in range(3)]
+        p.at(150)
+        p.end(tokens[0], THROTTLE, 10)
+
+        p.at(160).end(tokens[1], SUCCESS)
+
+        assert p.state is State.HALF_OPEN
 
 
 class TestThrottled:
