@@ -167,15 +167,20 @@ class TestRetried:
         assert p.state is state
 
     def test_until_then_it_is_neutral(self, patient):
-        """Also for a probe: the place is given back, nothing opens."""
+        """A fifth in a row opens nothing yet."""
         p = patient().call(HARD, times=4)
-        p.breaker.settle(p.start(), HARD, 0, counts_from=1)
-        q = patient().half_open()
 
-        q.breaker.settle(q.start(), HARD, q.now, counts_from=q.now + 1)
+        p.breaker.settle(p.start(), HARD, 0, counts_from=1)
 
         assert p.state is State.CLOSED
-        assert (q.state, q.view.allowed, q.view.places) == (State.HALF_OPEN, 1, 1)
+
+    def test_a_probe_that_fails_has_failed_whoever_asks_again(self, patient):
+        """Its question was whether a call succeeds: nothing is suspended while half-open."""
+        p = patient().half_open()
+
+        p.breaker.settle(p.start(), HARD, p.now, counts_from=p.now + 1)
+
+        assert p.is_open_for(OpenReason.STREAK)
 
 
 class TestRefusals:
@@ -272,9 +277,21 @@ class TestFlows:
         p = patient()
         p.start()
 
+        p.now = p.breaker.next_check - 0.5
+        p.breaker.evaluate(p.now)
+
+        assert p.breaker.flows(p.now)
         assert not p.breaker.flows(p.breaker.next_check)
         assert not p.breaker.flows(p.breaker.next_check + 1)
-        assert p.breaker.flows(p.breaker.next_check - 1)
+
+    def test_not_before_silence_was_listened_to(self, patient):
+        """A second after the last look, the next looks again: it may open."""
+        p = patient(stall="open")
+        p.start(survival=hung)
+        p.start(survival=hung)
+
+        assert p.breaker.flows(0.9)
+        assert not p.breaker.flows(1)
 
     def test_not_when_it_is_open_or_throttled(self, patient):
         """Until a success; until it is closed again."""
@@ -475,6 +492,18 @@ class TestStall:
         p.start()
 
         assert p.at(149).breaker.stalled_since is None
+
+    def test_a_look_opens_it_so_that_nobody_is_admitted_on_what_was_true_before(self, patient):
+        """It used to open between the look and the admission, which then found no place."""
+        p = patient(stall="open")
+        self.start_hung(p)
+        p.now = 20
+        first = p.view.places
+        p.now = 21.5
+
+        assert first is None
+        assert p.view.places == 0
+        assert p.reason is OpenReason.STALL
 
     def test_a_success_ends_the_silence(self, patient):
         """An answer within the second in which it looked hung: no stall."""
@@ -793,6 +822,29 @@ class TestHalfOpen:
 
         assert ramp == [4, 2, 1, None]
         assert p.is_open_for(OpenReason.STREAK)
+
+    def test_until_the_first_success_any_failure_opens_it_again(self, patient):
+        """A probe that keeps silent for 25 s ramps to 4 by time; its late failure is the only answer there was."""
+        p = patient().half_open(OpenReason.STREAK)
+        probe = p.start()
+        ramped = p.after(25).view.allowed
+
+        p.end(probe, HARD)
+
+        assert ramped == 4
+        assert p.is_open_for(OpenReason.STREAK)
+
+    def test_a_call_too_old_for_a_probe_opens_it_when_the_ramp_falls_back_to_one(self, patient):
+        """From then on, not from when it became too old: that lies in the past."""
+        p = patient().half_open(OpenReason.OVERDUE).call(SUCCESS)
+        old = [p.start(), p.start()]
+        p.after(130)
+
+        p.end(old[0], HARD)
+
+        assert p.is_open_for(OpenReason.OVERDUE)
+        assert p.view.since == p.now
+        assert p.view.until - p.now == 60
 
     def test_a_neutral_outcome_gives_the_place_back(self, patient):
         """A cancelled probe neither closes, opens nor leaks."""

@@ -48,7 +48,7 @@ class Model:
         self.state, self.reason, self.until, self.allowed = State.CLOSED, None, -inf, 0
         self.generation = self.k = 0
         self.healthy_since, self.hinted_until, self.ramp_from = -inf, -inf, inf
-        self.answered = False
+        self.answered = self.proven = False
         self.calls: list[Call] = []
         self.log: list[tuple[float, int, Verdict]] = []
 
@@ -78,7 +78,7 @@ class Model:
     def go_to(self, time):
         """Let time act, one instant after another."""
         while (first := min(self.instants(), key=lambda pair: pair[0], default=None)) and first[0] <= time:
-            self.now = first[0]
+            self.now = max(self.now, first[0])
             first[1]()
         self.now = time
 
@@ -87,7 +87,7 @@ class Model:
         if self.reason is OpenReason.HINT:
             self.state, self.reason = State.CLOSED, None
         else:
-            self.state, self.allowed = State.HALF_OPEN, 1
+            self.state, self.allowed, self.proven = State.HALF_OPEN, 1, False
         self.until = -inf
 
     def ramp(self):
@@ -141,8 +141,9 @@ class Model:
                 self.reopen()
         elif self.state is State.HALF_OPEN:
             if verdict is Verdict.SUCCESS:
+                self.proven = True
                 self.double()
-            elif verdict in BAD and self.allowed > 1:
+            elif verdict in BAD and self.allowed > 1 and self.proven:
                 self.allowed = max(self.allowed // 2, len(self.live), 1)
                 self.ramp_from = self.now
             elif verdict in BAD:
@@ -226,6 +227,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.model.end(call, verdict, hinted=hint is not None)
         if hint is not None:
             self.model.hint(self.model.now + hint)
+        self.model.go_to(self.model.now)
 
     @precondition(lambda self: len(self.model.calls) >= 2)
     @rule(verdict=st.sampled_from([Verdict.SUCCESS, Verdict.HARD]))

@@ -28,7 +28,7 @@ from pixroute.provider import Quantiles
 LONGEST_GAP = 5.0
 RAMP_EVERY = 10.0
 LISTEN_EVERY = 1.0
-"""Seconds between two looks at the likelihood of silence, which cost a step per call in flight."""
+"""Seconds between two looks at the likelihood of silence, for each thousand calls in flight: a look asks each."""
 
 
 class State(StrEnum):
@@ -106,6 +106,7 @@ class Breaker:
         self._doublings = 0
         self._closed_since = -inf
         self._answered = False
+        self._proven = False
         self._ramp_from = inf
         self._last_success = -inf
         self._last_throttle = -inf
@@ -147,15 +148,19 @@ class Breaker:
 
     def places(self, now: float) -> int | None:
         """Tell how many may be admitted now; None for no limit."""
-        if now >= self._due:
-            self._advance(now)
+        self.evaluate(now)
         if self.state is State.CLOSED:
             return None
         return self._allowed - len(self._in_flight.live) if self.state is State.HALF_OPEN else 0
 
     def flows(self, now: float) -> bool:
-        """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call."""
-        return self.state is State.CLOSED and now < self._due and self._last_throttle == -inf
+        """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call.
+
+        A look that is due may open it, so it must come before the place is taken: then `admit`, in the same instant,
+        finds what `places` has said.
+        """
+        idle = now < self._due and now < self._listen_at
+        return idle and self.state is State.CLOSED and self._last_throttle == -inf
 
     def throttled(self, now: float) -> bool:
         """Tell whether it asked to wait, or refused for rate within the window and has delivered nothing since."""
@@ -205,7 +210,7 @@ class Breaker:
         """Give the outcome of an admission.
 
         With `counts_from` a failure is evidence from that time on, and only if the request is not asked again by then;
-        until then it is neutral.
+        until then it is neutral. A probe's failure counts at once: its question was whether a call succeeds.
 
         Raises:
             KeyError: it was settled before.
@@ -221,7 +226,7 @@ class Breaker:
         if not current:
             self._settle_late(verdict, now)
         elif self.state is State.HALF_OPEN:
-            self._settle_probe(token, verdict if counts_from is None else Verdict.NEUTRAL, now)
+            self._settle_probe(token, verdict, now)
         elif verdict is not Verdict.NEUTRAL:
             self._settle_evidence(token, verdict, now, hinted=hint is not None, counts_from=counts_from)
         if hint is not None:
@@ -263,13 +268,14 @@ class Breaker:
 
     def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
         if verdict is Verdict.SUCCESS:
+            self._proven = True
             self._double(now)
-        elif verdict is not Verdict.NEUTRAL and self._allowed == 1:
+        elif verdict is not Verdict.NEUTRAL and (self._allowed == 1 or not self._proven):
             self._sicken(self.reason, now, answered=token.answered(now))
         elif verdict is not Verdict.NEUTRAL:
             self._allowed = max(self._allowed // 2, len(self._in_flight.live), 1)
             self._ramp_from = now
-        self._due = self._next()
+        self._due = max(now, self._next())  # what is left alone may be too old for a probe, from now on
 
     def _settle_evidence(
         self, token: Token, verdict: Verdict, now: float, *, hinted: bool, counts_from: float | None
@@ -349,7 +355,7 @@ class Breaker:
 
         After a pause of the machine the answers that had come meanwhile are taken in first.
         """
-        self._listen_at = now + LISTEN_EVERY
+        self._listen_at = now + LISTEN_EVERY * max(1.0, self.in_flight / 1000)
         if self.policy.stall == "off":
             return
         likelihood = self._in_flight.log_likelihood(self._last_success, now, self.policy.stall_slowdown)
@@ -381,7 +387,7 @@ class Breaker:
         self._move(State.OPEN, reason, at)
 
     def _half_open(self, at: float) -> None:
-        self._allowed = 1
+        self._allowed, self._proven = 1, False
         self._move(State.HALF_OPEN, self.reason, at)
 
     def _double(self, at: float) -> None:
