@@ -124,7 +124,7 @@ class Policy:
     hedge_share: float = 0.05
     reserve_factor: float = 1.25
     reserve_extra: float = 10.0
-    max_attempts: int = 8
+    max_attempts: int = 12
     max_possibly_billed: int = 2
     max_cost: Decimal | None = None
     on_moderated: Literal["stop", "next"] = "stop"

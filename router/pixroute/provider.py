@@ -100,6 +100,10 @@ class Latency:
         """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
         return self.table.get(resolution) or Quantiles(0.2 * timeout, 0.4 * timeout, 0.6 * timeout)
 
+    def least(self, resolution: Resolution, timeout: float) -> Quantiles:
+        """Give what is not learned below: P95 and P99 of the table; without one a tenth of the attempt time-out."""
+        return self.table.get(resolution) or Quantiles(0.0, 0.1 * timeout, 0.1 * timeout)
+
 
 @frozen(kw_only=True)
 class Identity:

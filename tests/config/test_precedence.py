@@ -36,12 +36,12 @@ def test_attempt_timeouts_merge_by_resolution(policy, chain, expected, read):
 @pytest.mark.parametrize(
     ("policy", "chain", "expected"),
     [
-        ({}, {}, (8, 2, True, 1.0)),
+        ({}, {}, (12, 2, True, 1.0)),
         ({"max_attempts": 3}, {}, (3, 2, True, 1.0)),
         ({"max_attempts": 3}, {"max_attempts": 4}, (4, 2, True, 1.0)),
         ({"max_attempts": 3}, {"max_possibly_billed": 4}, (3, 4, True, 1.0)),
-        ({"retry": {"quick": False}}, {"retry": {"longest_delay": 0}}, (8, 2, False, 0.0)),
-        ({"retry": {"quick": False}}, {"retry": {"quick": True}}, (8, 2, True, 1.0)),
+        ({"retry": {"quick": False}}, {"retry": {"longest_delay": 0}}, (12, 2, False, 0.0)),
+        ({"retry": {"quick": False}}, {"retry": {"quick": True}}, (12, 2, True, 1.0)),
     ],
 )
 def test_a_chain_says_only_what_differs(policy, chain, expected, read):

@@ -46,7 +46,7 @@ def test_the_policy_says_range_default_and_meaning(schema):
         "type": "integer",
         "minimum": 1,
         "description": "attempts on the wire per part, the first included.",
-        "default": 8,
+        "default": 12,
     }
 
 

@@ -8,11 +8,12 @@ from pixroute.health.latency import ENOUGH, FLOOR, KEPT, LearnedLatency, table_s
 from pixroute.provider import Quantiles
 
 TABLE = Quantiles(50, 120, 150)
+NO_LEAST = Quantiles(0, 0, 0)
 seconds = st.floats(0.01, 600)
 
 
-def learned(times):
-    latency = LearnedLatency(TABLE)
+def learned(times, least=NO_LEAST):
+    latency = LearnedLatency(TABLE, least=least)
     for time in times:
         latency.add(time)
     return latency
@@ -33,6 +34,21 @@ def test_the_table_stands_until_thirty_successes_are_known():
 def test_quantiles_are_those_of_the_successes():
     """Of 1 to 100, P50 is 50, P95 is 95 and P99 is 99."""
     assert learned(range(1, 101)).quantiles == Quantiles(50, 95, 99)
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [(None, Quantiles(10, 120, 150)), (Quantiles(40, 8, 15), Quantiles(10, 10, 15))],
+    ids=["the table by default", "only P95 and P99"],
+)
+def test_a_fast_spell_does_not_make_the_usual_look_like_silence(least, expected):
+    """P95 and P99 are never learned below a least; P50 is."""
+    assert learned([10.0] * ENOUGH, least).quantiles == expected
+
+
+def test_slower_than_the_table_is_learned():
+    """The least is no most."""
+    assert learned([500.0] * ENOUGH, TABLE).quantiles == Quantiles(500, 500, 500)
 
 
 def test_only_the_last_two_hundred_count():

@@ -59,7 +59,7 @@ def providers(draw):
 
 POLICIES = st.builds(
     Policy,
-    max_attempts=st.integers(1, 8),
+    max_attempts=st.integers(1, 12),
     max_possibly_billed=st.integers(1, 3),
     hedge_after=st.sampled_from([1.5, 0.5, "off"]),
     on_moderated=st.sampled_from(["stop", "next"]),

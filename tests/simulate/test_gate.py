@@ -34,7 +34,7 @@ FIGURES = {
     "made by the fallback": (lambda f: 1 - f.primary, 0.03),
 }
 RECORDED = {
-    "hang": ((HANG,), (0, 295, 341, 1.102, 0.0091, 1.102, 0.49)),
+    "hang": ((HANG,), (0, 296, 396, 1.109, 0.0098, 1.109, 0.504)),
     "brown-out": ((BROWN_OUT,), (0, 147, 206, 1.005, 0.0003, 1.324, 0.066)),
     "outage day": (OUTAGE_DAY, (0, 249, 313, 1.027, 0.0024, 1.199, 0.207)),
 }

@@ -47,14 +47,21 @@ class Window:
 class LearnedLatency:
     """Times of one provider and resolution: its table until 30 successes are known, then the last 200.
 
+    P95 and P99 are never below `least`: two hundred calls are minutes, and after a fast spell the usual would look like
+    silence (docs/decisions/silence.md).
+
     Args:
         table: what the provider or the operator says.
+        least: the least that P95 and P99 may be; None: the table's.
         learns: asked before anything is taken in; false while the upstream's breaker is not closed, so that a sick
             upstream does not become the measure of a healthy one.
     """
 
-    def __init__(self, table: Quantiles, *, learns: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, table: Quantiles, *, least: Quantiles | None = None, learns: Callable[[], bool] = lambda: True
+    ) -> None:
         self._table = table
+        self._least = least or table
         self._learns = learns
         self._successes = Window()
         self._censored = Window()
@@ -64,8 +71,8 @@ class LearnedLatency:
     def quantiles(self) -> Quantiles:
         """P50, P95 and P99 in seconds."""
         if self._quantiles is None:
-            at = self._successes.quantile
-            self._quantiles = Quantiles(at(0.5), at(0.95), at(0.99))
+            at, least = self._successes.quantile, self._least
+            self._quantiles = Quantiles(at(0.5), max(at(0.95), least.p95), max(at(0.99), least.p99))
         return self._quantiles
 
     def add(self, seconds: float) -> None:

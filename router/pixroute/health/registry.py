@@ -63,12 +63,14 @@ class Health:
         promised = waiter is not None and waiter.promise is route
         return route.standing(now, enabled=keys.provider not in self._disabled, promised=promised)
 
-    def latency(self, keys: Keys, table: Quantiles) -> LearnedLatency:
+    def latency(self, keys: Keys, table: Quantiles, least: Quantiles | None = None) -> LearnedLatency:
         """Give the times of a provider and resolution, which learn while the upstream's breaker is closed."""
         latency = self._latencies.get(keys)
         if latency is None:
             breaker = self._route(keys).upstream.breaker
-            latency = self._latencies[keys] = LearnedLatency(table, learns=lambda: breaker.state is State.CLOSED)
+            latency = self._latencies[keys] = LearnedLatency(
+                table, least=least, learns=lambda: breaker.state is State.CLOSED
+            )
         return latency
 
     def report(self, now: float) -> tuple[HealthEntry, ...]:

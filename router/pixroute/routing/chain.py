@@ -145,7 +145,8 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     keys = member.keys[resolution]
     own_timeouts = (member.attempt_timeout if "attempt_timeout" not in overrides else None) or {}
     timeout = own_timeouts.get(resolution, policy.attempt_timeout[resolution])
-    learned = health.latency(keys, member.latency.at(resolution, timeout))
+    latency = member.latency
+    learned = health.latency(keys, latency.at(resolution, timeout), latency.least(resolution, timeout))
     expected = learned.quantiles
     unit_price = member.price.at(resolution) if member.price else None
     return Contender(

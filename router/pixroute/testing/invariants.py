@@ -83,7 +83,7 @@ class Invariants:
         self,
         *,
         max_possibly_billed: int = 2,
-        max_attempts: int = 8,
+        max_attempts: int = 12,
         retry_on_timeout: bool = False,
         providers: Mapping[str, Provider] | None = None,
     ) -> None:
