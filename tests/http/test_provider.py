@@ -356,6 +356,15 @@ class TestCalls:
 
         assert requests[0].path == "/v1/images"
 
+    async def test_a_key_that_comes_back_as_a_code_or_an_id_is_concealed_there_too(self, generate):
+        """A fuzzer's upstream repeated it as its request id, and the record showed it."""
+        error = {"message": "no", "code": f"bad_{KEY}"}
+
+        outcome, _ = await generate(Step.json({"error": error, "request_id": f"id-{KEY}"}, status=401))
+
+        assert KEY not in repr(outcome)
+        assert outcome.provider_request_id == "id-***"
+
     async def test_another_way_to_send_the_key(self, generate):
         """`auth` names header and pattern."""
 

@@ -93,7 +93,11 @@ class Endpoint:
 
     def redact(self, text: str) -> str:
         """Take the key, and what looks like one, out of the words of others."""
-        return redact(text.replace(self.api_key.reveal(), "***") if self.api_key else text)
+        return redact(self.conceal(text))
+
+    def conceal(self, text: str) -> str:
+        """Take the key, and nothing else, out of an id or a code of others."""
+        return text.replace(self.api_key.reveal(), "***") if self.api_key else text
 
 
 def origin_of(url: SplitResult) -> str:

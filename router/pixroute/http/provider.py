@@ -190,8 +190,18 @@ class HttpProvider(ABC, Generic[S]):
         return self._hush(outcome)
 
     def _hush(self, failure: Failure) -> Failure:
-        advice = self.advice.get(failure.kind, failure.advice)
-        return evolve(failure, message=self.endpoint.redact(failure.message), advice=advice)
+        conceal = self.endpoint.conceal
+        code, request_id, hint = (
+            text and conceal(text) for text in (failure.code, failure.provider_request_id, failure.ignored_hint)
+        )
+        return evolve(
+            failure,
+            message=self.endpoint.redact(failure.message),
+            advice=self.advice.get(failure.kind, failure.advice),
+            code=code,
+            provider_request_id=request_id,
+            ignored_hint=hint,
+        )
 
     def _classified(self, reply: Reply) -> Failure | None:
         try:
