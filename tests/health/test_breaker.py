@@ -282,7 +282,7 @@ class TestFlows:
 
         assert p.breaker.flows(p.now)
         assert not p.breaker.flows(p.breaker.next_check)
-        assert not p.breaker.flows(p.breaker.next_check + 1)
+        assert not p.breaker.flows(p.breaker.next_check + 0.25)
 
     def test_not_before_silence_was_listened_to(self, patient):
         """A second after the last look, the next looks again: it may open."""
@@ -292,6 +292,7 @@ class TestFlows:
 
         assert p.breaker.flows(0.9)
         assert not p.breaker.flows(1)
+        assert not p.breaker.flows(1.5)
 
     def test_not_when_it_is_open_or_throttled(self, patient):
         """Until a success; until it is closed again."""
