@@ -506,6 +506,18 @@ class TestStall:
         assert p.view.places == 0
         assert p.reason is OpenReason.STALL
 
+    @pytest.mark.parametrize(("calls", "waits"), [(2, 1.0), (1000, 1.0), (3000, 3.0)])
+    def test_a_look_that_costs_more_is_had_less_often(self, patient, calls, waits):
+        """It asks every call in flight: after a second for each thousand of them."""
+        p = patient()
+        for _ in range(calls):
+            p.start()
+        p.now = 10
+        p.breaker.evaluate(p.now)
+
+        assert not p.breaker.flows(10 + waits)
+        assert p.breaker.flows(10 + waits - 0.001)
+
     def test_a_success_ends_the_silence(self, patient):
         """An answer within the second in which it looked hung: no stall."""
         p = patient(stall="open")
