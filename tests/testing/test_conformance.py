@@ -234,13 +234,13 @@ def test_a_provider_that_lingers():
 
 @pytest.mark.slow  # a real router before a real socket
 def test_a_failure_that_repeats_the_key(caplog, capfd):
-    """What `classify` quotes is searched too; the library has taken the key out of messages, but not of codes."""
+    """What `classify` says is searched; the library takes the key out of others' words, but not out of its advice."""
 
     def quoting(_, reply):
         words = reply.json["error"]["message"]
-        return Failure(kind=FailureKind.AUTH, message="Refused.", code=words)
+        return Failure(kind=FailureKind.AUTH, message="Refused.", advice=words)
 
-    with fails("The key stands in the failure"):
+    with fails("The key stands in the error"):
         kit.test_secrets_are_not_told(make(classify=quoting), caplog, capfd)
 
 
