@@ -41,7 +41,8 @@ LAYERS = {
 PURE = [
     "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py", "routing/plan.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
-    "health/in_flight.py", "http/diagnosis.py", "http/envelope.py", "http/hints.py", "http/intermediary.py",
+    "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
+    "http/judging/intermediary.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "random", "socket", "aiohttp", "threading"}
 

@@ -4,7 +4,7 @@ from attrs import evolve, frozen
 
 from pixroute import Capabilities, Failure, HttpSettings, ImageRequest, ProviderSpec, Stage, hookimpl
 from pixroute.http import Auth, Call, Finished, Job, JobProvider, Picture, Progress, Queued, Reply, Running
-from pixroute.http.envelope import failure_from
+from pixroute.http.judging.envelope import failure_from
 
 
 @frozen(kw_only=True)

@@ -62,6 +62,17 @@ class FailureKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Blame(StrEnum):
+    """Whose fault a failure is; nobody else suffers for it."""
+
+    REQUEST = "request"
+    KEY = "key"
+    MONEY = "money"
+    PROVIDER = "provider"
+    HOP = "hop"
+    OURS = "ours"
+
+
 class QuickRetry(Enum):
     """When the same provider may be asked once more before falling back."""
 
@@ -175,6 +186,28 @@ REACTIONS: Mapping[FailureKind, Reaction] = MappingProxyType(
 hard if it was older than P99 when it lost, and FREE before SEND."""
 
 
+_BLAMES: Mapping[FailureKind, Blame] = MappingProxyType(
+    {
+        FailureKind.CONNECT: Blame.HOP,
+        FailureKind.TLS: Blame.HOP,
+        FailureKind.DISCONNECTED: Blame.HOP,
+        FailureKind.PROXY_CUT: Blame.HOP,
+        FailureKind.QUOTA: Blame.MONEY,
+        FailureKind.AUTH: Blame.KEY,
+        FailureKind.FORBIDDEN: Blame.KEY,
+        FailureKind.MODEL_GONE: Blame.REQUEST,
+        FailureKind.INVALID: Blame.REQUEST,
+        FailureKind.MODERATED: Blame.REQUEST,
+        FailureKind.SKIPPED: Blame.REQUEST,
+        FailureKind.CANCELLED: Blame.REQUEST,
+    }
+)
+"""Whose fault a kind is where nothing else is known; a kind left out is the provider's."""
+
+_OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
+"""What this machine lacks says nothing of anybody else."""
+
+
 @frozen(kw_only=True)
 class Failure:
     """Why an attempt brought no picture: data, so that nobody parses the text again.
@@ -182,7 +215,7 @@ class Failure:
     `message` is one sentence that a person can act on; `advice` what to change. `hint` is the provider's wish in
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
-    that could not be fetched.
+    that could not be fetched. `blame`: whose fault it is.
     """
 
     kind: FailureKind
@@ -198,10 +231,20 @@ class Failure:
     answered: bool = False
     provider_request_id: str | None = None
     url: str | None = None
+    blame: Blame = field()
 
     @billing.default
     def _billing_of_kind(self) -> Billing:
         return REACTIONS[self.kind].billing or Billing.FREE
+
+    @blame.default
+    def _blame_of_kind(self) -> Blame:
+        return _BLAMES.get(self.kind, Blame.PROVIDER)
+
+    @property
+    def reaction(self) -> Reaction:
+        """What follows: the row of the reaction table for its kind and blame."""
+        return _OURS if self.blame is Blame.OURS else REACTIONS[self.kind]
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()

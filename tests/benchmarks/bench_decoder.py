@@ -9,7 +9,7 @@ from functools import partial
 
 from measure import Figure, cpu, ratios, take_turns
 
-from pixroute.http.body import BodyDecoder
+from pixroute.http.body.decoder import BodyDecoder
 
 SIZE = 25_000_000
 CHUNK = 256 * 1024

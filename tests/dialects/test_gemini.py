@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from pixroute.dialects import gemini
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Reply
 from pixroute.outcome import FailureKind
 from pixroute.request import ImageRequest

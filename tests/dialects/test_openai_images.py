@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from pixroute.dialects import openai_images
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Part, Reply
 from pixroute.outcome import Failure, FailureKind
 from pixroute.request import ImageRequest, Reference

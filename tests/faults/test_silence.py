@@ -7,7 +7,7 @@ from attrs import evolve
 
 from pixroute import FailureKind, Policy, Stage
 from pixroute.http.pace import Pace
-from pixroute.http.sockets import KeepAlive
+from pixroute.http.wire.sockets import KeepAlive
 from pixroute.outcome import Billing
 
 pytestmark = pytest.mark.slow  # a server starts in a new network namespace, and silence takes its time

@@ -10,7 +10,7 @@ import random
 import time
 from typing import Any
 
-from pixroute.http.body import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
+from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
 
 LIMITS = BodyLimits(decoded=300, skeleton=400, pictures=4, window=16, depth=8)
 PIECES = [

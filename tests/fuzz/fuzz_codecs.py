@@ -18,10 +18,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from pixroute import HttpProvider
-from pixroute.http.body import BodyError
+from pixroute.http.body.decoder import BodyError
+from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
-from pixroute.http.incoming import Incoming
-from pixroute.http.sinks import Sinks
 from pixroute.outcome import Failure, FailureKind, Success
 from pixroute.secret import Secret
 from pixroute_gemini.provider import Gemini, GeminiSettings

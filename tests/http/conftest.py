@@ -6,11 +6,11 @@ import gc
 import pytest
 from attrs import define, field
 
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, HttpSettings
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.outgoing import outgoing
-from pixroute.http.sinks import Sinks
 from pixroute.http.transport import Transport
+from pixroute.http.wire.outgoing import outgoing
 from pixroute.outcome import Stage
 from pixroute.secret import Secret
 

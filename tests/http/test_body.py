@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixroute.http.body import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
+from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
 
 WINDOW = 16
 LIMITS = BodyLimits(window=WINDOW, decoded=4096, skeleton=4096, pictures=100)

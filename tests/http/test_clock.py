@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pixroute.http.clock import Clock
+from pixroute.http.wire.clock import Clock
 from pixroute.testing.virtual import run_virtual
 
 

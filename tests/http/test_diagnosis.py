@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixroute.http.diagnosis import Observation, diagnose, suspect
-from pixroute.http.observation import spell
+from pixroute.http.judging.diagnosis import Observation, diagnose, suspect
+from pixroute.http.judging.observation import spell
 from pixroute.outcome import FailureKind, Stage
 from pixroute.provider import Quantiles
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pixroute.http.call import Reply
-from pixroute.http.envelope import failure_from
+from pixroute.http.judging.envelope import failure_from
 from pixroute.outcome import FailureKind as K
 from pixroute.outcome import Stage
 from pixroute.testing.emulator.faults.bodies import BODIES

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from pixroute.http.diagnosis import Observation
-from pixroute.http.exceptions import ROWS, failure_of
-from pixroute.http.sockets import AddressRefused
+from pixroute.http.judging.diagnosis import Observation
+from pixroute.http.judging.exceptions import ROWS, failure_of
+from pixroute.http.wire.sockets import AddressRefused
 from pixroute.outcome import Billing, FailureKind, Stage
 
 KEY = ConnectionKey("api.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.pace import Pace
-from pixroute.http.sinks import Sinks
 from pixroute.outcome import Billing, Delivered, FailureKind
 from pixroute.testing.faults import Certificates, ScriptedServer, Sink, Step, StubResolver
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixroute.http.envelope import ErrorBody
-from pixroute.http.hints import LONGEST, RESTART, Hint, read_hint
+from pixroute.http.judging.envelope import ErrorBody
+from pixroute.http.judging.hints import LONGEST, RESTART, Hint, read_hint
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 NOW = 1795341600.0  # the same in Unix time

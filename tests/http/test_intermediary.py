@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixroute.http.call import Reply
-from pixroute.http.intermediary import PROXIES, intermediary
+from pixroute.http.judging.intermediary import PROXIES, intermediary
 
 ALB = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n{1}</body>\r\n</html>\r\n"

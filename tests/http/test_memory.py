@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pixroute.http.memory import Memory
+from pixroute.http.wire.memory import Memory
 
 
 async def test_what_fits_is_held_at_once():

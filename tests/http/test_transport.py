@@ -17,9 +17,9 @@ from types import SimpleNamespace
 import pytest
 
 from pixroute.http.call import Call
-from pixroute.http.memory import Memory
 from pixroute.http.pace import MIB, Pace
-from pixroute.http.sockets import KeepAlive, socket_factory
+from pixroute.http.wire.memory import Memory
+from pixroute.http.wire.sockets import KeepAlive, socket_factory
 from pixroute.outcome import Billing, FailureKind, Stage
 from pixroute.testing.faults import (
     Certificates,

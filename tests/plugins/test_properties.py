@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pixroute.fit import Unfit, fit
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Reply
 from pixroute.outcome import Failure
 from pixroute.request import RESOLUTIONS, ImageRequest, Reference, Size

@@ -4,7 +4,7 @@ import pytest
 
 from pixroute import RequestFailed
 from pixroute.content import InMemory
-from pixroute.http.sinks import Held
+from pixroute.http.body.sinks import Held
 from pixroute.outcome import Delivered, Success
 from pixroute.testing import Act, FakeProvider, fake_router
 from pixroute.testing.fake import blank_png

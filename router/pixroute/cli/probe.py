@@ -12,17 +12,17 @@ from attrs import frozen
 
 from pixroute.config.walk import Finding, Level, Link
 from pixroute.config.words import join
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, Reply
-from pixroute.http.envelope import failure_from
-from pixroute.http.exchange import Exchange
-from pixroute.http.outgoing import Outgoing, outgoing
+from pixroute.http.judging.envelope import failure_from
+from pixroute.http.judging.waits import who_waits
 from pixroute.http.pace import MIB
 from pixroute.http.provider import HttpProvider
-from pixroute.http.sinks import Sinks
-from pixroute.http.sockets import KeepAlive
 from pixroute.http.transport import Transport
-from pixroute.http.waits import who_waits
-from pixroute.http.wire import Wire
+from pixroute.http.wire.exchange import Exchange
+from pixroute.http.wire.outgoing import Outgoing, outgoing
+from pixroute.http.wire.sockets import KeepAlive
+from pixroute.http.wire.wire import Wire
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import Resolution

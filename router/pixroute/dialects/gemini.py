@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pixroute.dialects.references import base64_of, media_type_of
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
-from pixroute.http.envelope import carries_error
+from pixroute.http.judging.envelope import carries_error
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 

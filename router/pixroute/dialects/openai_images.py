@@ -8,9 +8,9 @@ from typing import Any
 from attrs import evolve
 
 from pixroute.dialects.references import data_of, media_type_of
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Part, Reply
-from pixroute.http.envelope import carries_error, failure_from
+from pixroute.http.judging.envelope import carries_error, failure_from
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 

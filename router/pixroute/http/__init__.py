@@ -1,6 +1,6 @@
 """What a provider plugin that speaks HTTP is made of; nothing here imports aiohttp."""
 
-from pixroute.http.blob import Blob
+from pixroute.http.body.blob import Blob
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
 from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Running
 from pixroute.http.provider import HttpProvider

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from pixroute.http.body import Blob
+from pixroute.http.body.decoder import Blob
 from pixroute.outcome import Failure
 from pixroute.provider import ProviderSettings
 from pixroute.secret import Secret

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 
 from pixroute.http.call import Auth, HttpSettings
-from pixroute.http.sockets import Reach, admits
+from pixroute.http.wire.sockets import Reach, admits
 from pixroute.redact import redact
 from pixroute.secret import Secret
 

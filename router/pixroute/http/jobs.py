@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from attrs import asdict, define, evolve, frozen
 
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.outgoing import outgoing
 from pixroute.http.provider import UNREADABLE, HttpProvider
-from pixroute.http.sinks import Sinks
+from pixroute.http.wire.outgoing import outgoing
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
 from pixroute.provider import AttemptContext
 

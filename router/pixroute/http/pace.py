@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from pixroute.http.body_limits import BodyLimits
+from pixroute.http.body.limits import BodyLimits
 
 MIB = 1024**2
 PER_PICTURE = 64 * MIB

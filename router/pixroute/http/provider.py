@@ -14,12 +14,12 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.body.pictures import deliver
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.envelope import carries_error, failure_from, request_id_in
-from pixroute.http.outgoing import Outgoing, outgoing
-from pixroute.http.pictures import deliver
-from pixroute.http.sinks import Sinks
+from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
 from pixroute.redact import quote

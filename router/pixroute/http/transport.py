@@ -11,13 +11,13 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint, Trust
-from pixroute.http.memory import Memory
-from pixroute.http.outgoing import Outgoing
 from pixroute.http.pace import MIB, PER_PICTURE, Pace
-from pixroute.http.sinks import Sinks
-from pixroute.http.sockets import KeepAlive
+from pixroute.http.wire.memory import Memory
+from pixroute.http.wire.outgoing import Outgoing
+from pixroute.http.wire.sockets import KeepAlive
 from pixroute.outcome import Delivered, Failure
 from pixroute.provider import AttemptContext
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
 
-    from pixroute.http.exchange import Exchange
-    from pixroute.http.wire import Wire
+    from pixroute.http.wire.exchange import Exchange
+    from pixroute.http.wire.wire import Wire
 
 log = logging.getLogger("pixroute.http")
 
@@ -87,7 +87,7 @@ class Transport:
         self, url: str, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
     ) -> Delivered | Failure:
         """Fetch a picture that lies at a URL, within a time of its own and without a credential."""
-        from pixroute.http.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
+        from pixroute.http.wire.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
 
         return await Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks).run(url)
 
@@ -95,7 +95,7 @@ class Transport:
         """Give the session whose connections reach and believe no more than this, opened when first needed."""
         session = self._sessions.get(trust)
         if session is None:
-            from pixroute.http.session import open_session  # noqa: PLC0415 - imports aiohttp
+            from pixroute.http.wire.session import open_session  # noqa: PLC0415 - imports aiohttp
 
             session = self._sessions[trust] = open_session(trust, self._keep_alive, self._resolver)
         return session
@@ -104,7 +104,7 @@ class Transport:
         """Give the proxy for a URL, if the endpoint's settings want one."""
         if endpoint.proxy != "env" and (endpoint.proxy or self._told_of_proxy):
             return endpoint.proxy
-        from pixroute.http.session import environment_proxy  # noqa: PLC0415 - imports aiohttp
+        from pixroute.http.wire.session import environment_proxy  # noqa: PLC0415 - imports aiohttp
 
         found = environment_proxy(url)
         if endpoint.proxy == "env":
@@ -132,7 +132,7 @@ class Transport:
 @cache
 def _aiohttp_side() -> tuple[type[Exchange], type[Wire]]:
     """Import once: an import statement in a function costs as much as building a request."""
-    from pixroute.http.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
-    from pixroute.http.wire import Wire  # noqa: PLC0415 - imports aiohttp
+    from pixroute.http.wire.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
+    from pixroute.http.wire.wire import Wire  # noqa: PLC0415 - imports aiohttp
 
     return Exchange, Wire

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import evolve
 
 from pixroute.cost import Cost
-from pixroute.http.diagnosis import Observation, diagnose
+from pixroute.http.judging.diagnosis import Observation, diagnose
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import Block, Standing
-from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Next
+from pixroute.outcome import Billing, Failure, FailureKind, Next
 from pixroute.policy import Policy
 from pixroute.provider import Quantiles
 
@@ -286,7 +286,7 @@ def _excluded(view: View, index: int) -> Ruling | None:
             if tried.index == index:
                 return Ruling.IN_FLIGHT
             continue
-        after = REACTIONS[failure.kind].next
+        after = failure.reaction.next
         if after is Next.OTHER_ACCOUNTS and other.account == candidate.account:
             return Ruling.SAME_ACCOUNT
         if after in (Next.NOT_SIBLINGS, Next.AS_POLICY_SAYS) and other.upstream == candidate.upstream:
@@ -307,7 +307,7 @@ def _is_sibling(view: View, index: int) -> bool:
         and tried.index != index
         and tried.round == view.round
         and view.candidates[tried.index].upstream == upstream
-        and (view.round > 0 or REACTIONS[tried.failure.kind].next is Next.OTHER_UPSTREAMS_FIRST)
+        and (view.round > 0 or tried.failure.reaction.next is Next.OTHER_UPSTREAMS_FIRST)
         for tried in view.tried
     )
 
@@ -435,7 +435,7 @@ def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:
     ended = [tried for tried in view.tried if tried.round == view.round]
     if view.round >= len(waits) or not ended or any(tried.may_be_billed for tried in view.tried):
         return inf
-    if not any(tried.failure and REACTIONS[tried.failure.kind].repeats_rounds for tried in ended):
+    if not any(tried.failure and tried.failure.reaction.repeats_rounds for tried in ended):
         return inf
     last = max(tried.ended for tried in ended if tried.ended is not None)
     at = last + waits[view.round] * (1 + 0.2 * view.round_jitter)

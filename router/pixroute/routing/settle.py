@@ -8,7 +8,7 @@ from attrs import frozen
 
 from pixroute.cost import Cost
 from pixroute.health.breaker import OpenReason
-from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
+from pixroute.outcome import Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 
 SOON = 10.0
@@ -48,7 +48,7 @@ def settle(outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: 
         return Settlement(Verdict.HARD, Verdict.NEUTRAL) if age > p99 else _NEUTRAL
     if outcome.kind is FailureKind.TIMEOUT and (stage < Stage.SEND or (cut_short and age < p99)):
         return _NEUTRAL
-    reaction = REACTIONS[outcome.kind]
+    reaction = outcome.reaction
     reason = _OPENS.get(outcome.kind)
     return Settlement(
         upstream=reaction.upstream,
@@ -69,7 +69,7 @@ def _hold(failure: Failure, hold: Hold | None) -> Hold | None:
 
 def may_retry_quickly(failure: Failure, *, seconds: float, policy: RetryPolicy, timeout_given: bool) -> bool:
     """Tell whether the same provider may be asked once more before falling back."""
-    match REACTIONS[failure.kind].quick_retry if policy.quick else QuickRetry.NEVER:
+    match failure.reaction.quick_retry if policy.quick else QuickRetry.NEVER:
         case QuickRetry.UNLESS_TIMED_OUT:
             return not failure.timed_out
         case QuickRetry.WITHOUT_HINT:

@@ -10,8 +10,8 @@ import pytest
 from attrs import evolve
 
 from pixroute.http.call import Call
-from pixroute.http.outgoing import Outgoing, outgoing
 from pixroute.http.provider import HttpProvider
+from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Size
 from pixroute.testing.conformance.stand import at, only_http

@@ -6,7 +6,7 @@ import errno as errors
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pixroute.http.observation import UNSENT, Diagnosis, Observation, spell
+from pixroute.http.judging.observation import UNSENT, Diagnosis, Observation, spell
 
 _CONNECT_ERRORS: Mapping[int, Diagnosis] = MappingProxyType(
     {

@@ -6,15 +6,15 @@ import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
 
-from pixroute.http.body import BodyError
+from pixroute.http.body.decoder import BodyError
+from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.exceptions import FOREIGN, failure_from_observation, failure_of
-from pixroute.http.incoming import Incoming
-from pixroute.http.memory import Share
-from pixroute.http.outgoing import Outgoing
-from pixroute.http.sinks import Sinks
-from pixroute.http.wire import Cut, Wire, store
+from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
+from pixroute.http.wire.memory import Share
+from pixroute.http.wire.outgoing import Outgoing
+from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Failure, FailureKind, Stage
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from pixroute.http.blob import reserve_memory
+from pixroute.http.body.blob import reserve_memory
 from pixroute.http.pace import LARGEST
 
 

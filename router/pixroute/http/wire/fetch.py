@@ -13,14 +13,14 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from attrs import frozen
 
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.endpoint import Endpoint, Trust, within_reach
-from pixroute.http.exceptions import FOREIGN, failure_of
-from pixroute.http.memory import Share
-from pixroute.http.outgoing import Outgoing
+from pixroute.http.judging.exceptions import FOREIGN, failure_of
 from pixroute.http.pace import LARGEST
-from pixroute.http.sinks import Sinks
-from pixroute.http.sockets import Reach
-from pixroute.http.wire import Cut, Wire, store
+from pixroute.http.wire.memory import Share
+from pixroute.http.wire.outgoing import Outgoing
+from pixroute.http.wire.sockets import Reach
+from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Delivered, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import pybase64
 from attrs import frozen
 
-from pixroute.http.scanner import ALPHABET
+from pixroute.http.body.scanner import ALPHABET
 
 _ENDS: Final = 64 * 1024
 

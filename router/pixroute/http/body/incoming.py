@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from pixroute.http.body import BodyDecoder, BodyError, BodyFault
+from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 
 _SNIPPET = 1024
 _ENOUGH = 64 * 1024

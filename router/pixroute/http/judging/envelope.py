@@ -14,9 +14,9 @@ from typing import Any
 from attrs import frozen
 
 from pixroute.http.call import Reply
-from pixroute.http.hints import read_hint
-from pixroute.http.intermediary import Intermediary, intermediary
-from pixroute.http.observation import spell
+from pixroute.http.judging.hints import read_hint
+from pixroute.http.judging.intermediary import Intermediary, intermediary
+from pixroute.http.judging.observation import spell
 from pixroute.outcome import Failure, FailureKind, Stage, classify
 from pixroute.redact import quote, redact
 

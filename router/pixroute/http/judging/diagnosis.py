@@ -6,8 +6,8 @@ import errno as errors
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from pixroute.http import unsent
-from pixroute.http.observation import MAYBE_BILLED, UNSENT, WHILE, Diagnosis, Observation, spell
+from pixroute.http.judging import unsent
+from pixroute.http.judging.observation import MAYBE_BILLED, UNSENT, WHILE, Diagnosis, Observation, spell
 from pixroute.outcome import FailureKind, Stage
 from pixroute.redact import quote
 

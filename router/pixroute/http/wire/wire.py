@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
 
-from pixroute.http.clock import Clock
-from pixroute.http.diagnosis import Observation
-from pixroute.http.exceptions import failure_from_observation
-from pixroute.http.memory import Share
-from pixroute.http.outgoing import Outgoing
+from pixroute.http.judging.diagnosis import Observation
+from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
+from pixroute.http.wire.clock import Clock
+from pixroute.http.wire.memory import Share
+from pixroute.http.wire.outgoing import Outgoing
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pybase64
 
-from pixroute.http.body import Blob
+from pixroute.http.body.decoder import Blob
+from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.sinks import Sinks
 from pixroute.outcome import Delivered, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from pixroute.http.envelope import ErrorBody  # which reads hints itself
+    from pixroute.http.judging.envelope import ErrorBody  # which reads hints itself
 
 LONGEST = 86_400.0
 """A wish for more than a day is taken for a mistake."""

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 from attrs import evolve, frozen
 
-from pixroute.http.diagnosis import Observation, diagnose
-from pixroute.http.sockets import AddressRefused
+from pixroute.http.judging.diagnosis import Observation, diagnose
+from pixroute.http.wire.sockets import AddressRefused
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 
 FOREIGN = (aiohttp.ClientError, OSError, RuntimeError)

@@ -20,9 +20,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO, Final
 
-from pixroute.http import scanner
-from pixroute.http.blob import Blob, Picture, reserve_memory
-from pixroute.http.body_limits import BodyError, BodyFault, BodyLimits
+from pixroute.http.body import scanner
+from pixroute.http.body.blob import Blob, Picture, reserve_memory
+from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
 
 __all__ = ["Blob", "BodyDecoder", "BodyError", "BodyFault", "BodyLimits"]
 

@@ -11,8 +11,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from pixroute.http.endpoint import Trust
-from pixroute.http.sockets import KeepAlive, socket_factory
-from pixroute.http.wire import WatchedRequest
+from pixroute.http.wire.sockets import KeepAlive, socket_factory
+from pixroute.http.wire.wire import WatchedRequest
 
 REUSED_WITHIN = 2.0
 """Seconds after its last answer in which a connection is used again: servers keep theirs longer."""

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from pixroute.http.call import Call
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.form import encode_form
+from pixroute.http.wire.form import encode_form
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,1 @@
+"""What an answer, or its absence, says: pure readings, from words and signs to a failure."""

@@ -1,0 +1,1 @@
+"""One request on the wire: connections, time limits, what is sent, what comes."""
