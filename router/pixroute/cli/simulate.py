@@ -11,9 +11,9 @@ from rich.progress import track
 
 from pixroute.cli.words import console, table
 from pixroute.simulate.contestant import Contestant
-from pixroute.simulate.figures import Figures, measure
+from pixroute.simulate.figures import Figures, beside, measure
 from pixroute.simulate.plots import Group
-from pixroute.simulate.policies import BASELINES, CONTESTANTS, DEFAULT, load_policy
+from pixroute.simulate.policies import BASELINES, CONTESTANTS, DEFAULT, ORACLE, load_policy
 from pixroute.simulate.report import html
 from pixroute.simulate.run import simulate as run
 from pixroute.simulate.scenario import Scenario, load_scenario
@@ -43,6 +43,8 @@ def simulate(
     contestants = [*map(load_policy, policies), *(CONTESTANTS[name] for name in names)]
     groups = _run_all(world, contestants or [DEFAULT, *BASELINES], seeds)
     figures = [measure(runs) for _, runs in groups]
+    if oracle := [each for each in figures if each.policy == ORACLE.name]:
+        figures = beside(oracle[0], figures)
     _print(world, figures)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from statistics import fmean
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pixroute.outcome import Billing
 from pixroute.simulate.detection import detections, false_opens, recovery
@@ -24,6 +24,28 @@ class Times:
     p50: float | None
     p95: float | None
     p99: float | None
+
+
+@frozen(kw_only=True)
+class Regret:
+    """How far a policy is from the oracle in the same world.
+
+    Args:
+        success: share of the requests that the oracle served and the policy did not; 0 is as good.
+        dollars: dollars per picture in the upstreams' books, as a multiple of the oracle's.
+        p50, p99: seconds to the picture, as multiples of the oracle's; None where either delivered nothing.
+    """
+
+    success: float
+    dollars: float | None
+    p50: float | None
+    p99: float | None
+
+    def __str__(self) -> str:
+        def times(value: float | None) -> str:
+            return "–" if value is None else f"{value:.2f} ×"
+
+        return f"{self.success:.3%}, {times(self.dollars)}, {times(self.p50)}, {times(self.p99)}"
 
 
 @frozen(kw_only=True)
@@ -49,6 +71,7 @@ class Figures:
         primary: share of the pictures that the first provider's upstream made.
         violations: of the invariants.
         cpu: processor seconds per 100,000 requests.
+        regret: the distance to the oracle, where that was in the same world.
     """
 
     policy: str
@@ -77,6 +100,7 @@ class Figures:
     primary: float
     violations: int
     cpu: float
+    regret: Regret | None = None
 
     @property
     def mean_possibly_billed(self) -> float:
@@ -124,6 +148,24 @@ def measure(runs: Sequence[Run]) -> Figures:
         violations=sum(len(run.notes.violations) for run in runs),
         cpu=sum(run.cpu for run in runs) / max(1, len(ends)) * 100_000,
     )
+
+
+def beside(oracle: Figures, policies: Sequence[Figures]) -> list[Figures]:
+    """Give the figures with their regret; all are of the same scenario and seeds."""
+    return [evolve(each, regret=_regret(each, oracle)) for each in policies]
+
+
+def _regret(policy: Figures, oracle: Figures) -> Regret:
+    return Regret(
+        success=max(0.0, oracle.success - policy.success),
+        dollars=_ratio(policy.expected, oracle.expected),
+        p50=_ratio(policy.delivery.p50, oracle.delivery.p50),
+        p99=_ratio(policy.delivery.p99, oracle.delivery.p99),
+    )
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return None if one is None or not other else one / other
 
 
 def _share(values: Iterable[bool]) -> float:

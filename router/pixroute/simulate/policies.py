@@ -10,6 +10,7 @@ from pixroute.config.load import read_toml
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.simulate.baselines import CountOfFive, PlainChain, RatioCooldown, ThreeRetries
 from pixroute.simulate.contestant import Contestant
+from pixroute.simulate.oracle import Oracle
 from pixroute.simulate.read import structure
 from pixroute.simulate.routed import Routed
 
@@ -23,7 +24,10 @@ def ours(name: str, policy: Policy, summary: str) -> Contestant:
 
 DEFAULT = ours("pixroute", Policy(), "the default policy")
 
+ORACLE = Contestant(name="oracle", summary="knows every fault in advance: what could be had at best", start=Oracle)
+
 BASELINES = (
+    ORACLE,
     Contestant(name="three-retries", summary="one provider, 600 s a call, three retries", start=ThreeRetries),
     Contestant(name="plain-chain", summary="the chain, each with its full time-out; no reserve", start=PlainChain),
     Contestant(name="count-of-5", summary="the chain behind breakers: 5 in a row open for 30 s", start=CountOfFive),

@@ -40,6 +40,11 @@ GROUPS = (
         Row("delivery s", "P50 / P95 / P99 to the picture", lambda f: _times(f.delivery)),
         Row("error s", "P50 / P95 / P99 to the error", lambda f: _times(f.error)),
         Row("primary", "share of the pictures it made", lambda f: f"{f.primary:.1%}"),
+        Row(
+            "regret",
+            "behind the oracle: success, and as multiples of its own $ per picture, P50, P99",
+            lambda f: str(f.regret or "–"),
+        ),
     ),
     (
         Row(

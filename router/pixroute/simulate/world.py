@@ -79,6 +79,11 @@ class World:
             call.ended = loop.time()
         return answer
 
+    def foresee(self, provider: str, order: Order, resolution: Resolution) -> Answer:
+        """Tell what a call that began now would be answered, without making it."""
+        works = self._upstreams[self.scenario.providers[provider].upstream]
+        return works.foresee(provider, order, resolution, asyncio.get_running_loop().time())
+
 
 def _billing(answer: Answer) -> Billing:
     if answer.kind is FailureKind.PROXY_CUT:
@@ -114,6 +119,14 @@ class _Works:
         finish = max(now, self._free_at[0]) + self._seconds(order, resolution, faults, now)
         heapreplace(self._free_at, finish)
         return self._served(faults, provider, now, finish)
+
+    def foresee(self, provider: str, order: Order, resolution: Resolution, now: float) -> Answer:
+        """Take the call as `take` does, and give its place back."""
+        asked, free_at, lately = self._asked[order.number], self._free_at[:], self._lately.copy()
+        try:
+            return self.take(provider, order, resolution, now)
+        finally:
+            self._asked[order.number], self._free_at, self._lately = asked, free_at, lately
 
     def _striking(self, provider: str, order: Order, now: float) -> list[Fault]:
         return [

@@ -1,0 +1,32 @@
+"""The oracle: it knows every fault in advance. The distance to it, the regret, is what a policy could still gain."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+
+from pixroute.simulate.baselines import Loop
+from pixroute.simulate.callers import Order
+
+LOOKS_EVERY = 5.0
+"""Seconds between two looks of a request that nobody would serve now."""
+
+
+class Oracle(Loop):
+    """Asks the first provider of the chain that will deliver while the caller is there, and nobody who will not."""
+
+    async def ask(self, order: Order) -> str | None:
+        """Wait for the first who will deliver; a request that nobody can ever serve ends at once."""
+        ends = self._now() + min(order.leaves_after, inf if order.timeout is None else order.timeout)
+        while not order.poison and self._now() < ends:
+            for provider in self.providers:
+                answer = self.world.foresee(provider, order, self._sent(provider, order.resolution))
+                if answer.kind is None and answer.at < ends:
+                    await self.attempt(provider, order, ends - self._now())
+                    return provider
+            await asyncio.sleep(LOOKS_EVERY)
+        return None
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
