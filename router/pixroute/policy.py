@@ -54,13 +54,13 @@ class RetryPolicy:
     Args:
         quick: one retry on the same provider where the reaction table allows it.
         on_timeout: a TIMEOUT, possibly billed, may be retried on the same provider too.
-        longest_delay: a quick retry comes after 0 to this many seconds (full jitter).
+        max_delay: a quick retry comes after 0 to this many seconds (full jitter).
         rounds: seconds to wait before the chain is begun again; each once; plus 0–20 %.
     """
 
     quick: bool = True
     on_timeout: bool = False
-    longest_delay: float = 1.0
+    max_delay: float = 1.0
     rounds: tuple[float, ...] = (5.0, 15.0, 45.0)
 
 
@@ -69,34 +69,34 @@ class BreakerPolicy:
     """When a breaker opens and how it closes (semantics §4).
 
     Args:
-        failures: opens after so many requests in a row failed hard within `failures_within` seconds.
-        rate: opens when this share of at least `rate_requests` requests failed hard or were throttled within
+        max_failures: opens after so many requests in a row failed hard within `failures_within` seconds.
+        failure_rate: opens when this share of at least `min_requests` requests failed hard or were throttled within
             the window, `max(window, 2 × attempt time-out)` seconds.
-        overdue: opens when so many requests in flight are older than `overdue_after` × P99.
+        max_overdue: opens when so many requests in flight are older than `overdue_after` × P99.
         stall: whether the likelihood of silence may open it, or is only observed.
         stall_likelihood: below it the silence is not chance.
         stall_slowdown: the healthy provider it is compared with may be this many times slower (θ).
-        open_for: seconds open the first time; doubles up to `longest`, plus 0–20 %.
-        calm: seconds closed after which the doubling is forgotten.
-        longest_hint: a provider's hint is clamped to 1 … this many seconds.
-        ramp: admitted at once in half-open when it is closed again.
+        open_for: seconds open the first time; doubles up to `max_open`, plus 0–20 %.
+        reset_after: seconds closed after which the doubling is forgotten.
+        max_hint: a provider's hint is clamped to 1 … this many seconds.
+        half_open_max: admitted at once in half-open when it is closed again.
     """
 
-    failures: int = 5
+    max_failures: int = 5
     failures_within: float = 7200.0
-    rate: float = 0.5
-    rate_requests: int = 6
+    failure_rate: float = 0.5
+    min_requests: int = 6
     window: float = 300.0
-    overdue: int = 3
+    max_overdue: int = 3
     overdue_after: float = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: float = 1e-6
     stall_slowdown: float = 2.0
     open_for: float = 30.0
-    longest: float = 600.0
-    calm: float = 600.0
-    longest_hint: float = 900.0
-    ramp: int = 64
+    max_open: float = 600.0
+    reset_after: float = 600.0
+    max_hint: float = 900.0
+    half_open_max: int = 64
 
 
 @frozen(kw_only=True)

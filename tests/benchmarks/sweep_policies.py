@@ -88,11 +88,11 @@ SWEEPS = {
     ),
     "overdue": Sweep(
         {
-            "off": {"breaker.overdue": 10**9},
+            "off": {"breaker.max_overdue": 10**9},
             "3 × 1.5": {},
             "3 × 2": {"breaker.overdue_after": 2.0},
-            "5 × 1.5": {"breaker.overdue": 5},
-            "5 × 2": {"breaker.overdue": 5, "breaker.overdue_after": 2.0},
+            "5 × 1.5": {"breaker.max_overdue": 5},
+            "5 × 2": {"breaker.max_overdue": 5, "breaker.overdue_after": 2.0},
         },
         (QUIET, HANG),
         SILENCE,
@@ -117,8 +117,8 @@ SWEEPS = {
             "10 … 600": {"breaker.open_for": 10.0},
             "30 … 600": {},
             "60 … 600": {"breaker.open_for": 60.0},
-            "30 … 120": {"breaker.longest": 120.0},
-            "30 … 300": {"breaker.longest": 300.0},
+            "30 … 120": {"breaker.max_open": 120.0},
+            "30 … 300": {"breaker.max_open": 300.0},
         },
         (HANG, OUTAGE),
         {

@@ -15,7 +15,7 @@ from pixroute.errors import ConfigError
 WORDS = [
     *("chains", "rules", "providers", "policy", "observers", "default", "a", "b", "acme", "type", "when", "chain"),
     *("api_key", "env", "file", "KEY", "attempt_timeout", "1K", "2K", "4K", "other", "price", "currency", "latency"),
-    *("retry", "breaker", "rounds", "failures", "max_cost", "resolution", "tags", "headers", "counter", "off"),
+    *("retry", "breaker", "rounds", "max_failures", "max_cost", "resolution", "tags", "headers", "counter", "off"),
 ]
 GOOD: dict[str, Any] = {
     "chains": {"default": ["a"], "b": {"providers": ["a"], "attempt_timeout": {"4K": 5}, "retry": {"rounds": [1.0]}}},
@@ -29,7 +29,7 @@ GOOD: dict[str, Any] = {
             "headers": {"a": "b"},
         }
     },
-    "policy": {"attempt_timeout": "home", "breaker": {"failures": 3}},
+    "policy": {"attempt_timeout": "home", "breaker": {"max_failures": 3}},
     "observers": {"counter": {"every": 1}},
 }
 words = st.sampled_from(WORDS) | st.text(max_size=5)

@@ -38,7 +38,7 @@ weights = "model.bin"
 attempt_timeout = { "1K" = 300, "2K" = 300, "4K" = 600, other = 600 }
 max_cost = "0.5"
 [policy.breaker]
-failures = 5
+max_failures = 5
 [observers.counter]
 every = 3
 [observers.plain]

@@ -40,7 +40,7 @@ def test_attempt_timeouts_merge_by_resolution(policy, chain, expected, read):
         ({"max_attempts": 3}, {}, (3, 2, True, 1.0)),
         ({"max_attempts": 3}, {"max_attempts": 4}, (4, 2, True, 1.0)),
         ({"max_attempts": 3}, {"max_possibly_billed": 4}, (3, 4, True, 1.0)),
-        ({"retry": {"quick": False}}, {"retry": {"longest_delay": 0}}, (12, 2, False, 0.0)),
+        ({"retry": {"quick": False}}, {"retry": {"max_delay": 0}}, (12, 2, False, 0.0)),
         ({"retry": {"quick": False}}, {"retry": {"quick": True}}, (12, 2, True, 1.0)),
     ],
 )
@@ -48,15 +48,15 @@ def test_a_chain_says_only_what_differs(policy, chain, expected, read):
     """What a chain leaves out is the global policy's, inside `retry` too; what that leaves out is the default."""
     found = chain_policy(read, policy, chain)
 
-    assert (found.max_attempts, found.max_possibly_billed, found.retry.quick, found.retry.longest_delay) == expected
+    assert (found.max_attempts, found.max_possibly_billed, found.retry.quick, found.retry.max_delay) == expected
 
 
 def test_the_global_policy_reaches_a_chain_that_is_a_list(read):
     """A chain without a table has the global policy."""
-    config = read({"chains": {"default": ["a"]}, "providers": PROVIDERS, "policy": {"breaker": {"failures": 3}}})
+    config = read({"chains": {"default": ["a"]}, "providers": PROVIDERS, "policy": {"breaker": {"max_failures": 3}}})
 
     assert config.chains["default"].policy == config.policy
-    assert config.policy.breaker.failures == 3
+    assert config.policy.breaker.max_failures == 3
 
 
 def test_a_provider_keeps_only_what_it_says(read):

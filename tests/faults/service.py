@@ -13,7 +13,7 @@ from pixroute.policy import BreakerPolicy, RetryPolicy
 from pixroute.secret import Secret
 from pixroute_nano_banana.provider import NanoBananaProHttpSettings, create
 
-POLICY = Policy(retry=RetryPolicy(quick=False, rounds=()), breaker=BreakerPolicy(failures=2, open_for=2))
+POLICY = Policy(retry=RetryPolicy(quick=False, rounds=()), breaker=BreakerPolicy(max_failures=2, open_for=2))
 
 
 def tell(**facts):

@@ -172,7 +172,7 @@ async def test_row_25_1k_for_4k_is_refused_and_not_bought_again(wired, delivers)
 
 # Overloads and limits
 
-NEVER_OVERDUE = BreakerPolicy(overdue=1000)
+NEVER_OVERDUE = BreakerPolicy(max_overdue=1000)
 """The fallback delivers within milliseconds, so that on a busy machine fifty at once would soon look hung."""
 
 

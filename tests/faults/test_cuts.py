@@ -152,7 +152,7 @@ async def test_row_17_five_of_them_open_the_origin(wired):
         states = wire.state("origin"), wire.state("upstream")
 
     assert states == (("open", OpenReason.STREAK), ("closed", None))
-    assert len(server.requests) == BreakerPolicy().failures
+    assert len(server.requests) == BreakerPolicy().max_failures
 
 
 async def test_row_43_an_idle_connection_closed_as_the_next_post_leaves(wired, delivers, heavy_png):

@@ -83,9 +83,9 @@ class Patient:
     def half_open(self, reason=OpenReason.STREAK):
         """Bring a fresh breaker to half-open: opened by quick answers, by silence, or by one answer."""
         if reason is OpenReason.STREAK:
-            self.call(Verdict.HARD, times=self.breaker.policy.failures)
+            self.call(Verdict.HARD, times=self.breaker.policy.max_failures)
         elif reason is OpenReason.OVERDUE:
-            self.hung = [self.start() for _ in range(self.breaker.policy.overdue)]
+            self.hung = [self.start() for _ in range(self.breaker.policy.max_overdue)]
             self.at(self.breaker.next_check)
         else:
             self.breaker.open_now(reason, 30, self.now)

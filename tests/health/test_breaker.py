@@ -35,7 +35,7 @@ class TestStreak:
     @pytest.mark.parametrize("between", [SUCCESS, THROTTLE])
     def test_anything_else_ends_the_row(self, patient, between):
         """Five hard failures with something else among them are no row."""
-        p = patient(rate=2).call(HARD, times=4).call(between).call(HARD, times=4)
+        p = patient(min_requests=99).call(HARD, times=4).call(between).call(HARD, times=4)
 
         assert p.state is State.CLOSED
 
@@ -53,7 +53,7 @@ class TestStreak:
 
     def test_a_row_is_five_within_two_hours(self, patient):
         """Four failures, and a fifth 2 h after the first: no row yet."""
-        p = patient(rate=2).call(HARD).at(3600).call(HARD, times=3).at(7201).call(HARD)
+        p = patient(min_requests=99).call(HARD).at(3600).call(HARD, times=3).at(7201).call(HARD)
         before = p.state
 
         p.call(HARD)
@@ -63,7 +63,14 @@ class TestStreak:
 
     def test_a_request_that_fails_again_does_not_shelter_older_ones(self, patient):
         """What is older than 2 h leaves the row, wherever the same prompt stood in it."""
-        p = patient(rate=2).call(HARD, evidence="again").at(10).call(HARD).at(7000).call(HARD, evidence="again")
+        p = (
+            patient(min_requests=99)
+            .call(HARD, evidence="again")
+            .at(10)
+            .call(HARD)
+            .at(7000)
+            .call(HARD, evidence="again")
+        )
 
         p.at(7300).call(HARD, times=3)
         before = p.state
@@ -243,7 +250,7 @@ class TestRefusals:
 
     def test_the_rate_does_not_count_calls_from_before_its_window(self, patient):
         """They are older than what is settled in it."""
-        p = patient(overdue=99).at(100)
+        p = patient(max_overdue=99).at(100)
         p.start()
 
         p.at(401).call(SUCCESS, times=3).call(THROTTLE, times=3)
@@ -545,7 +552,7 @@ class TestStall:
 
     def test_a_pause_of_the_machine_is_no_silence(self, patient):
         """Neither the calls' ages nor the time since the last success grow by it."""
-        p = patient(overdue=2)
+        p = patient(max_overdue=2)
         calls = [p.start(survival=lambda age: 0.5 ** (age / 10)) for _ in range(10)]
         p.at(100).call(SUCCESS)
 
@@ -619,7 +626,7 @@ class TestOpen:
     @pytest.mark.parametrize(("closed", "lasts"), [(599, 60), (600, 30)])
     def test_the_doubling_is_forgotten_after_ten_minutes_closed(self, patient, closed, lasts):
         """Closed for 10 min, the next opening is the first again."""
-        p = patient(ramp=2).half_open().call(SUCCESS)
+        p = patient(half_open_max=2).half_open().call(SUCCESS)
 
         p.after(closed).call(HARD, times=5)
 
@@ -635,7 +642,7 @@ class TestOpen:
 
     def test_evidence_from_before_is_forgotten_when_it_closes(self, patient):
         """A breaker that closed needs five new failures."""
-        p = patient(ramp=2).half_open().call(SUCCESS)
+        p = patient(half_open_max=2).half_open().call(SUCCESS)
 
         assert p.call(HARD, times=4).state is State.CLOSED
         assert p.call(HARD).state is State.OPEN
@@ -893,7 +900,7 @@ class TestHalfOpen:
 
     def test_failures_later_than_p99_are_silence(self, patient):
         """Five time-outs in a row opened it: no ramp by time."""
-        p = patient(overdue=10)
+        p = patient(max_overdue=10)
         tokens = [p.start() for _ in range(5)]
         p.at(101)
         for token in tokens:
@@ -986,7 +993,7 @@ class TestGenerations:
 
     def test_late_failures_do_not_open_a_breaker_that_closed(self, patient):
         """Fifty calls that hung before say nothing about now."""
-        p = patient(ramp=2)
+        p = patient(half_open_max=2)
         late = [p.start() for _ in range(50)]
         p.at(150).at(p.view.until).call(SUCCESS)
         closed = p.state
@@ -1018,7 +1025,7 @@ class TestGenerations:
     @pytest.mark.parametrize("reason", [OpenReason.OVERDUE, OpenReason.RATE, OpenReason.STALL])
     def test_a_late_success_moves_to_half_open_early(self, patient, reason):
         """Opened for silence or rate: it may have been slow only."""
-        p = patient(stall="open", failures=100)
+        p = patient(stall="open", max_failures=100)
         tokens = [p.start(survival=hung if reason is OpenReason.STALL else lambda _: 1.0) for _ in range(4)]
         if reason is OpenReason.RATE:
             p.call(HARD, times=6)
@@ -1094,7 +1101,7 @@ def test_an_idle_breaker_asks_for_no_check(patient):
 
 def test_every_change_is_told(patient):
     """Whoever owns it hears of every change of state or reason, once."""
-    p = patient(ramp=2)
+    p = patient(half_open_max=2)
     told = []
     p.breaker._on_change = lambda: told.append((p.breaker.state, p.breaker.reason))
 
@@ -1124,7 +1131,7 @@ def test_a_fresh_breaker_watches_nothing_and_always_was_as_it_is(patient):
 
 def test_the_doubling_is_forgotten_after_ten_calm_minutes(patient):
     """And stays so."""
-    p = patient(ramp=2).half_open().call(SUCCESS)
+    p = patient(half_open_max=2).half_open().call(SUCCESS)
 
     assert p.state is State.CLOSED
     assert [p.breaker.doublings(p.now + seconds) for seconds in (0, 599, 600, 5000)] == [1, 1, 0, 0]
@@ -1132,7 +1139,7 @@ def test_the_doubling_is_forgotten_after_ten_calm_minutes(patient):
 
 def test_a_ramp_that_is_no_power_of_two_ends_above_it(patient):
     """1, 2, 4, and closed instead of 8."""
-    p = patient(ramp=5).half_open()
+    p = patient(half_open_max=5).half_open()
 
     allowed = [p.call(SUCCESS).view.allowed for _ in range(3)]
 

@@ -20,7 +20,7 @@ from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
 
-POLICY = BreakerPolicy(failures=3, rate_requests=4, ramp=8, stall="off")
+POLICY = BreakerPolicy(max_failures=3, min_requests=4, half_open_max=8, stall="off")
 EXPECTED = Quantiles(50, 80, 100)
 TIMEOUT = 200.0
 WINDOW = 400.0

@@ -30,7 +30,7 @@ def test_hints_only_extend(hints):
 @given(jitter=st.floats(0, 1, exclude_max=True), openings=st.integers(1, 12))
 def test_an_opening_lasts_no_less_than_the_first_and_no_more_than_the_longest(jitter, openings):
     """30 s ≤ open ≤ 600 s plus a fifth, each no shorter than the one before."""
-    breaker, now, lasted = Breaker(BreakerPolicy(failures=1), jitter=lambda: jitter), 0.0, []
+    breaker, now, lasted = Breaker(BreakerPolicy(max_failures=1), jitter=lambda: jitter), 0.0, []
     for number in range(openings):
         token = breaker.admit(
             now, request="r", evidence=number, expected=Quantiles(50, 80, 100), timeout=100, survival=lambda _: 1.0

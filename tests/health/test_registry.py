@@ -147,7 +147,7 @@ class TestEveryResolution:
 
     def test_an_answer_of_an_older_generation_opens_nothing(self, world):
         """It was asked before the breaker opened and recovered."""
-        w = world(ramp=2)
+        w = world(half_open_max=2)
         late = w.admit(w.http)
         w.call(w.http, HARD, times=5)
         w.loop.run_until(40)

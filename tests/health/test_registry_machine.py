@@ -15,7 +15,7 @@ class LineMachine(RuleBasedStateMachine):
 
     def __init__(self, world):
         super().__init__()
-        self.w = world(failures=2)
+        self.w = world(max_failures=2)
         self.narrow = self.w.keys("narrow", max_in_flight=2)
         self.w.call(self.narrow, Verdict.HARD, times=2)
         self.waiting, self.woken, self.live = [], [], []

@@ -65,7 +65,7 @@ def test_row_10_a_hung_primary_is_noticed(fakes, load, every, stall, limit, sunk
 @pytest.mark.slow  # four times a thousand requests
 def test_row_10_at_one_request_a_second_silence_is_noticed_long_before_five_failures(fakes, load):
     """A breaker that counts five failures must wait for time-outs, or for the hedges that end them sooner."""
-    counting = {"overdue": 1_000_000, "rate": 2.0, "stall": "off"}
+    counting = {"max_overdue": 1_000_000, "min_requests": 1_000_000, "stall": "off"}
 
     runs = {
         "five time-outs": hang(fakes, load, every=1, seconds=600, hedge_after="off", **counting),

@@ -66,7 +66,7 @@ POLICIES = st.builds(
     max_cost=st.sampled_from([None, None, Decimal("0.13")]),
     retry=st.builds(RetryPolicy, quick=st.booleans(), rounds=st.sampled_from([(), (5.0, 15.0, 45.0)])),
     breaker=st.builds(
-        BreakerPolicy, failures=st.sampled_from([2, 5]), stall=st.sampled_from(["off", "observe", "open"])
+        BreakerPolicy, max_failures=st.sampled_from([2, 5]), stall=st.sampled_from(["off", "observe", "open"])
     ),
 )
 

@@ -172,7 +172,7 @@ def test_health_outlives_a_reload(tmp_path):
 
     async def main():
         async with Router.from_config(
-            config(tmp_path, one={"seconds": 1}, policy={"breaker": {"failures": 1}})
+            config(tmp_path, one={"seconds": 1}, policy={"breaker": {"max_failures": 1}})
         ) as router:
             Workshop.made[0]._script = (fail(FailureKind.EMPTY, 1),)
             with pytest.raises(AllProvidersFailed):

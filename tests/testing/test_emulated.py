@@ -19,8 +19,8 @@ def test_what_waits_for_upstreams_is_scaled():
 
     assert policy.attempt_timeout == {"1K": 150, "2K": 150, "4K": 300, "other": 300}
     assert (policy.reserve_extra, policy.timeout) == (5, 450)
-    assert (policy.retry.longest_delay, policy.retry.rounds) == (0.5, (2.5, 7.5, 22.5))
-    assert (policy.breaker.open_for, policy.breaker.longest, policy.breaker.window) == (15, 300, 150)
+    assert (policy.retry.max_delay, policy.retry.rounds) == (0.5, (2.5, 7.5, 22.5))
+    assert (policy.breaker.open_for, policy.breaker.max_open, policy.breaker.window) == (15, 300, 150)
 
 
 def test_factors_counts_and_this_machine_s_own_times_are_not():

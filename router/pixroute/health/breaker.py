@@ -170,7 +170,7 @@ class Breaker:
 
     def doublings(self, now: float) -> int:
         """Tell how many times the length of its next opening is doubled."""
-        return 0 if now - self._closed_since >= self.policy.calm else self._doublings
+        return 0 if now - self._closed_since >= self.policy.reset_after else self._doublings
 
     def admit(
         self, now: float, *, request: str, evidence: Hashable, expected: Quantiles, timeout: float, survival: Survival
@@ -235,7 +235,7 @@ class Breaker:
     def hint(self, seconds: float, now: float) -> None:
         """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
         self.evaluate(now)
-        until = now + min(max(seconds, 1.0), self.policy.longest_hint)
+        until = now + min(max(seconds, 1.0), self.policy.max_hint)
         self._hinted_until = max(self._hinted_until, until)
         if self.state is State.HALF_OPEN:
             self._open(self.reason, until, now, answered=self._answered)
@@ -298,14 +298,14 @@ class Breaker:
         """
         policy, refused = self.policy, now - token.started <= REFUSED_WITHIN
         row, first = self._evidence.in_a_row(now - policy.failures_within)
-        if row >= policy.failures and not (refused and self._in_flight.accepted(first, now)):
+        if row >= policy.max_failures and not (refused and self._in_flight.accepted(first, now)):
             return OpenReason.STREAK
         window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
         bad, settled = self._evidence.rate(now - window)
-        if settled < policy.rate_requests or bad < policy.rate * settled:
+        if settled < policy.min_requests or bad < policy.failure_rate * settled:
             return None
         settled += self._in_flight.accepted(now - window, now) if refused else 0
-        return OpenReason.RATE if bad >= policy.rate * settled else None
+        return OpenReason.RATE if bad >= policy.failure_rate * settled else None
 
     # -- what time does
 
@@ -334,7 +334,7 @@ class Breaker:
         return min(reopens, self._overdue_due(), self._probe_due(), self._ramp_due())
 
     def _overdue_due(self) -> float:
-        return self._in_flight.overdue_at(self.policy.overdue, self.policy.overdue_after) if self._silence else inf
+        return self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after) if self._silence else inf
 
     def _probe_due(self) -> float:
         probes = self.state is State.HALF_OPEN and self._allowed == 1
@@ -371,8 +371,8 @@ class Breaker:
 
     def _sicken(self, reason: OpenReason | None, at: float, *, answered: bool) -> None:
         self._doublings = self.doublings(at)
-        lasts = min(self.policy.open_for * 2.0**self._doublings, self.policy.longest)
-        if lasts < self.policy.longest:
+        lasts = min(self.policy.open_for * 2.0**self._doublings, self.policy.max_open)
+        if lasts < self.policy.max_open:
             self._doublings += 1
         self._open(reason, at + lasts * (1 + 0.2 * self._jitter()), at, answered=answered)
 
@@ -392,7 +392,7 @@ class Breaker:
 
     def _double(self, at: float) -> None:
         self._allowed *= 2
-        if self._allowed >= self.policy.ramp:
+        if self._allowed >= self.policy.half_open_max:
             self._closed_since = at
             self._move(State.CLOSED, None, at)
 

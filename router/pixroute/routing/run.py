@@ -323,7 +323,7 @@ class Run:
             return None
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
 
-        delays = expo(factor=self._policy.retry.longest_delay)
+        delays = expo(factor=self._policy.retry.max_delay)
         next(delays)  # backoff's generators yield None first
         return now + self._shared.random.random() * float(next(delays))
 

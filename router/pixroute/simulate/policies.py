@@ -38,13 +38,13 @@ BASELINES = (
     ),
 )
 
-_BREAKER_OFF = BreakerPolicy(failures=_NEVER, rate=2.0, overdue=_NEVER, stall="off")
+_BREAKER_OFF = BreakerPolicy(max_failures=_NEVER, min_requests=_NEVER, max_overdue=_NEVER, stall="off")
 
 WITHOUT = (
     ours("no-hedge", Policy(hedge_after="off"), "cut at the reserve instead of joined"),
     ours("no-reserve", Policy(reserve_factor=0.0, reserve_extra=0.0), "no time kept for the fallback"),
     ours("no-breaker", Policy(breaker=_BREAKER_OFF), "nothing is remembered"),
-    ours("no-overdue", Policy(breaker=BreakerPolicy(overdue=_NEVER)), "silence is no evidence"),
+    ours("no-overdue", Policy(breaker=BreakerPolicy(max_overdue=_NEVER)), "silence is no evidence"),
     ours("no-quick-retry", Policy(retry=RetryPolicy(quick=False)), "falls back at the first failure"),
     ours("no-rounds", Policy(retry=RetryPolicy(rounds=())), "the chain is walked once"),
     ours("stall-opens", Policy(breaker=BreakerPolicy(stall="open")), "an unlikely silence opens"),

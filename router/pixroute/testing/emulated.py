@@ -21,7 +21,7 @@ from pixroute.testing.emulator import Emulator
 
 OWN_WORK = 1.0
 """Seconds that a busy machine may need to paint, send and check a picture, lest it look like a slow upstream."""
-_BREAKER_TIMES = ("failures_within", "window", "open_for", "longest", "calm", "longest_hint")
+_BREAKER_TIMES = ("failures_within", "window", "open_for", "max_open", "reset_after", "max_hint")
 
 
 @frozen(kw_only=True)
@@ -55,7 +55,7 @@ def scaled(policy: Policy, scale: float) -> Policy:
         timeout=None if policy.timeout is None else policy.timeout * scale,
         retry=evolve(
             retry,
-            longest_delay=retry.longest_delay * scale,
+            max_delay=retry.max_delay * scale,
             rounds=tuple(seconds * scale for seconds in retry.rounds),
         ),
         breaker=evolve(breaker, **{name: getattr(breaker, name) * scale for name in _BREAKER_TIMES}),
