@@ -12,7 +12,7 @@ that the machine was paused; that time is taken off the age of everything in fli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from enum import StrEnum
 from math import inf, log
 
@@ -52,6 +52,9 @@ class OpenReason(StrEnum):
     UNDERSIZED = "undersized"
 
 
+_SICK = frozenset({OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE, OpenReason.STALL})
+RAMP_SHARE = 8
+REFUSED_OPEN = 30.0
 _ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 
 
@@ -113,6 +116,8 @@ class Breaker:
         self._evaluated = -inf
         self._due = inf
         self._listen_at = -inf if silence else inf
+        self._before = 0
+        self.siblings: Sequence[Breaker] = ()
 
     @property
     def in_flight(self) -> int:
@@ -151,7 +156,14 @@ class Breaker:
         self.evaluate(now)
         if self.state is State.CLOSED:
             return None
-        return self._allowed - len(self._in_flight.live) if self.state is State.HALF_OPEN else 0
+        if self.state is State.OPEN or (not self._proven and any(each.probing for each in self.siblings)):
+            return 0
+        return self._allowed - len(self._in_flight.live)
+
+    @property
+    def probing(self) -> bool:
+        """Whether a probe is out whose answer will tell of its siblings too."""
+        return self.state is State.HALF_OPEN and not self._proven and bool(self._in_flight.live)
 
     def flows(self, now: float) -> bool:
         """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call.
@@ -268,7 +280,11 @@ class Breaker:
 
     def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
         if verdict is Verdict.SUCCESS:
-            self._proven = True
+            if not self._proven:
+                self._proven = True
+                self._allowed = max(1, self._before // RAMP_SHARE)
+                for each in self.siblings:
+                    each.revive(now)
             self._double(now)
         elif verdict is not Verdict.NEUTRAL and (self._allowed == 1 or not self._proven):
             self._sicken(self.reason, now, answered=token.answered(now))
@@ -307,6 +323,21 @@ class Breaker:
         settled += self._in_flight.accepted(now - window, now) if refused else 0
         return OpenReason.RATE if bad >= policy.failure_rate * settled else None
 
+    def revive(self, now: float) -> None:
+        """Take a sibling's success as a sign of life."""
+        self.evaluate(now)
+        if self.state is State.OPEN and self.reason in _SICK and now >= self._hinted_until:
+            self._half_open(now)
+        if self.state is State.HALF_OPEN and not self._proven:
+            self._proven = True
+            self._allowed = max(self._allowed, 1, self._before // RAMP_SHARE)
+            self._due = self._next()
+
+    def despair(self, until: float, now: float) -> None:
+        """Take a sibling's failed probe as one's own, which was left out for it."""
+        if self.state is State.HALF_OPEN and not self._proven and not self._in_flight.live:
+            self._open(self.reason, until, now, answered=self._answered)
+
     # -- what time does
 
     def _advance(self, now: float) -> None:
@@ -327,6 +358,7 @@ class Breaker:
             self._sicken(OpenReason.OVERDUE, at, answered=False)
         elif self._ramp_due() <= at:
             self._ramp_from += RAMP_EVERY
+            self._allowed = max(self._allowed, self._before // RAMP_SHARE)
             self._double(at)
 
     def _next(self) -> float:
@@ -371,13 +403,20 @@ class Breaker:
 
     def _sicken(self, reason: OpenReason | None, at: float, *, answered: bool) -> None:
         self._doublings = self.doublings(at)
-        lasts = min(self.policy.open_for * 2.0**self._doublings, self.policy.max_open)
-        if lasts < self.policy.max_open:
+        longest = min(REFUSED_OPEN, self.policy.max_open) if answered else self.policy.max_open
+        lasts = min(self.policy.open_for * 2.0**self._doublings, longest)
+        if lasts < longest:
             self._doublings += 1
+        probed = self.state is State.HALF_OPEN and not self._proven
         self._open(reason, at + lasts * (1 + 0.2 * self._jitter()), at, answered=answered)
+        if probed:
+            for each in self.siblings:
+                each.despair(self._until, at)
 
     def _open(self, reason: OpenReason | None, until: float, at: float, *, answered: bool) -> None:
         self.generation += 1
+        if self.state is State.CLOSED:
+            self._before = len(self._in_flight)
         self._in_flight.retire()
         self._evidence.clear()
         self.stalled_since = None

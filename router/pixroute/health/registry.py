@@ -128,7 +128,7 @@ class Health:
 
     def settled(self, route: Route) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
-        self._arm(*route.scopes)
+        self._arm(*route.scopes, *self._upstreams[route.keys.upstream].scopes.values())
         self.pass_on()
 
     def hint(self, keys: Keys, seconds: float, now: float) -> None:
@@ -225,7 +225,7 @@ class Health:
         now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
         scope.timer, scope.fires_at = None, inf
         scope.breaker.evaluate(now)
-        self._arm(scope)
+        self._arm(*(each for upstream in self._upstreams.values() if scope in upstream.scopes.values() for each in upstream.scopes.values()), scope)
         self.pass_on()
 
     # -- what is created when first asked for

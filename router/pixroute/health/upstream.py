@@ -25,6 +25,8 @@ class Upstream:
         scope = self.scopes.get(resolution)
         if scope is None:
             scope = self.scopes[resolution] = make(f"{self._name} {resolution}")
+            for each in self.scopes.values():
+                each.breaker.siblings = [o.breaker for o in self.scopes.values() if o is not each]
             self._catch_up(scope.breaker, now)
         return scope
 
