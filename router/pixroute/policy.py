@@ -72,11 +72,13 @@ class BreakerPolicy:
         max_failures: opens after so many requests in a row failed hard within `failures_within` seconds.
         failure_rate: opens when this share of at least `min_requests` requests failed hard or were throttled within
             the window, `max(window, 2 × attempt time-out)` seconds.
-        max_overdue: opens when so many requests in flight are older than `overdue_after` × P99.
+        max_overdue, overdue_share: opens when so many requests in flight, and this share of them, are older than
+            `overdue_after` × P99.
         stall: whether the likelihood of silence may open it, or is only observed.
         stall_likelihood: below it the silence is not chance.
         stall_slowdown: the healthy provider it is compared with may be this many times slower (θ).
         open_for: seconds open the first time; doubles up to `max_open`, plus 0–20 %.
+        max_open_refused: seconds open at most after a refusal within 10 s, for a probe that is refused costs nothing.
         reset_after: seconds closed after which the doubling is forgotten.
         max_hint: a provider's hint is clamped to 1 … this many seconds.
         half_open_max: admitted at once in half-open when it is closed again.
@@ -88,12 +90,14 @@ class BreakerPolicy:
     min_requests: int = 6
     window: float = 300.0
     max_overdue: int = 3
+    overdue_share: float = 0.1
     overdue_after: float = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: float = 1e-6
     stall_slowdown: float = 2.0
     open_for: float = 30.0
-    max_open: float = 600.0
+    max_open: float = 120.0
+    max_open_refused: float = 10.0
     reset_after: float = 600.0
     max_hint: float = 900.0
     half_open_max: int = 64

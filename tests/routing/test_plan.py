@@ -6,8 +6,8 @@ from math import inf
 import pytest
 from attrs import fields
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import ADMITS, Block, Standing
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Quantiles

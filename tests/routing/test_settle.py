@@ -6,7 +6,7 @@ import pytest
 
 from pixroute.content import InMemory
 from pixroute.cost import Cost
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import REACTIONS, Billing, Delivered, Failure, FailureKind, Hold, Stage, Success, Verdict
 from pixroute.policy import RetryPolicy
 from pixroute.routing.settle import Settlement, billing_of, cost_of, may_retry_quickly, settle

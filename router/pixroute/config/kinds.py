@@ -81,6 +81,8 @@ NARROWER: Mapping[type, Mapping[str, Any]] = {
         "min_requests": Count,
         "window": Above0,
         "max_overdue": Count,
+        "overdue_share": Share,
+        "max_open_refused": Above0,
         "overdue_after": Above0,
         "stall_likelihood": ShareAbove0,
         "stall_slowdown": From1,

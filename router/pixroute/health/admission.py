@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.in_flight import Token
 from pixroute.health.scopes import Route
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Hold, Verdict
 
 if TYPE_CHECKING:

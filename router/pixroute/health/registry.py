@@ -9,12 +9,13 @@ from random import Random
 
 from pixroute.events import BreakerChanged
 from pixroute.health.admission import Admission
-from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.holds import Holds
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
 from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
+from pixroute.health.states import OpenReason, State
 from pixroute.health.upstream import Upstream
 from pixroute.health.waiting import Line, Waiter
 from pixroute.outcome import Hold
@@ -128,7 +129,7 @@ class Health:
 
     def settled(self, route: Route) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
-        self._arm(*route.scopes, *self._upstreams[route.keys.upstream].scopes.values())
+        self._arm(*route.scopes)
         self.pass_on()
 
     def hint(self, keys: Keys, seconds: float, now: float) -> None:
@@ -225,7 +226,7 @@ class Health:
         now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
         scope.timer, scope.fires_at = None, inf
         scope.breaker.evaluate(now)
-        self._arm(*(each for upstream in self._upstreams.values() if scope in upstream.scopes.values() for each in upstream.scopes.values()), scope)
+        self._arm(scope)
         self.pass_on()
 
     # -- what is created when first asked for
@@ -257,5 +258,8 @@ class Health:
                 )
             )
 
+            self._arm(scope)  # a sibling's probe may have moved it, and nobody else looks
+
         breaker = Breaker(BreakerPolicy(), jitter=self._random.random, silence=silence, on_change=tell)
-        return Scope(key, breaker)
+        scope = Scope(key, breaker)
+        return scope

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from pixroute.health.breaker import Breaker, OpenReason
+from pixroute.health.breaker import Breaker
 from pixroute.health.scopes import Scope
+from pixroute.health.states import OpenReason
 from pixroute.request import Resolution
 
 
@@ -25,8 +26,9 @@ class Upstream:
         scope = self.scopes.get(resolution)
         if scope is None:
             scope = self.scopes[resolution] = make(f"{self._name} {resolution}")
-            for each in self.scopes.values():
-                each.breaker.siblings = [o.breaker for o in self.scopes.values() if o is not each]
+            breakers = [each.breaker for each in self.scopes.values()]
+            for each in breakers:
+                each.siblings = [other for other in breakers if other is not each]
             self._catch_up(scope.breaker, now)
         return scope
 

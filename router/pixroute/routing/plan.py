@@ -14,8 +14,8 @@ from math import inf
 
 from attrs import frozen
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import Block, Standing
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind, Next
 from pixroute.policy import Policy
 from pixroute.provider import Quantiles

@@ -18,8 +18,8 @@ from attrs import asdict, evolve
 
 from pixroute import events
 from pixroute.errors import ShuttingDown
-from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
+from pixroute.health.states import OpenReason, State
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider

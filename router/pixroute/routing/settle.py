@@ -7,7 +7,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from pixroute.cost import Cost
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 
