@@ -51,7 +51,7 @@ class Member:
             attempt_timeout=settings.attempt_timeout,
             hedge_after=settings.hedge_after,
             price=settings.price or provider.price,
-            latency=settings.latency or provider.latency,
+            latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
         )
 

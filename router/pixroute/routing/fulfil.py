@@ -39,7 +39,7 @@ async def fulfil(
     policy = evolve(chain.policy, **overrides) if overrides else chain.policy
     timeout = timeout if timeout is not None else policy.timeout
     if request.references:
-        request = evolve(request, references=await load(request.references))
+        request = request.altered(references=await load(request.references))
     parts = cut(request, chain)
     if into is not None and request.n > 1:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
@@ -82,7 +82,7 @@ def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
     able = [member for member in chain.members if member.can_serve(request)]
     most = min((member.provider.capabilities().max_images for member in able), default=1)
     sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
-    return [evolve(request, n=size) for size in sizes]
+    return [request.altered(n=size) for size in sizes]
 
 
 async def _drive(runs: Sequence[Run]) -> list[Ending]:
