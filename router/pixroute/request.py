@@ -60,7 +60,7 @@ def parse_ratio(text: str) -> tuple[int, int]:
     """
     match = _RATIO.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or not int(match[1]) or not int(match[2]):
-        raise SizeError(f"aspect ratio {shown(text)} is not W:H, for example 16:9")
+        raise SizeError(f"aspect_ratio {shown(text)} is not W:H, for example 16:9")
     return int(match[1]), int(match[2])
 
 
@@ -98,7 +98,7 @@ class Size:
         tail = match["ratio"]
         ratio = parse_ratio(aspect_ratio or tail) if (aspect_ratio or tail) else None
         if tail and aspect_ratio and parse_ratio(tail) != ratio:
-            raise SizeError(f"size {shown(text)} and aspect ratio {shown(aspect_ratio)} contradict each other")
+            raise SizeError(f"size {shown(text)} and aspect_ratio {shown(aspect_ratio)} contradict each other")
         if match["named"]:
             resolution: Resolution = f"{int(match['named'])}K"  # type: ignore[assignment]  # the pattern admits 1, 2, 4
             return cls(resolution, ratio)

@@ -95,6 +95,12 @@ def check(value: Any) -> None:
             raise mistake(held, kind, name)
 
 
+def check_one(value: object, kind: Any, name: str) -> None:
+    """Hold one argument against what may stand there; raises `Mistake` as `check` does."""
+    if not fits(kind)(value):
+        raise mistake(value, kind, name)
+
+
 def mistake(value: object, kind: Any, path: str = "") -> Mistake:
     """Say of a value that does not fit, or of the innermost of its parts that does not, what may stand there."""
     for inner, inner_kind, step in _parts(value, kind):
