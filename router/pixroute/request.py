@@ -52,6 +52,10 @@ def resolution_of(width: int, height: int) -> Resolution:
     return "2K" if pixels <= LARGEST_PIXELS["2K"] else "4K"
 
 
+def _said(text: object) -> str:
+    return repr(text[:60]) if isinstance(text, str) else shown(text)
+
+
 def parse_ratio(text: str) -> tuple[int, int]:
     """Read `"16:9"`.
 
@@ -60,7 +64,7 @@ def parse_ratio(text: str) -> tuple[int, int]:
     """
     match = _RATIO.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or not int(match[1]) or not int(match[2]):
-        raise SizeError(f"aspect_ratio {shown(text)} is not W:H, for example 16:9")
+        raise SizeError(f"aspect_ratio {_said(text)} is not W:H, for example 16:9")
     return int(match[1]), int(match[2])
 
 
@@ -94,11 +98,11 @@ class Size:
         """
         match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None:
-            raise SizeError(f"size {shown(text)} is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'")
+            raise SizeError(f"size {_said(text)} is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'")
         tail = match["ratio"]
         ratio = parse_ratio(aspect_ratio or tail) if (aspect_ratio or tail) else None
         if tail and aspect_ratio and parse_ratio(tail) != ratio:
-            raise SizeError(f"size {shown(text)} and aspect_ratio {shown(aspect_ratio)} contradict each other")
+            raise SizeError(f"size {_said(text)} and aspect_ratio {_said(aspect_ratio)} contradict each other")
         if match["named"]:
             resolution: Resolution = f"{int(match['named'])}K"  # type: ignore[assignment]  # the pattern admits 1, 2, 4
             return cls(resolution, ratio)

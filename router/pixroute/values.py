@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from math import inf
@@ -285,10 +286,9 @@ def _holds_secret(kind: Any) -> bool:
 def money(value: Any) -> Any:
     """Take an amount: a Decimal, or text, int or float by their text."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        try:
-            return Decimal(str(value))
-        except InvalidOperation:
-            return value
+        with suppress(InvalidOperation, ValueError):  # ValueError: a whole number of thousands of digits
+            if (amount := Decimal(str(value))).is_finite():
+                return amount
     return value
 
 

@@ -28,8 +28,8 @@ def shown(value: object) -> str:
             return str(value).lower()
         case str():
             return quoted(value)
-        case int() if abs(value) > 10**15:
-            return "a number beyond 1e15"
+        case int() | Decimal() if isinstance(value, int) or value.is_finite():
+            return str(value) if abs(value) <= 10**15 else "a number beyond 1e15"
         case int() | float() | Decimal():
             return str(value)
         case Mapping():

@@ -137,7 +137,7 @@ def test_all_bad_lines_are_told_at_once(read):
     assert mistakes(error) == [
         "line 1.szie: is not known here; did you mean size?",
         'line 2.n: must be a whole number, not "2"',
-        "line 3: n must be 1 to 100, not 0",
+        "line 3.n: must be a whole number from 1 to 100, not 0",
         "line 4: the prompt is empty; say what to draw",
         "line 5: size '5K' is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'",
         'line 6: is not an object such as {"prompt": "…"}',
