@@ -8,29 +8,45 @@ import pytest
 HERE = Path(__file__).parent.parent
 CORE = HERE / "router" / "pixroute"
 
-VALUES = {"outcome", "request", "cost", "policy", "secret", "result", "provider", "picture", "redact", "fit", "content"}
+VALUES = {
+    "values",
+    "words",
+    "outcome",
+    "request",
+    "cost",
+    "policy",
+    "secret",
+    "result",
+    "provider",
+    "picture",
+    "redact",
+    "fit",
+    "content",
+}
 LAYERS = {
     # package or module: what of pixroute it may import at run time, besides itself
     "outcome": set(),
-    "request": set(),
-    "cost": set(),
+    "words": set(),
     "secret": set(),
+    "values": {"secret", "words"},
+    "request": {"values", "words"},
+    "cost": set(),
     "redact": set(),
-    "policy": {"request"},
+    "policy": {"request", "values", "words"},
     "result": {"cost", "outcome", "content"},
     "content": {"outcome"},
     "convert": {"content", "outcome", "result"},
     "picture": {"request"},
-    "provider": {"outcome", "policy", "request", "secret"},
+    "provider": {"outcome", "policy", "request", "secret", "values"},
     "fit": {"provider", "request", "result"},
-    "references": {"picture", "request"},
+    "references": {"picture", "request", "values", "words"},
     "errors": {"cost", "outcome", "result"},
     "events": {"cost", "outcome"},
     "hookspecs": {"provider", "events"},
     "offers": {"hookspecs", "provider"},
     "plugins": {"hookspecs", "provider", "events", "errors", "offers"},
     "health": {"outcome", "policy", "provider", "events", "request"},
-    "http": {"outcome", "policy", "provider", "request", "secret", "redact", "picture", "cost"},
+    "http": {"values", "outcome", "policy", "provider", "request", "secret", "redact", "picture", "cost"},
     "dialects": {"http", "outcome", "provider", "request"},
     "config": VALUES | {"plugins", "errors", "events", "hookspecs", "offers"},
     "ledger": VALUES | {"events", "hookspecs", "errors"},
@@ -39,7 +55,8 @@ LAYERS = {
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [
-    "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py", "routing/plan.py",
+    "values.py", "words.py", "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py",
+    "routing/plan.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
     "http/judging/intermediary.py",

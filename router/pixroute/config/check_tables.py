@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pixroute.config.build import Built
 from pixroute.config.model import Rule
 from pixroute.config.walk import Finding, Level, Walk
-from pixroute.config.words import join
+from pixroute.words import join
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

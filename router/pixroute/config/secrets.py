@@ -9,8 +9,8 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from pixroute.secret import Secret
+from pixroute.values import NEVER_IN_CLEAR
 
-NEVER_IN_CLEAR = 'a key never stands in clear here: write { env = "NAME" } or { file = "/path" }'
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 

@@ -131,8 +131,6 @@ def _checked(settings: HttpSettings, *, needs_key: bool) -> SplitResult:
 
 
 def _check_plaintext(settings: HttpSettings, parts: SplitResult) -> None:
-    if settings.plaintext not in {"refuse", "accept", "private"}:
-        raise ValueError(f'`plaintext` is {settings.plaintext!r}; it may be "refuse", "accept" or "private"')
     if parts.scheme != "http":
         return
     if settings.plaintext == "refuse":
