@@ -36,6 +36,7 @@ ByResolution = Mapping[Resolution, Above0]
 Preset = Literal["datacenter", "home", "international", "peak"]
 Timeouts = Preset | Above0 | ByResolution
 HedgeAfter = Above0 | Literal["off"]
+GiveUpAfter = From0 | Literal["deadline"]
 
 TIMEOUT_PRESETS: Mapping[str, ByResolution] = MappingProxyType(
     {
@@ -142,6 +143,8 @@ class Policy:
         upgrade: whether a provider that cannot make the asked class may make a larger one.
         sensitive: every request of the chain counts as sensitive.
         timeout: seconds for a whole request where the caller gives none; None computes it (semantics §3.1).
+        give_up_after: seconds that a request waits, in all, while no provider of its chain admits it; "deadline": as
+            long as one could still finish.
     """
 
     attempt_timeout: ByResolution = field(default=DEFAULT_TIMEOUTS, converter=timeouts, metadata={KIND: Timeouts})
@@ -157,6 +160,7 @@ class Policy:
     upgrade: Literal["allow", "refuse"] = "allow"
     sensitive: bool = False
     timeout: Above0 | None = None
+    give_up_after: GiveUpAfter = 80.0
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 
@@ -186,5 +190,6 @@ class Overrides(TypedDict, total=False):
     max_attempts: int
     max_possibly_billed: int
     max_cost: Decimal | str | float | None
+    give_up_after: float | Literal["deadline"]
     on_moderated: Literal["stop", "next"]
     upgrade: Literal["allow", "refuse"]

@@ -122,6 +122,7 @@ class Run:
         self._jitter = shared.random.random()
         self._slot_wait = 0.0
         self._stands_for_slot = False
+        self._waited = 0.0  # while nobody admitted it
         self._decided_at = began
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
@@ -191,6 +192,7 @@ class Run:
             round_jitter=self._jitter,
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
+            patience=inf if isinstance(limit := self._policy.give_up_after, str) else max(0.0, limit - self._waited),
         )
         if self._budget_seconds is None:
             self._budget_seconds = default_budget(view)
@@ -209,13 +211,17 @@ class Run:
         elif isinstance(action, Round):
             self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
             await self._pause(action.until)
+            self._waited += self._loop.time() - self._decided_at
             self._round += 1
             self._jitter = self._shared.random.random()
         elif isinstance(action, Wait):
-            self._stands_for_slot = action.why is Ruling.FULL
+            self._stands_for_slot, busy = action.why is Ruling.FULL, bool(self.in_flight)
             await self._pause(action.until, action.on)
+            waited = self._loop.time() - self._decided_at
             if self._stands_for_slot and not self._legs and self._timeout is None:
-                self._slot_wait += self._loop.time() - self._decided_at
+                self._slot_wait += waited
+            elif not self._stands_for_slot and not busy:
+                self._waited += waited
             self._stands_for_slot = False
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
