@@ -150,12 +150,13 @@ def _hints(cls: type) -> dict[str, Any]:
 @cache
 def fits(kind: Any) -> Fits:
     """Give a test of values; what no annotation can say fits always."""
-    alternatives = [_fits(member) for member in members(kind)]
+    first, *others = [_fits(member) for member in members(kind)]
+    if others:
+        alternatives = (first, *others)
+        first = lambda value: any(fit(value) for fit in alternatives)  # noqa: E731 - one of two such
     if kind_takes_none(kind):
-        alternatives.insert(0, lambda value: value is None)
-    if len(alternatives) == 1:
-        return alternatives[0]
-    return lambda value: any(fit(value) for fit in alternatives)
+        return lambda value: value is None or first(value)
+    return first
 
 
 def _fits(kind: Any) -> Fits:
@@ -163,10 +164,12 @@ def _fits(kind: Any) -> Fits:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if origin is Literal:
-        return lambda value: any(type(one) is type(value) and one == value for one in arguments)
+        types = {type(one) for one in arguments}
+        return lambda value: type(value) in types and value in arguments
     if origin is Annotated:
-        inner, beside = fits(arguments[0]), [one for one in arguments[1:] if isinstance(one, Range | Form)]
-        return lambda value: inner(value) and all(value in one for one in beside)
+        inner, (beside,) = fits(arguments[0]), [one for one in arguments[1:] if isinstance(one, Range | Form)]
+        within = beside.__contains__
+        return lambda value: inner(value) and within(value)
     if origin in _MAPPINGS:
         key, item = (fits(one) for one in arguments or (str, Any))
         return lambda value: isinstance(value, Mapping) and all(key(k) and item(v) for k, v in value.items())
@@ -183,9 +186,12 @@ def _fits(kind: Any) -> Fits:
     return (lambda value: isinstance(value, kind)) if isinstance(kind, type) else (lambda _: True)
 
 
+_NUMBERS = (int, float)  # a tuple is looked through twice as fast as a union
+
+
 def is_number(value: object) -> bool:
     """Tell whether it is a finite number that counts in ones; a bool is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
 _PLAIN: Mapping[Any, Fits] = MappingProxyType(

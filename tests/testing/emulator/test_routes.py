@@ -253,3 +253,13 @@ async def test_unknown_route(emulator, http):
     async with http.post(f"{emulator.http_url}/v1/audio", json={}) as reply:
         assert reply.status == 404
         assert "Invalid URL" in (await reply.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("where", ["prompt", "model", "size"])
+async def test_answers_20_half_a_surrogate_pair_is_a_bad_request(images, native, where):
+    """It was answered with a traceback and 500, which made twelve attempts of one mistake."""
+    status, _, body = await images(**{"model": SEEDREAM, where: "half \ud83d"})
+
+    assert (status, list(body)) == (400, ["error"])
+    if where == "prompt":
+        assert (await native("half \ud83d"))[0] == 400
