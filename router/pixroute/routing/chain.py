@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import evolve, frozen
 
@@ -208,6 +208,7 @@ def build_chains(
     Raises:
         ValueError: a chain names an unknown provider or none at all, or mixes currencies.
     """
+    check_one(chains, Mapping[str, Any], "chains")
     members = {name: Member.of(name, provider) for name, provider in providers.items()}
     built = {}
     for name, value in chains.items():

@@ -35,6 +35,7 @@ from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.reload import closed, retired, started
 from pixroute.routing.run import Run, Shared, new_id
+from pixroute.values import check_one
 
 if TYPE_CHECKING:
     from pixroute.config.build import Built
@@ -84,6 +85,7 @@ class Router:
         seed: int | None = None,
         transport: Transport | None = None,
     ) -> None:
+        check_one(policy, Policy | None, "policy")
         self._policy = policy or Policy()
         self._providers = dict(providers)
         self._chains = build_chains(chains, providers, self._policy)
