@@ -164,6 +164,17 @@ def test_answers_21_bytes_of_every_kind_are_references(tmp_path):
     assert request.references[-1].path == path
 
 
+async def test_answers_21_a_file_that_is_awaited_is_named():
+    """Web frameworks hand out such uploads."""
+
+    class Upload:
+        async def read(self, size=-1):
+            return PNG
+
+    with pytest.raises(ValueError, match=r"^references\[0\] is read with `await`; give its bytes$"):
+        ImageRequest("a", references=[Upload()])
+
+
 async def test_a_reference_that_never_ends_or_never_begins_is_refused(tmp_path):
     """`/dev/zero` was read until memory ran out, and a pipe without a writer hung for ever."""
     os.mkfifo(tmp_path / "pipe.png")
