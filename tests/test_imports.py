@@ -20,6 +20,7 @@ VALUES = {
     "provider",
     "picture",
     "redact",
+    "sanitizer",
     "fit",
     "content",
 }
@@ -32,6 +33,7 @@ LAYERS = {
     "request": {"values", "words"},
     "cost": set(),
     "redact": set(),
+    "sanitizer": {"redact", "secret"},
     "policy": {"request", "values", "words"},
     "result": {"cost", "outcome", "content"},
     "content": {"outcome"},
@@ -46,6 +48,7 @@ LAYERS = {
     "offers": {"hookspecs", "provider"},
     "plugins": {"hookspecs", "provider", "events", "errors", "offers"},
     "health": {"outcome", "policy", "provider", "events", "request"},
+    "sanitizer": {"redact", "secret"},
     "http": {"values", "outcome", "policy", "provider", "request", "secret", "redact", "picture", "cost"},
     "dialects": {"http", "outcome", "provider", "request"},
     "config": VALUES | {"plugins", "errors", "events", "hookspecs", "offers"},

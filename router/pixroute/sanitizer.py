@@ -1,0 +1,230 @@
+"""Secrets taken out of the words of others, in every form in which an upstream may give them back."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
+from html.entities import html5
+from typing import Any
+from urllib.parse import unquote
+
+from pixroute.redact import redact
+from pixroute.secret import SHORT
+
+MASK = "***"
+_DEEPEST = 64
+_LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
+_TAIL = 6  # characters of a secret that a cut text may end with
+_HIDDEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+_UNSEEN = re.compile(rf"[{_HIDDEN}\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]+")
+_GAP = rf"(?:{_UNSEEN.pattern}|\\+[nrt]|%(?:25)*(?:0[9ad]|20)|&(?:amp;)*nbsp;|<[^<>]{{0,40}}>)*"
+_WRITTEN = re.compile(r"\\+(?:u([0-9a-f]{4})|x([0-9a-f]{2})|[nrt]|)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,40}>")
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+class Sanitizer:
+    """Takes given secrets out of text: whole, in another case, escaped, encoded, or broken by what is not seen.
+
+    A text is first searched for a few fixed strings, which costs microseconds; only one that holds a secret is taken
+    apart. A form that cannot be cut out exactly takes the whole text with it.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        packed = dict.fromkeys("".join(secret.split()) for secret in secrets)
+        self._long = [secret for secret in packed if len(secret) >= SHORT]
+        short = "|".join(re.escape(secret) for secret in packed if 0 < len(secret) < SHORT)
+        self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
+        self._folded = [form for secret in self._long for form in (secret.lower(), secret.encode(*_UTF8).hex())]
+        self._cores = [core for secret in self._long for core in _cores(secret)]
+
+    def holds(self, text: str) -> bool:
+        """Tell whether a secret stands in the text, in any form."""
+        if self._short is not None and self._short.search(text):
+            return True
+        if not self._folded:
+            return False
+        if self._stands_in(text):
+            return True
+        escaped = ("%" in text or "&" in text or "\\" in text or "<" in text) and self._escapes.search(text)
+        return bool(escaped) and any(map(self._stands_in, _unescaped(text)))
+
+    def conceal(self, text: str) -> str:
+        """Take the secrets, and nothing else, out of a text."""
+        if not self.holds(text):
+            return text
+        if self._short is not None:
+            text = self._short.sub(MASK, text)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        for core in self._core_patterns:
+            text = _without_run(core, text)
+        return MASK if self.holds(text) else text
+
+    def redact(self, text: str) -> str:
+        """Take out the secrets, and whatever looks like one."""
+        return redact(self.conceal(text))
+
+    def beginning(self, text: str) -> str:
+        """Redact a text that was cut, perhaps in the middle of a secret."""
+        lowered = text.lower()
+        for secret in self._long:
+            for length in range(min(len(secret), len(text)), _TAIL - 1, -1):
+                if lowered.endswith(secret[:length].lower()):
+                    return self.redact(text[:-length]) + MASK
+        return self.redact(text)
+
+    def clean(self, value: Any) -> Any:
+        """Take the secrets out of every text of a document, names included; what holds none is given back as it is."""
+        return self._cleaned(value, 0) if self.holds("\n".join(_texts(value))) else value
+
+    def _cleaned(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return self.conceal(value)
+        if depth > _DEEPEST:
+            return MASK
+        if isinstance(value, Mapping):
+            return {self._cleaned(name, depth): self._cleaned(one, depth + 1) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self._cleaned(one, depth + 1) for one in value)
+        return value
+
+    def _stands_in(self, text: str) -> bool:
+        packed = "".join(text.split())
+        if not (packed.isascii() and packed.isprintable()):
+            packed = _UNSEEN.sub("", packed)
+        lowered = packed.lower()
+        return any(form in lowered for form in self._folded) or any(core in packed for core in self._cores)
+
+    @cached_property
+    def _escapes(self) -> re.Pattern[str]:
+        """What a secret may be written with: a percent sign before another byte, as in a signed URL, is none of it."""
+        data = b"\t\n\r %" + "".join(self._long).swapcase().encode(*_UTF8) + "".join(self._long).encode(*_UTF8)
+        encoded = "|".join(sorted({f"{byte:02x}" for byte in data}))
+        return re.compile(rf"%(?:{encoded})|&(?:\#|\w+;)|[\\<]", re.IGNORECASE)
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        return [
+            re.compile(_GAP.join(form), re.IGNORECASE)
+            for secret in self._long
+            for form in (list(map(_spelt, secret)), [f"{byte:02x}" for byte in secret.encode(*_UTF8)])
+        ]
+
+    @cached_property
+    def _core_patterns(self) -> list[re.Pattern[str]]:
+        return [re.compile(_GAP.join(map(_spelt, core))) for core in self._cores]
+
+
+_UTF8 = ("utf-8", "surrogatepass")
+_NAMES: dict[str, list[str]] = {}
+for _name, _one in html5.items():
+    _NAMES.setdefault(_one, []).append(_name.rstrip(";"))
+
+
+def _spelt(character: str) -> str:
+    """Write the pattern of one character as itself, percent-encoded, as an HTML entity or as an escape of JSON."""
+    code, name = ord(character), "|".join(_NAMES.get(character, ()))
+    encoded = "".join(f"%(?:25)*{byte:02X}" for byte in character.encode(*_UTF8))
+    entity = rf"&(?:amp;)*(?:\#0*{code}|\#x0*{code:x}" + (f"|{name});?" if name else ");?")
+    return (
+        rf"(?:{re.escape(character)}|(?i:{encoded}|{entity}|\\+u{code:04x}|\\+x{code:02x})|\\+{re.escape(character)})"
+    )
+
+
+def _cores(secret: str) -> Iterator[str]:
+    """Give what base64 makes of a secret, whatever stands before and after it, in both alphabets."""
+    data = secret.encode(*_UTF8)
+    for before, begin in ((0, 0), (1, 2), (2, 3)):
+        whole = (before + len(data)) * 8 // 6
+        core = base64.b64encode(b"\0" * before + data).decode()[begin:whole]
+        yield from dict.fromkeys((core, core.translate(_URL_SAFE)))
+
+
+def _without_run(core: re.Pattern[str], text: str) -> str:
+    """Cut out what is found with all base64 around it: the ends hold the secret's first and last bits."""
+    while found := core.search(text):
+        begin, end = found.span()
+        while begin and text[begin - 1] in _BASE64:
+            begin -= 1
+        while end < len(text) and text[end] in _BASE64:
+            end += 1
+        text = f"{text[:begin]}{MASK}{text[end:]}"
+    return text
+
+
+def _unescaped(text: str) -> Iterator[str]:
+    """Undo percent signs, entities, escapes and tags, layer by layer."""
+    for _ in range(_LAYERS):
+        before = text
+        if "%" in text:
+            text = unquote(text)
+        if "&" in text:
+            text = html.unescape(text)
+        if "\\" in text:
+            text = _WRITTEN.sub(_character, text)
+        if "<" in text:
+            yield _TAG.sub("", text)
+        if text == before:
+            return
+        yield text
+
+
+def _character(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    return chr(int(code, 16)) if code else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give every text of a document, names included."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            left += one.keys()
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
+
+
+@lru_cache(maxsize=64)
+def sanitizer_of(secrets: tuple[str, ...]) -> Sanitizer:
+    """Give the sanitizer of these secrets, made once: a key seldom changes."""
+    return Sanitizer(secrets)
+
+
+_NO_SECRET = re.compile(r"accept|content-type|user-agent|connection|cache-control|origin|referer", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:bearer|basic|token|key)\s+(\S+)", re.IGNORECASE)
+
+
+def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """Give what must not be shown of configured headers: the values, and what stands behind `Bearer` or `Basic`."""
+    for name, value in headers.items():
+        if not _NO_SECRET.match(name):
+            yield value
+            if credential := _SCHEME.match(value):
+                yield credential[1]
+                yield from _password(credential[1])
+
+
+def _password(credential: str) -> Iterator[str]:
+    try:
+        user, _, password = base64.b64decode(credential, validate=True).decode().partition(":")
+    except ValueError:
+        return
+    if user and password:
+        yield password
+
+
+def tried(read: Callable[[], str]) -> str:
+    """Give what a source of secrets gives now; nothing where it raises."""
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 - a source is anybody's code, and what it cannot give cannot be shown either
+        return ""
