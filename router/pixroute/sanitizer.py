@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import html
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from html.entities import html5
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+
+import attrs
 
 from pixroute.redact import redact
-from pixroute.secret import SHORT
+from pixroute.secret import SHORT, Secret
 
 MASK = "***"
 _DEEPEST = 64
@@ -68,6 +71,10 @@ class Sanitizer:
     def redact(self, text: str) -> str:
         """Take out the secrets, and whatever looks like one."""
         return redact(self.conceal(text))
+
+    def traceback(self, error: BaseException) -> str:
+        """Write a traceback as it may be shown: the words of exceptions are those of others."""
+        return self.redact("".join(traceback.format_exception(error)))
 
     def beginning(self, text: str) -> str:
         """Redact a text that was cut, perhaps in the middle of a secret."""
@@ -203,7 +210,23 @@ _NO_SECRET = re.compile(r"accept|content-type|user-agent|connection|cache-contro
 _SCHEME = re.compile(r"(?:bearer|basic|token|key)\s+(\S+)", re.IGNORECASE)
 
 
-def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+def secrets_of(settings: Any) -> Iterator[Secret]:
+    """Give every secret of a provider's settings: fields, headers, the proxy's password."""
+    for one in attrs.fields(type(settings)) if attrs.has(type(settings)) else ():
+        if isinstance(value := getattr(settings, one.name), Secret):
+            yield value
+    yield from map(Secret, _in_headers(getattr(settings, "headers", None) or {}))
+    proxy = getattr(settings, "proxy", None)
+    if proxy and (password := urlsplit(proxy).password):
+        yield from map(Secret, dict.fromkeys((password, unquote(password))))
+
+
+def sanitizer_for(settings: Any) -> Sanitizer:
+    """Give the sanitizer of all secrets that a provider's settings give now."""
+    return sanitizer_of(tuple(tried(secret.reveal) for secret in secrets_of(settings)))
+
+
+def _in_headers(headers: Mapping[str, str]) -> Iterator[str]:
     """Give what must not be shown of configured headers: the values, and what stands behind `Bearer` or `Basic`."""
     for name, value in headers.items():
         if not _NO_SECRET.match(name):
@@ -225,6 +248,7 @@ def _password(credential: str) -> Iterator[str]:
 def tried(read: Callable[[], str]) -> str:
     """Give what a source of secrets gives now; nothing where it raises."""
     try:
-        return read()
+        found = read()
     except Exception:  # noqa: BLE001 - a source is anybody's code, and what it cannot give cannot be shown either
         return ""
+    return found if isinstance(found, str) else ""

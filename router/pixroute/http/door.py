@@ -5,7 +5,6 @@ Inside an attempt the answer is used as it was given: a result URL that carries 
 
 from __future__ import annotations
 
-import traceback
 from typing import Any, TypeVar, cast
 
 from attrs import evolve
@@ -74,8 +73,3 @@ def _cleaned(value: T, sanitizer: Sanitizer, names: tuple[str, ...]) -> T:
     told = {name: getattr(value, name) for name in names}
     cleaned = sanitizer.clean(told)
     return value if cleaned is told else evolve(cast("Any", value), **cleaned)
-
-
-def traceback_of(error: BaseException, sanitizer: Sanitizer) -> str:
-    """Write a traceback as it may be shown; the words of exceptions are those of others."""
-    return sanitizer.redact("".join(traceback.format_exception(error)))

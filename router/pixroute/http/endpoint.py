@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-import attrs
 from attrs import evolve, field, frozen
 
 from pixroute.http.call import Auth, HttpSettings
 from pixroute.http.wire.sockets import Reach, admits
 from pixroute.redact import redact
-from pixroute.sanitizer import Sanitizer, sanitizer_of, secrets_in_headers, tried
+from pixroute.sanitizer import Sanitizer, sanitizer_of, secrets_of, tried
 from pixroute.secret import NoSecret, Secret, fault
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -65,7 +64,7 @@ class Endpoint:
         parts = _checked(settings)
         key = _key_of(settings, needed=auth is not None)
         private = parts.scheme == "http" and settings.plaintext == "private"
-        others = tuple(_beside(settings))
+        others = tuple(secret for secret in secrets_of(settings) if secret is not settings.api_key)
         return cls(
             base_url=settings.base_url.rstrip("/"),
             origin=origin_of(parts),
@@ -128,17 +127,6 @@ class Endpoint:
 
 def _sanitizer(key: str, others: tuple[Secret, ...]) -> Sanitizer:
     return sanitizer_of((key, *(tried(secret.reveal) for secret in others)))
-
-
-def _beside(settings: HttpSettings) -> Iterator[Secret]:
-    """Give every secret of the settings beside the key: other fields, headers, the proxy's password."""
-    for one in attrs.fields(type(settings)):
-        value = getattr(settings, one.name)
-        if isinstance(value, Secret) and one.name != "api_key":
-            yield value
-    yield from map(Secret, secrets_in_headers(settings.headers))
-    if settings.proxy and (password := urlsplit(settings.proxy).password):
-        yield from map(Secret, dict.fromkeys((password, unquote(password))))
 
 
 def origin_of(url: SplitResult) -> str:

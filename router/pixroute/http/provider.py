@@ -17,7 +17,7 @@ from attrs import evolve
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
-from pixroute.http.door import Door, shown, traceback_of, without_secrets
+from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
 from pixroute.http.judging.lack import lack
@@ -156,7 +156,7 @@ class HttpProvider(ABC, Generic[S]):
         """Make a failure of what was raised: of this machine's lack, or of a bug, which before sending is ours too."""
         if (lacks := lack(error, door.stage)) is not None:
             return lacks
-        log.error("provider %s raised\n%s", self.name, traceback_of(error, door.sanitizer))
+        log.error("provider %s raised\n%s", self.name, door.sanitizer.traceback(error))
         sent = door.stage >= Stage.SEND
         return Failure(
             kind=FailureKind.UNKNOWN,
