@@ -13,11 +13,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import attrs
+from attrs import field, frozen
 
 from pixroute.redact import redact
 from pixroute.secret import SHORT, Secret
 
 MASK = "***"
+PIECE = 12
+"""Characters of a secret that are one too many: a mask shows fewer."""
+_FAR = 64  # characters in which one character is written, with what stands before the next
 _DEEPEST = 64
 _LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
 _TAIL = 6  # characters of a secret that a cut text may end with
@@ -39,11 +43,12 @@ class Sanitizer:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         packed = dict.fromkeys("".join(secret.split()) for secret in secrets)
-        self._long = [secret for secret in packed if len(secret) >= SHORT]
+        long = [secret for secret in packed if len(secret) >= SHORT]
         short = "|".join(re.escape(secret) for secret in packed if 0 < len(secret) < SHORT)
         self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
-        self._folded = [form for secret in self._long for form in (secret.lower(), secret.encode(*_UTF8).hex())]
-        self._cores = [core for secret in self._long for core in _cores(secret)]
+        self._long = long
+        self._folded = [form for secret in long for form in (_Form.plain(secret), _Form.hex(secret))]
+        self._cores = [_Form.core(core) for secret in long for core in _cores(secret)]
 
     def holds(self, text: str) -> bool:
         """Tell whether a secret stands in the text, in any form."""
@@ -62,10 +67,8 @@ class Sanitizer:
             return text
         if self._short is not None:
             text = self._short.sub(MASK, text)
-        for pattern in self._patterns:
-            text = pattern.sub(MASK, text)
-        for core in self._core_patterns:
-            text = _without_run(core, text)
+        for form in (*self._folded, *self._cores):
+            text = form.cut(text)
         return MASK if self.holds(text) else text
 
     def redact(self, text: str) -> str:
@@ -105,7 +108,9 @@ class Sanitizer:
         if not (packed.isascii() and packed.isprintable()):
             packed = _UNSEEN.sub("", packed)
         lowered = packed.lower()
-        return any(form in lowered for form in self._folded) or any(core in packed for core in self._cores)
+        return any(form.stands_in(lowered) for form in self._folded) or any(
+            form.stands_in(packed) for form in self._cores
+        )
 
     @cached_property
     def _escapes(self) -> re.Pattern[str]:
@@ -114,17 +119,91 @@ class Sanitizer:
         encoded = "|".join(sorted({f"{byte:02x}" for byte in data}))
         return re.compile(rf"%(?:{encoded})|&(?:\#|\w+;)|[\\<]", re.IGNORECASE)
 
-    @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
-        return [
-            re.compile(_GAP.join(form), re.IGNORECASE)
-            for secret in self._long
-            for form in (list(map(_spelt, secret)), [f"{byte:02x}" for byte in secret.encode(*_UTF8)])
-        ]
 
-    @cached_property
-    def _core_patterns(self) -> list[re.Pattern[str]]:
-        return [re.compile(_GAP.join(map(_spelt, core))) for core in self._cores]
+@frozen
+class _Form:
+    """A secret as it may be written: found by one of its `blocks`, and cut out as far as it goes on on both sides.
+
+    `least`: characters that make a find; `ends` are what is cut off with it.
+    """
+
+    text: str
+    block: int
+    step: int
+    least: int
+    folded: bool = True
+    ends: frozenset[str] = frozenset()
+    blocks: tuple[tuple[int, str], ...] = field()
+
+    @blocks.default
+    def _blocks_of_text(self) -> tuple[tuple[int, str], ...]:
+        starts = range(0, max(1, len(self.text) - self.block + 1), self.step)
+        return tuple((start, self.text[start : start + self.block]) for start in starts)
+
+    @classmethod
+    def plain(cls, secret: str) -> _Form:
+        """Find the secret in any case, and every long piece of it."""
+        return cls(secret.lower(), SHORT, SHORT, min(len(secret), PIECE))
+
+    @classmethod
+    def hex(cls, secret: str) -> _Form:
+        """Find its bytes in hexadecimal digits, whole."""
+        digits = secret.encode(*_UTF8).hex()
+        return cls(digits, 2 * SHORT, len(digits), len(digits))
+
+    @classmethod
+    def core(cls, core: str) -> _Form:
+        """Find it in base64, with all base64 around it: the ends hold its first and last bits."""
+        return cls(core, SHORT, len(core), len(core), folded=False, ends=_BASE64)
+
+    def stands_in(self, packed: str) -> bool:
+        """Search a text without white space, in lower case where the form is."""
+        for start, block in self.blocks:
+            at = packed.find(block)
+            while at >= 0:
+                if self._length(packed, at, start) >= self.least:
+                    return True
+                at = packed.find(block, at + 1)
+        return False
+
+    def _length(self, packed: str, at: int, start: int) -> int:
+        """Tell how much of the text stands there, around a block of it."""
+        begin, end, first, last = at, at + self.block, start, start + self.block
+        while begin and first and packed[begin - 1] == self.text[first - 1]:
+            begin, first = begin - 1, first - 1
+        while end < len(packed) and last < len(self.text) and packed[end] == self.text[last]:
+            end, last = end + 1, last + 1
+        return last - first
+
+    def cut(self, text: str) -> str:
+        """Cut out what is found, however its characters are written and whatever stands between them."""
+        flags = re.IGNORECASE if self.folded else 0
+        for start, block in self.blocks:
+            pattern, at = re.compile(_GAP.join(map(_spelt, block)), flags), 0
+            while found := pattern.search(text, at):
+                begin, end, length = self._span(text, found, start, flags)
+                at = found.start() + 1
+                if length >= self.least:
+                    text = f"{text[:begin]}{MASK}{text[end:]}"
+                    at = begin + len(MASK)
+        return text
+
+    def _span(self, text: str, found: re.Match[str], start: int, flags: int) -> tuple[int, int, int]:
+        begin, end, first, last = found.start(), found.end(), start, start + self.block
+        while first and (one := re.compile(_spelt(self.text[first - 1]) + _GAP + r"\Z", flags)):
+            before = max(0, begin - _FAR)
+            if (more := one.search(text[before:begin])) is None:
+                break
+            begin, first = before + more.start(), first - 1
+        while last < len(self.text):
+            if (more := re.compile(_GAP + _spelt(self.text[last]), flags).match(text, end)) is None:
+                break
+            end, last = more.end(), last + 1
+        while begin and text[begin - 1] in self.ends:
+            begin -= 1
+        while end < len(text) and text[end] in self.ends:
+            end += 1
+        return begin, end, last - first
 
 
 _UTF8 = ("utf-8", "surrogatepass")
@@ -135,12 +214,17 @@ for _name, _one in html5.items():
 
 def _spelt(character: str) -> str:
     """Write the pattern of one character as itself, percent-encoded, as an HTML entity or as an escape of JSON."""
-    code, name = ord(character), "|".join(_NAMES.get(character, ()))
-    encoded = "".join(f"%(?:25)*{byte:02X}" for byte in character.encode(*_UTF8))
-    entity = rf"&(?:amp;)*(?:\#0*{code}|\#x0*{code:x}" + (f"|{name});?" if name else ");?")
-    return (
-        rf"(?:{re.escape(character)}|(?i:{encoded}|{entity}|\\+u{code:04x}|\\+x{code:02x})|\\+{re.escape(character)})"
-    )
+    written = [rf"\\*{re.escape(character)}"]
+    for one in sorted({character, character.lower(), character.upper()}):
+        code = ord(one[0])
+        names = "".join(f"|{name}" for name in _NAMES.get(one, ()))
+        written += [
+            "".join(f"%(?:25)*{byte:02X}" for byte in one.encode(*_UTF8)),
+            rf"&(?:amp;)*(?:\#0*{code}|\#x0*{code:x}{names});?",
+            rf"\\+u{code:04x}",
+            rf"\\+x{code:02x}",
+        ]
+    return rf"(?:{written[0]}|(?i:{'|'.join(written[1:])}))"
 
 
 def _cores(secret: str) -> Iterator[str]:
@@ -150,18 +234,6 @@ def _cores(secret: str) -> Iterator[str]:
         whole = (before + len(data)) * 8 // 6
         core = base64.b64encode(b"\0" * before + data).decode()[begin:whole]
         yield from dict.fromkeys((core, core.translate(_URL_SAFE)))
-
-
-def _without_run(core: re.Pattern[str], text: str) -> str:
-    """Cut out what is found with all base64 around it: the ends hold the secret's first and last bits."""
-    while found := core.search(text):
-        begin, end = found.span()
-        while begin and text[begin - 1] in _BASE64:
-            begin -= 1
-        while end < len(text) and text[end] in _BASE64:
-            end += 1
-        text = f"{text[:begin]}{MASK}{text[end:]}"
-    return text
 
 
 def _unescaped(text: str) -> Iterator[str]:
