@@ -23,6 +23,7 @@ PIECE = 12
 """Characters of a secret that are one too many: a mask shows fewer."""
 _FAR = 64  # characters in which one character is written, with what stands before the next
 _DEEPEST = 64
+_PLAIN = (int, float, type(None))
 _LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
 _TAIL = 6  # characters of a secret that a cut text may end with
 _HIDDEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -265,11 +266,13 @@ def _texts(value: Any) -> Iterator[str]:
         one = left.pop()
         if isinstance(one, str):
             yield one
-        elif isinstance(one, Mapping):
-            left += one.keys()
+        elif isinstance(one, dict):
+            left += one
             left += one.values()
         elif isinstance(one, list | tuple):
             left += one
+        elif not isinstance(one, _PLAIN) and isinstance(one, Mapping):  # asked last: it takes a while
+            left.append(dict(one))
 
 
 @lru_cache(maxsize=64)

@@ -87,7 +87,7 @@ def unsendable(key: object) -> str | None:
 def doubts(key: str) -> Iterator[str]:
     """Tell what is likely to be regretted of a key, without showing it."""
     if (strange := unsendable(key)) is not None:
-        yield f"{strange}; nothing is sent with it"
+        yield f"cannot be sent: {strange}"
     if len(key) > 1 and key[0] in _QUOTES and key[-1] in _QUOTES:
         yield "stands in quotes, which are sent with it"
     if key.strip(_QUOTES).lower().startswith("bearer "):
