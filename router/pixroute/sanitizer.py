@@ -25,7 +25,6 @@ _FAR = 64  # characters in which one character is written, with what stands befo
 _DEEPEST = 64
 _PLAIN = (int, float, type(None))
 _LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
-_TAIL = 6  # characters of a secret that a cut text may end with
 _HIDDEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
 _UNSEEN = re.compile(rf"[{_HIDDEN}\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]+")
 _GAP = rf"(?:{_UNSEEN.pattern}|\\+[nrt]|%(?:25)*(?:0[9ad]|20)|&(?:amp;)*nbsp;|<[^<>]{{0,40}}>)*"
@@ -47,7 +46,7 @@ class Sanitizer:
         long = [secret for secret in packed if len(secret) >= SHORT]
         short = "|".join(re.escape(secret) for secret in packed if 0 < len(secret) < SHORT)
         self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
-        self._long = long
+        self._characters = "".join(long)
         self._folded = [form for secret in long for form in (_Form.plain(secret), _Form.hex(secret))]
         self._cores = [_Form.core(core) for secret in long for core in _cores(secret)]
 
@@ -80,15 +79,6 @@ class Sanitizer:
         """Write a traceback as it may be shown: the words of exceptions are those of others."""
         return self.redact("".join(traceback.format_exception(error)))
 
-    def beginning(self, text: str) -> str:
-        """Redact a text that was cut, perhaps in the middle of a secret."""
-        lowered = text.lower()
-        for secret in self._long:
-            for length in range(min(len(secret), len(text)), _TAIL - 1, -1):
-                if lowered.endswith(secret[:length].lower()):
-                    return self.redact(text[:-length]) + MASK
-        return self.redact(text)
-
     def clean(self, value: Any) -> Any:
         """Take the secrets out of every text of a document, names included; what holds none is given back as it is."""
         return self._cleaned(value, 0) if self.holds("\n".join(_texts(value))) else value
@@ -116,7 +106,7 @@ class Sanitizer:
     @cached_property
     def _escapes(self) -> re.Pattern[str]:
         """What a secret may be written with: a percent sign before another byte, as in a signed URL, is none of it."""
-        data = b"\t\n\r %" + "".join(self._long).swapcase().encode(*_UTF8) + "".join(self._long).encode(*_UTF8)
+        data = b"\t\n\r %&\\<" + (self._characters + self._characters.swapcase()).encode(*_UTF8)
         encoded = "|".join(sorted({f"{byte:02x}" for byte in data}))
         return re.compile(rf"%(?:{encoded})|&(?:\#|\w+;)|[\\<]", re.IGNORECASE)
 

@@ -20,6 +20,8 @@ from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Failure, FailureKind, Stage
 
+SNIPPET = 1024
+"""Characters of a body that is no JSON which may be shown."""
 _HINTS = frozenset({"retry-after", "retry-after-ms"})
 
 
@@ -53,7 +55,7 @@ class Exchange:
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
         if response.status < 200 or 300 <= response.status < 400:
-            return _no_answer(response)
+            return _no_answer(response, self.endpoint)
         incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
         try:
             await self._read(incoming)
@@ -78,7 +80,7 @@ class Exchange:
             status=response.status,
             headers=_headers(response),
             json=document,
-            text="" if document is not None else self.endpoint.sanitizer.beginning(incoming.snippet),
+            text="" if document is not None else self.endpoint.redact(incoming.snippet)[:SNIPPET],
         )
 
 
@@ -95,9 +97,9 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _no_answer(response: aiohttp.ClientResponse) -> Failure:
+def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
     """Explain a status that is neither a success nor an error: a redirect, or a protocol nobody asked for."""
-    target = _target(response)
+    target = _target(response, endpoint)
     if target is None:
         message = f"The answer was {response.status}, which says neither success nor error."
         advice = "Check `base_url`: another kind of service, or a proxy, may listen there."
@@ -107,12 +109,12 @@ def _no_answer(response: aiohttp.ClientResponse) -> Failure:
     return Failure(kind=FailureKind.PROTOCOL, message=message, advice=advice, stage=Stage.BODY, status=response.status)
 
 
-def _target(response: aiohttp.ClientResponse) -> str | None:
+def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
     """Give scheme and host of where a redirect leads; None where that cannot be read."""
     if not (location := response.headers.get("Location")):
         return None
     try:
-        target = response.url.join(URL(location))
+        target = response.url.join(URL(endpoint.conceal(location)))
     except ValueError:
         return "an address that cannot be read"
     return f"{target.scheme}://{target.host}"
