@@ -50,7 +50,12 @@ class Secret:
         return hashlib.blake2b(self.reveal().encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.reveal() == other.reveal()
+        if not isinstance(other, Secret) or self._source is other._source:
+            return isinstance(other, Secret)
+        try:
+            return self.reveal() == other.reveal()
+        except Exception:  # noqa: BLE001 - a source is anybody's code; what it cannot give is like nothing else
+            return False
 
     def __hash__(self) -> int:
         return hash(self.reveal())

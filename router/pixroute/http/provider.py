@@ -7,6 +7,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
@@ -60,6 +61,7 @@ class HttpProvider(ABC, Generic[S]):
     def __init__(self, name: str, settings: S) -> None:
         self.name = name
         self.settings = settings
+        self._fingerprint = ""
         try:
             self.endpoint = self._place = Endpoint.of(settings, self.auth)
         except ValueError as error:
@@ -114,8 +116,14 @@ class HttpProvider(ABC, Generic[S]):
         )
 
     def credential(self) -> str:
-        """Give the fingerprint of the key as it is now; a hold ends when it changes. Empty without a key."""
-        return self.settings.api_key.fingerprint if self.settings.api_key else ""
+        """Give the fingerprint of the key as it is now; a hold ends when it changes. Empty without a key.
+
+        While its source has none, the one before stands: that is no change.
+        """
+        if self.settings.api_key is not None:
+            with suppress(Exception):  # a source is anybody's code; an attempt tells what is wrong with it
+                self._fingerprint = self.settings.api_key.fingerprint
+        return self._fingerprint
 
     async def start(self) -> None:
         """Do nothing: connections are made when they are needed."""
