@@ -206,6 +206,8 @@ _BLAMES: Mapping[FailureKind, Blame] = MappingProxyType(
 
 _OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
 """What this machine lacks says nothing of anybody else."""
+_OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
+"""Code or configuration that failed before anything was sent fails again: that provider is left out."""
 
 
 @frozen(kw_only=True)
@@ -244,7 +246,10 @@ class Failure:
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        return _OURS if self.blame is Blame.OURS else REACTIONS[self.kind]
+        if self.blame is not Blame.OURS:
+            return REACTIONS[self.kind]
+        lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
+        return _OURS_FOR_GOOD if lasts else _OURS
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()

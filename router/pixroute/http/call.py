@@ -122,8 +122,8 @@ class HttpSettings(ProviderSettings):
     model: str = ""
     plaintext: Literal["refuse", "accept", "private"] = "refuse"
     connect_timeout: Above0 | None = None
-    headers: Mapping[str, str] = field(factory=dict)
-    proxy: str | None = None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
     ca_file: Path | None = field(default=None, converter=_path)
     allow_private_results: bool = False
 

@@ -131,7 +131,14 @@ class Transport:
 
 @cache
 def _aiohttp_side() -> tuple[type[Exchange], type[Wire]]:
-    """Import once: an import statement in a function costs as much as building a request."""
+    """Import once: an import statement in a function costs as much as building a request.
+
+    All that a request may need comes along: a process that has run out of descriptors can import nothing more.
+    """
+    import encodings.idna  # noqa: PLC0415, F401 - read by the first name that is resolved
+
+    import pixroute.http.wire.fetch  # noqa: PLC0415 - imports aiohttp
+    import pixroute.http.wire.session  # noqa: PLC0415, F401 - imports aiohttp
     from pixroute.http.wire.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
     from pixroute.http.wire.wire import Wire  # noqa: PLC0415 - imports aiohttp
 

@@ -15,7 +15,8 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
-from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
+from pixroute.http.judging.lack import lacking, wanting
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
@@ -146,6 +147,8 @@ class Attempt:
             self._on_end(self)
 
     def _bug(self, error: BaseException) -> Failure:
+        if (wanted := lacking(error, sent=self.stage >= Stage.SEND)) is not None:
+            return wanting(wanted, self.stage)
         self.contender.log_bug(error)
         return Failure(
             kind=FailureKind.UNKNOWN,
@@ -203,7 +206,10 @@ class Attempt:
             outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
         self.outcome = outcome
-        (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
+        if (
+            not isinstance(outcome, Failure) or outcome.blame is not Blame.OURS
+        ):  # what we lacked says nothing of its time
+            (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
         settlement = settle(
             outcome,
             age=now - self.started,

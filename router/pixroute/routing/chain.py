@@ -19,6 +19,7 @@ from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution
 from pixroute.result import Adjustment
 from pixroute.routing.plan import Candidate, Ruling
+from pixroute.sanitizer import sanitizer_for
 from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
@@ -110,7 +111,7 @@ class Contender:
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
-        log.error("provider %s raised", self.name, exc_info=error)
+        log.error("provider %s raised\n%s", self.name, sanitizer_for(self.provider.settings).traceback(error))
 
 
 def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: int | None) -> Keys:

@@ -164,6 +164,8 @@ class Router:
         if self._loop is not None and self._loop is not loop:
             raise RuntimeError("this router belongs to another event loop; make one per loop")
         if self._shared is None:
+            import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+
             self._loop = loop
             self._shared = Shared(
                 health=Health(

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 
-_SNIPPET = 1024
+_SNIPPET = 4 * 1024  # more than is shown: what is taken out of it must not be cut in two
 _ENOUGH = 64 * 1024
 
 
@@ -38,7 +38,7 @@ class Incoming:
 
     @property
     def snippet(self) -> str:
-        """The first KiB, to be redacted."""
+        """The beginning, to be redacted and cut."""
         return self._snippet.decode("utf-8", "replace")
 
     def feed(self, chunk: bytes) -> bool:

@@ -17,7 +17,7 @@ from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
-from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 
 if TYPE_CHECKING:
@@ -245,6 +245,7 @@ def _not_written(error: OSError) -> Failure:
         advice="Check the directory of `into` and the space left there; the picture is billed.",
         stage=Stage.BODY,
         billing=Billing.BILLED,
+        blame=Blame.OURS,
     )
 
 
