@@ -128,7 +128,7 @@ class HttpProvider(ABC, Generic[S]):
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return self._hushed(_inexpressible(self.name, error))
-        with Sinks(attempt.into) as sinks:
+        with Sinks(attempt.into, wanted=request.n) as sinks:
             return self._hushed(await self._answer(first, request, attempt, sinks))
 
     async def _answer(self, first: Outgoing, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
@@ -169,7 +169,8 @@ class HttpProvider(ABC, Generic[S]):
         found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
-        return self._success(reply, pictures, failures) if pictures else failures[0]
+        success = self._success(reply, pictures, failures) if pictures else None
+        return failures[0] if success is None else evolve(success, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str) -> Failure:
         """Explain a 2xx without a picture."""

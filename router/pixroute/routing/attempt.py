@@ -19,9 +19,10 @@ from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
-from pixroute.routing.validate import validate
+from pixroute.routing.validate import at_most, validate
 
 if TYPE_CHECKING:
+    from pixroute.content import Owner
     from pixroute.health.admission import Admission
     from pixroute.http.transport import Transport
     from pixroute.request import ImageRequest
@@ -44,6 +45,7 @@ class Attempt:
         started: float,
         ends_at: float,
         into: Path | None,
+        owner: Owner,
         on_end: Callable[[Attempt], None],
         on_bug: Callable[[BaseException], None],
         retry_at: Callable[[Failure, float], float | None],
@@ -70,6 +72,7 @@ class Attempt:
         self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
         self._admission = admission
+        self._owner = owner
         self._on_end = on_end
         self._on_bug = on_bug
         self._draw_retry = retry_at
@@ -120,7 +123,8 @@ class Attempt:
         if self.ended is not None:
             return
         text = "The request no longer needed this attempt."
-        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage))
+        url = self.facts.get("url")  # of a picture that was being fetched
+        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage, url=url))
         if self.task is not None:
             self.task.cancel()
 
@@ -174,7 +178,12 @@ class Attempt:
         )
         said = diagnose(FailureKind.TIMEOUT, seen)
         return Failure(
-            kind=FailureKind.TIMEOUT, message=said.message, advice=said.advice, stage=self.stage, timed_out=True
+            kind=FailureKind.TIMEOUT,
+            message=said.message,
+            advice=said.advice,
+            stage=self.stage,
+            timed_out=True,
+            url=self.facts.get("url"),
         )
 
     @property
@@ -185,7 +194,9 @@ class Attempt:
         if isinstance(outcome, Failure):
             return outcome
         self.stage = Stage.VALIDATE
-        checked = validate(outcome, self.asked, self.contender)
+        for picture in outcome.pictures:
+            self._owner.take(picture.content)
+        checked = at_most(validate(outcome, self.asked, self.contender), self.contender.request.n)
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 

@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
@@ -17,7 +18,7 @@ from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
-from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Wire:
         CURRENT.set(self)
         response = await session.request(
             request.method,
-            request.url,
+            URL(request.url, encoded=True) if request.exact else request.url,
             data=self._payload(request.body),
             headers=request.headers,
             proxy=proxy,
@@ -241,10 +242,11 @@ def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def _not_written(error: OSError) -> Failure:
     return Failure(
         kind=FailureKind.UNKNOWN,
-        message=f"The picture could not be written to its file: {error.strerror}.",
-        advice="Check the directory of `into` and the space left there; the picture is billed.",
+        message=f"The picture could not be kept on this machine: {error.strerror}.",
+        advice="Check the folder of `into` and the space left there; the picture is billed.",
         stage=Stage.BODY,
         billing=Billing.BILLED,
+        blame=Blame.OURS,
     )
 
 
