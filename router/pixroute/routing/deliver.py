@@ -30,8 +30,6 @@ def obstacle(path: Path, wanted: Format | None) -> str | None:
         path: as the caller gave it; the suffix that is true is added or put in place of another.
         wanted: the format if it is known.
     """
-    if "\0" in str(path):
-        return "its name holds a NUL"
     if not path.name:
         return "it is a folder; name a file"
     try:
