@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest
+from pixroute import AllProvidersFailed, Capabilities, HttpProvider, HttpSettings, ImageRequest, Policy, Router
 from pixroute.http import Call
 from pixroute.http.pace import Pace
 from pixroute.outcome import Billing, FailureKind
@@ -169,3 +169,37 @@ async def test_a_cancelled_attempt_leaves_no_file(attempts, tmp_path):
                 await task
 
     assert list(tmp_path.iterdir()) == []
+
+
+def alone(server, **policy):
+    """Route to this server alone."""
+    return Router(providers={"images": images(server)}, chains={"default": ["images"]}, policy=Policy(**policy))
+
+
+async def test_the_attempts_time_does_not_cut_a_picture_that_is_coming():
+    """The answer began in time: body and file end it, not T."""
+    late = Step.pause(0.1) + Step.reply(200, PNG)
+    async with ScriptedServer(late) as storage:
+        listed = json.dumps([f"{storage.origin}/x.png"]).encode()
+        halves = (
+            Step.reply(200, listed[:9], {"Content-Length": str(len(listed))}) + Step.pause(0.1) + Step.raw(listed[9:])
+        )
+        async with ScriptedServer(halves) as server, alone(server, attempt_timeout=0.05, hedge_after="off") as router:
+            result = await router.generate("a lighthouse", timeout=5)
+
+    assert result.image.data == PNG
+    assert [attempt.kind for attempt in result.attempts] == [None]
+
+
+async def test_the_deadline_cuts_a_picture_that_is_coming():
+    """And its URL is kept, for it is paid for."""
+    async with ScriptedServer(Step.hang()) as storage:
+        url = f"{storage.origin}/x.png"
+        answer = Step.reply(200, json.dumps([url]).encode())
+        async with ScriptedServer(answer) as server, alone(server, attempt_timeout=0.05, hedge_after="off") as router:
+            with pytest.raises(AllProvidersFailed) as caught:
+                await router.generate("a lighthouse", timeout=0.2)
+
+    (attempt,) = caught.value.record.attempts
+    assert (attempt.kind, attempt.failure.url, attempt.facts["url"]) == (FailureKind.TIMEOUT, url, url)
+    assert 0.15 < attempt.seconds < 0.45

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +45,7 @@ class Attempt:
         http: Transport,
         started: float,
         ends_at: float,
+        deadline: float,
         into: Path | None,
         owner: Owner,
         on_end: Callable[[Attempt], None],
@@ -56,6 +58,7 @@ class Attempt:
         self.http = http
         self.started = started
         self.ends_at = ends_at
+        self.deadline = deadline
         self.into = into
         self.ended: float | None = None
         self.retry_at: float | None = None
@@ -129,7 +132,7 @@ class Attempt:
             self.task.cancel()
 
     async def _run(self) -> None:
-        cutter = self._loop.call_at(self.ends_at, self._expire)
+        self._cutter = self._loop.call_at(self.ends_at, self._expire)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
             outcome = self._validated(outcome)
@@ -144,7 +147,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
-            cutter.cancel()
+            self._cutter.cancel()
         if self.ended is None:
             self._finish(outcome)
             self._on_end(self)
@@ -158,7 +161,18 @@ class Attempt:
             stage=self.stage,
         )
 
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the network is bringing the answer; a provider without one has no limits of a body."""
+        return self.stage is Stage.BODY and "first_byte" in self.facts
+
     def _expire(self) -> None:
+        if self._is_answered and self.ends_at < self.deadline:
+            # The picture is made: the body's own limits and the deadline cut it now.
+            self.ends_at = self.deadline
+            if self.deadline < inf:
+                self._cutter = self._loop.call_at(self.deadline, self._expire)
+            return
         self._expired = True
         if self.task is not None:
             self.task.cancel()

@@ -267,6 +267,7 @@ class Run:
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
+            deadline=self._deadline(),
             into=self._into,
             owner=self._owner,
             on_end=self._ended,
