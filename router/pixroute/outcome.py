@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum, StrEnum
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from pixroute.content import Content
 
 
 class Stage(IntEnum):
@@ -255,51 +257,26 @@ class Failure:
         return f"{self.message} {self.advice}".rstrip()
 
 
-class Content(Protocol):
-    """Decoded bytes of one picture, held in memory or in a file."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        ...
-
-    @property
-    def path(self) -> Path | None:
-        """The file that holds it; None in memory."""
-        ...
-
-    def data(self) -> bytes:
-        """Return the bytes, from memory or read back from the file."""
-        ...
-
-    def move(self, target: Path) -> None:
-        """Rename the file; only where there is one."""
-        ...
-
-    def open(self) -> BinaryIO:
-        """Return a readable, seekable view from the first byte on; for a look at header and end."""
-        ...
-
-    def discard(self) -> None:
-        """Drop what is held."""
-        ...
-
-
 @frozen(kw_only=True)
 class Delivered:
-    """One picture as the provider gave it, not yet validated."""
+    """One picture as the provider gave it, not yet validated; `url` is where it was fetched."""
 
     content: Content
     declared_type: str | None = None
     revised_prompt: str | None = None
+    url: str | None = None
 
 
 @frozen(kw_only=True)
 class Success:
-    """What a provider delivered: at least one picture; `failures` are items refused or broken among several."""
+    """What a provider delivered: at least one picture; `failures` are items refused or broken among several.
+
+    `surplus`: items beyond those asked, which were not taken.
+    """
 
     pictures: tuple[Delivered, ...]
     failures: tuple[Failure, ...] = ()
+    surplus: int = 0
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     provider_request_id: str | None = None

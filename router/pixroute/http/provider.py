@@ -182,7 +182,7 @@ class HttpProvider(ABC, Generic[S]):
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return _inexpressible(self.name, error)
-        with Sinks(door.into) as sinks:
+        with Sinks(door.into, wanted=request.n) as sinks:
             return await self._answer(first, request, door, sinks)
 
     async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
@@ -227,7 +227,8 @@ class HttpProvider(ABC, Generic[S]):
         found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
-        return self._success(told, pictures, failures) if pictures else failures[0]
+        success = self._success(told, pictures, failures) if pictures else None
+        return failures[0] if success is None else evolve(success, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str) -> Failure:
         """Explain a 2xx without a picture."""

@@ -84,12 +84,24 @@ class Transport:
             return await exchange.run(self.session(endpoint.trust), request, self.proxy(request.url, endpoint))
 
     async def fetch(
-        self, url: str, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
+        self,
+        url: str,
+        *,
+        endpoint: Endpoint,
+        attempt: AttemptContext,
+        sinks: Sinks,
+        ends_at: float | None = None,
     ) -> Delivered | Failure:
-        """Fetch a picture that lies at a URL, within a time of its own and without a credential."""
+        """Fetch a picture that lies at a URL, without a credential, until the loop's time `ends_at`.
+
+        None: within `pace.fetch` seconds from now.
+        """
         from pixroute.http.wire.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
 
-        return await Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks).run(url)
+        if ends_at is None:
+            ends_at = asyncio.get_running_loop().time() + self.pace.fetch
+        fetch = Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks, ends_at=ends_at)
+        return await fetch.run(url)
 
     def session(self, trust: Trust) -> aiohttp.ClientSession:
         """Give the session whose connections reach and believe no more than this, opened when first needed."""

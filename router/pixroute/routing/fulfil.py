@@ -10,6 +10,7 @@ from pathlib import Path
 from attrs import evolve
 
 from pixroute import events
+from pixroute.content import Owner
 from pixroute.errors import RequestFailed
 from pixroute.policy import Overrides
 from pixroute.references import load
@@ -19,7 +20,7 @@ from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import conclude, record_of
-from pixroute.routing.deliver import deliver, in_memory
+from pixroute.routing.deliver import in_memory, obstacle
 from pixroute.routing.run import Ending, Run, Shared
 
 log = logging.getLogger("pixroute")
@@ -44,8 +45,11 @@ async def fulfil(
     parts = cut(request, chain)
     if into is not None and request.n > 1:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
+    if into is not None and (why := obstacle(into, request.output_format)):
+        raise ValueError(f"into={str(into)!r}: {why}; nothing was sent")
     shared.purse.earn(policy.hedge_share)
     budget = Budget(policy.max_cost)
+    owner = Owner()
     runs = [
         Run(
             shared=shared,
@@ -58,6 +62,7 @@ async def fulfil(
             budget=budget,
             part=number,
             into=into,
+            owner=owner,
         )
         for number, part in enumerate(parts)
     ]
@@ -66,14 +71,21 @@ async def fulfil(
         endings = await _drive(runs)
         seconds = asyncio.get_running_loop().time() - began
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-        result = await deliver(conclude(endings, record, request, chain.currency), request, into)
+        concluded = conclude(endings, record, request, chain.currency)
+        result = await shared.delivery.deliver(concluded, request, into)
         if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
             result = evolve(result, adjustments=(*unused, *result.adjustments))
+        for image in (*result.images, *result.extra):
+            owner.give(image.content)
     except BaseException as error:
         if isinstance(error, RequestFailed):
             error.images = tuple([await in_memory(image) for image in error.images])
+            for image in error.images:
+                owner.give(image.content)
         _tell_end(shared, request_id, request, error, began)
         raise
+    finally:
+        owner.close()
     _tell_end(shared, request_id, request, result, began)
     return result
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import pybase64
-from attrs import frozen
+from attrs import field, frozen
 
+from pixroute.content import Content
 from pixroute.http.body.scanner import ALPHABET
 
 _ENDS: Final = 64 * 1024
+
+
+def _content(sink: Content | BinaryIO) -> Content:
+    return sink if isinstance(sink, Content) else Content(sink)
 
 
 @frozen(kw_only=True, eq=False)
@@ -21,43 +26,37 @@ class Blob:
         prefix: the string's text before the base64, such as `data:image/png;base64,`; usually empty.
         suffix: its text after the base64; usually empty.
         size: decoded bytes.
-        sink: where they are.
+        sink: the picture itself, which whoever takes it owns.
 
     """
 
     prefix: str
     suffix: str
     size: int
-    sink: BinaryIO
+    sink: Content = field(converter=_content)
 
     @property
     def head(self) -> bytes:
         """The first 64 KiB, for a picture's header."""
-        return self._read(0, _ENDS)
+        return self.sink.read_at(0, _ENDS)
 
     @property
     def tail(self) -> bytes:
         """The last 64 KiB, for a picture's end marker."""
-        return self._read(max(0, self.size - _ENDS), _ENDS)
+        return self.sink.read_at(max(0, self.size - _ENDS), _ENDS)
 
     @property
     def path(self) -> Path | None:
-        """The sink's file, or nothing if it is memory; close `sink` before renaming it."""
-        return None if isinstance(self.sink, BytesIO) else Path(self.sink.name)
+        """The picture's file, or nothing if it is in memory."""
+        return self.sink.path
 
     def data(self) -> bytes:
         """Return the whole picture; one in memory is not copied."""
-        return self.sink.getvalue() if isinstance(self.sink, BytesIO) else self._read(0, self.size)
+        return self.sink.data()
 
     def discard(self) -> None:
         """Give back the memory or delete the file; bytes got from `data` and a file renamed since stay."""
-        self.sink.close()
-        if self.path:
-            self.path.unlink(missing_ok=True)
-
-    def _read(self, start: int, length: int) -> bytes:
-        self.sink.seek(start)
-        return self.sink.read(length)
+        self.sink.discard()
 
 
 def reserve_memory(size: int) -> BytesIO:
@@ -72,17 +71,21 @@ def reserve_memory(size: int) -> BytesIO:
 class Picture:
     """Base64 that arrives in pieces of any length, decoded as strictly as if it came whole."""
 
-    def __init__(self, sink: BinaryIO, *, in_data_uri: bool) -> None:
+    def __init__(self, sink: Content | BinaryIO, *, in_data_uri: bool) -> None:
         self.in_data_uri = in_data_uri
-        self.size = 0
-        self._sink = sink
+        self._content = sink if isinstance(sink, Content) else Content(sink, size=0)
         self._pending = b""  # up to three symbols, until their fourth comes
         self._padded = False
 
     @property
     def held(self) -> int:
         """Bytes in memory now."""
-        return self.size if isinstance(self._sink, BytesIO) and not self._sink.closed else 0
+        return self._content.held
+
+    @property
+    def size(self) -> int:
+        """Bytes decoded."""
+        return self._content.size
 
     def decode(self, symbols: bytes | memoryview, *, last: bool) -> bytes:
         """Decode what is complete; where that is not base64 raise `binascii.Error`, having changed nothing."""
@@ -99,13 +102,12 @@ class Picture:
 
     def write(self, decoded: bytes) -> None:
         """Add to the sink."""
-        self._sink.write(decoded)
-        self.size += len(decoded)
+        self._content.write(decoded)
 
     def finish(self) -> None:
         """Cut off what was reserved and not needed."""
-        self._sink.truncate()
+        self._content.truncate()
 
     def blob(self, prefix: str = "", suffix: str = "") -> Blob:
         """Return what can be asked of the picture."""
-        return Blob(prefix=prefix, suffix=suffix, size=self.size, sink=self._sink)
+        return Blob(prefix=prefix, suffix=suffix, size=self.size, sink=self._content)

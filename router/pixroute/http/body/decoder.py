@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO, Final
 
+from pixroute.content import Content
 from pixroute.http.body import scanner
 from pixroute.http.body.blob import Blob, Picture, reserve_memory
 from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
@@ -39,7 +40,9 @@ class BodyDecoder:
 
     """
 
-    def __init__(self, *, limits: BodyLimits | None = None, open_sink: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(
+        self, *, limits: BodyLimits | None = None, open_sink: Callable[[], Content | BinaryIO] | None = None
+    ) -> None:
         self.complete = False
         self._limits = limits or BodyLimits()
         self._open_sink = open_sink or partial(reserve_memory, self._limits.decoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from pixroute.content import Content
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 
 _SNIPPET = 4 * 1024  # more than is shown: what is taken out of it must not be cut in two
@@ -19,7 +20,7 @@ class Incoming:
         open_sink: called for every picture.
     """
 
-    def __init__(self, *, picture_expected: bool, open_sink: Callable[[], BinaryIO]) -> None:
+    def __init__(self, *, picture_expected: bool, open_sink: Callable[[], Content | BinaryIO]) -> None:
         self._decoder = BodyDecoder(open_sink=open_sink)
         self._strict = picture_expected
         self._is_text = False

@@ -14,12 +14,13 @@ from pixroute.http.wire.form import encode_form
 
 @frozen(kw_only=True)
 class Outgoing:
-    """A request as it goes on the wire."""
+    """A request as it goes on the wire; `exact`: its URL was given by others, and is sent byte for byte."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+    exact: bool = False
 
 
 def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:

@@ -10,6 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
@@ -83,7 +84,7 @@ class Wire:
         CURRENT.set(self)
         response = await session.request(
             request.method,
-            request.url,
+            URL(request.url, encoded=True) if request.exact else request.url,
             data=self._payload(request.body),
             headers=request.headers,
             proxy=proxy,
@@ -241,8 +242,8 @@ def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def _not_written(error: OSError) -> Failure:
     return Failure(
         kind=FailureKind.UNKNOWN,
-        message=f"The picture could not be written to its file: {error.strerror}.",
-        advice="Check the directory of `into` and the space left there; the picture is billed.",
+        message=f"The picture could not be kept on this machine: {error.strerror}.",
+        advice="Check the folder of `into` and the space left there; the picture is billed.",
         stage=Stage.BODY,
         billing=Billing.BILLED,
         blame=Blame.OURS,
