@@ -51,7 +51,7 @@ class Fetch:
         if fault := self._fault(url):
             return _lost(url, fault)
         proxy = self.transport.proxy(url, self.endpoint)
-        wire = Wire(pace=self.transport.pace, limit=LARGEST, ends_at=ends_at)
+        wire = Wire(pace=self.transport.pace, limit=LARGEST, ends_at=ends_at, time=self.transport.time)
         request = Outgoing(method="GET", url=url, headers={"User-Agent": "pixroute"})
         try:
             with wire.clock, self.transport.memory.share() as share:
