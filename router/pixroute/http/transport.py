@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ class Transport:
         keep_alive: how silent connections are asked whether they live.
         memory: bytes that all bodies being read may hold together; files are not counted.
         resolver: asked for names in place of the system.
+
+    `time` gives the loop's time without the pauses of the machine, once a router knows of them.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Transport:
     ) -> None:
         self.pace = pace or Pace()
         self.memory = Memory(memory)
+        self.time: Callable[[], float] | None = None
         self._keep_alive = keep_alive or KeepAlive()
         self._resolver = resolver
         self._told_of_proxy = False
@@ -78,7 +81,13 @@ class Transport:
             follow_up: not the attempt's first request, whose stage and facts stand.
         """
         exchange_, wire_ = _aiohttp_side()
-        wire = wire_(pace=self.pace, limit=pictures * PER_PICTURE, attempt=None if follow_up else attempt)
+        wire = wire_(
+            pace=self.pace,
+            limit=pictures * PER_PICTURE,
+            attempt=None if follow_up else attempt,
+            time=self.time,
+            document=True,
+        )
         with self.memory.share() as share:
             exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, share=share)
             return await exchange.run(self.session(endpoint.trust), request, self.proxy(request.url, endpoint))

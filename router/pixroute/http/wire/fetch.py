@@ -112,7 +112,7 @@ class Fetch:
             return _Lost(why=fault)
         proxy = self.transport.proxy(url, self.endpoint)
         held = self._continued()
-        wire = Wire(pace=self.transport.pace, limit=LARGEST - held, ends_at=self.ends_at)
+        wire = Wire(pace=self.transport.pace, limit=LARGEST - held, ends_at=self.ends_at, time=self.transport.time)
         headers = {"User-Agent": "pixroute", "Accept-Encoding": "identity"}
         if held and self._etag:
             headers |= {"Range": f"bytes={held}-", "If-Range": self._etag}
