@@ -18,7 +18,9 @@ from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.asked import NOTHING, Asked
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
@@ -138,18 +140,23 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
-        refusal = self._refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
+        elapsed = asyncio.get_running_loop().time() - began
+        refusal = self._refusal(reply, elapsed=elapsed, asked=Asked.of(request, self.name))
         return refusal or await self._conclude(reply, attempt, sinks)
 
     async def _conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         """Make an outcome of the 2xx answer to the request."""
         return await self._collect(reply, attempt, sinks)
 
-    def _refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
+    def _refusal(self, reply: Reply, *, elapsed: float | None = None, asked: Asked = NOTHING) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
-            failure = failure_from(reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time())
+            failure = failure_from(
+                reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked
+            )
+        if failure is None:
+            failure = flagged(reply, who=self.name)
         if failure is None:
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
@@ -163,25 +170,18 @@ class HttpProvider(ABC, Generic[S]):
         try:
             items = list(self.decode(reply))
         except UNREADABLE as error:
-            return self._empty(reply, f"{type(error).__name__} while reading it")
+            log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__)
+            return self._empty(reply, "it has another shape than expected")
         if not items:
-            return self._empty(reply, "no item")
+            return self._empty(reply, "it lists none")
         found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         return self._success(reply, pictures, failures) if pictures else failures[0]
 
     def _empty(self, reply: Reply, why: str) -> Failure:
-        """Explain a 2xx without a picture."""
-        shown = f": {quote(reply.text)}" if reply.text else ""
-        return Failure(
-            kind=FailureKind.EMPTY,
-            message=f"{self.name} answered {reply.status} without a picture: {why}{shown.rstrip('.')}.",
-            advice="Check `base_url` and `model`; what was answered is billed.",
-            stage=Stage.BODY,
-            status=reply.status,
-            answered=True,
-        )
+        """Explain a 2xx without a picture: by what it says, else by what it is."""
+        return pictureless(reply, who=self.name, why=why, now=time.time())
 
     def _hushed(self, outcome: Outcome) -> Outcome:
         """Take the key out of the words of others, and give this provider's advice where it has one."""

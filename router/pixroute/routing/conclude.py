@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pixroute import errors
 from pixroute.cost import Cost
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.plan import NOT_NEEDED, Ruling
@@ -126,10 +126,11 @@ def _kind_and_head(
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
         return errors.Moderated, "The provider declined the content; change the prompt."
-    if _all_are(failures, FailureKind.INVALID):
-        return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
-    if _all_are(failures, FailureKind.AUTH):
-        return errors.AllProvidersFailed, "Every provider asked refused the key; nothing was billed. Mend the key."
+    who = _who(endings)
+    if _all_are(failures, FailureKind.INVALID) and all(failure.blame is Blame.REQUEST for failure in failures):
+        return errors.InvalidRequest, f"{who} called the request invalid; change it."
+    if _all_are(failures, FailureKind.AUTH) and all(failure.blame is Blame.KEY for failure in failures):
+        return errors.AllProvidersFailed, f"{who} refused the key; nothing was billed. Mend the key."
     if failures:
         attempts = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
         what = f"No picture after {attempts}; {billed} may have been billed."
@@ -141,6 +142,13 @@ def _kind_and_head(
     if rulings & _OUT_OF_MONEY:
         return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
+
+
+def _who(endings: Sequence[Ending]) -> str:
+    """Name those who were asked: "every" only where nobody of the chain was left out."""
+    asked = {attempt.contender.name for ending in endings for attempt in ending.attempts}
+    chain = {contender.name for ending in endings for contender in ending.contenders}
+    return "Every provider asked" if asked >= chain else f"{' and '.join(sorted(asked))}, of {len(chain)} in the chain,"
 
 
 def _all_are(failures: Sequence[Failure], kind: FailureKind) -> bool:

@@ -15,7 +15,7 @@ from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, 
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
 
 
 @frozen(kw_only=True)
@@ -85,6 +85,8 @@ def _redirect(response: aiohttp.ClientResponse) -> Failure:
         advice="Key and prompt would have gone there too: if that is the right place, write it into `base_url`.",
         stage=Stage.BODY,
         status=response.status,
+        blame=Blame.HOP,
+        answered=True,
     )
 
 
