@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import frozen
-
 from pixroute.cost import Cost
+from pixroute.health.admission import Settlement
 from pixroute.health.breaker import OpenReason
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
@@ -19,18 +18,6 @@ _OPENS = {
     FailureKind.MODEL_GONE: OpenReason.MODEL_GONE,
     FailureKind.UNDERSIZED: OpenReason.UNDERSIZED,
 }
-
-
-@frozen
-class Settlement:
-    """How an attempt's admission is settled: verdicts, the provider's hint, a hold, a breaker opened at once."""
-
-    upstream: Verdict
-    origin: Verdict
-    hint: float | None = None
-    hold: Hold | None = None
-    opens: tuple[OpenReason, float] | None = None
-    every_resolution: bool = False
 
 
 _SUCCESS = Settlement(Verdict.SUCCESS, Verdict.SUCCESS)
