@@ -127,7 +127,7 @@ def documents(draw):
     """A document as bytes, and what it becomes."""
     strings = draw(st.lists(wire_strings, min_size=1, max_size=4))
     gap = draw(st.sampled_from([b"", b" ", b"\n\t"]))
-    key = draw(wire_strings)
+    key = draw(wire_strings.filter(lambda text: json.loads(b'"%b"' % text) != "a"))
     parts = [b'"%b"' % text for text in strings]
     body = b'{"a":%b[%b],"%b":%b%b%b}' % (gap, (gap + b"," + gap).join(parts), key, gap, parts[0], gap)
     values = [expected(text) for text in strings]
@@ -305,17 +305,14 @@ PICTURE = b"\x89PNG" + DATA
     ],
 )
 def test_what_stands_beside_a_picture_does_not_lose_it(beside):
-    """A number too long for Python, a raw line end, another encoding, a name that stands twice: the picture is there."""
+    """A number too long for Python, a raw line end, another encoding, a name twice: the picture is there."""
     for body in (b'{%b,"picture":"%b"}', b'{"picture":"%b",%b}'):
         parts = (beside, base64.b64encode(PICTURE))
         written = b"\xef\xbb\xbf" + body % (parts if body.startswith(b"{%b,") else parts[::-1])
 
-        assert decode(written, limits=BodyLimits(window=WINDOW))["picture"] == ("", PICTURE, "")
-        assert decode(written, sizes=[1] * len(written), limits=BodyLimits(window=WINDOW))["picture"] == (
-            "",
-            PICTURE,
-            "",
-        )
+        for sizes in ([], [1] * len(written)):
+            document = decode(written, sizes=sizes, limits=BodyLimits(window=WINDOW))
+            assert document["picture"] == ("", PICTURE, "")
 
 
 def test_a_long_integer_is_a_float():

@@ -61,13 +61,15 @@ class Reply:
     """A complete answer.
 
     `headers` have lower-case names. `json` is the document, its long base64 strings replaced by `Blob`s; None if the
-    body is not JSON. `text` holds the first KiB of a body that is not JSON.
+    body is not JSON. The data of an event stream is one document, or a list of them. `picture` is what a 2xx answer
+    brought as its body, raw or as base64. `text` holds the first KiB of a body that is neither.
     """
 
     status: int
     headers: Mapping[str, str]
     json: Any = None
     text: str = ""
+    picture: Blob | None = None
 
     @property
     def ok(self) -> bool:

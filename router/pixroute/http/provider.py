@@ -80,6 +80,7 @@ class HttpProvider(ABC, Generic[S]):
     def decode(self, reply: Reply) -> Sequence[Item]:
         """Find the pictures in a 2xx answer: bytes, base64 text, a data URI or a URL; a `Failure` for one refused.
 
+        It is not asked where the body is a picture itself (`reply.picture`), which is taken as it is.
         A KeyError, IndexError, TypeError or ValueError means that there is none.
         """
 
@@ -158,10 +159,10 @@ class HttpProvider(ABC, Generic[S]):
 
     async def _collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
-        if reply.json is None:
+        if reply.json is None and reply.picture is None:
             return self._empty(reply, f"no JSON ({reply.headers.get('content-type', 'no type given')})")
         try:
-            items = list(self.decode(reply))
+            items = [reply.picture] if reply.picture else list(self.decode(reply))
         except UNREADABLE as error:
             return self._empty(reply, f"{type(error).__name__} while reading it")
         if not items:

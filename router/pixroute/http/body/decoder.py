@@ -65,6 +65,11 @@ class BodyDecoder:
         """Bytes of decoded pictures in memory now."""
         return sum(picture.held for picture in self._pictures)
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether something in it begins as a picture."""
+        return any(picture.is_picture for picture in self._pictures)
+
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once the document is complete. What follows it is not looked at.
 
@@ -103,7 +108,7 @@ class BodyDecoder:
 
     def _read_skeleton(self) -> Any:
         """Read what stands beside the pictures: strictly where there are none, else in any way it can be read."""
-        lenient = any(picture.is_picture for picture in self._pictures)
+        lenient = self.has_picture
         text = self._skeleton.decode(errors="replace" if lenient else "strict")
         return json.loads(text, strict=not lenient, parse_int=_integer, object_pairs_hook=self._object)
 

@@ -1,7 +1,7 @@
 """What the body decoder looks for in JSON text: the brackets, the strings, and the base64 inside them."""
 
 import re
-from json.decoder import scanstring
+from json import JSONDecoder
 from re import Pattern
 from typing import Final
 
@@ -16,6 +16,7 @@ _WRITTEN_SYMBOLS: Final = re.compile(
     rb"|\\u00(?:0[9aAcCdD]|20|2[bBdDfF]|3[0-9dD]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA]))*"
 )
 _UNFINISHED_ESCAPE: Final = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?")
+_LENIENT: Final = JSONDecoder(strict=False)  # raw line ends pass
 _OTHER_ESCAPE: Final = re.compile(rb"\\[^/]")  # than that of a slash
 _AS_STANDARD: Final = (
     *((space, b"") for space in (b"\n", b"\r", b" ", b"\t", b"\f")),
@@ -46,8 +47,8 @@ def unescaped(data: bytes, start: int, stop: int) -> bytes:
     """Undo what JSON escapes; `ValueError` if that is not possible or not ASCII."""
     if data[stop - 1 : stop] != b"\\" and _OTHER_ESCAPE.search(data, start, stop) is None:
         return data[start:stop].replace(b"\\", b"")
-    text = str(memoryview(data)[start:stop], "ascii")
-    return scanstring(f'{text}"', 0, False)[0].encode("ascii")  # noqa: FBT003 - it takes no names
+    characters: str = _LENIENT.decode(f'"{str(memoryview(data)[start:stop], "ascii")}"')
+    return characters.encode("ascii")
 
 
 def standard(symbols: bytes) -> bytes:

@@ -49,11 +49,13 @@ class Exchange:
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
         if 300 <= response.status < 400:
             return _redirect(response)
-        incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
+        incoming = Incoming(
+            picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
+        )
         try:
             await self._read(incoming)
         except aiohttp.ClientError:
-            if response.ok:
+            if response.ok and not incoming.usable:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
         if response.ok and incoming.half_json:
@@ -66,14 +68,16 @@ class Exchange:
                 self.wire.finished()
                 return
             await self.wire.go_on(self.share, incoming.held)
+        store(incoming.finish)
 
     def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
-        document = incoming.document()
+        document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
             json=document,
-            text="" if document is not None else self.endpoint.redact(incoming.snippet),
+            picture=picture,
+            text=self.endpoint.redact(incoming.snippet) if document is None and picture is None else "",
         )
 
 
