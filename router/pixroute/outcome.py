@@ -8,6 +8,7 @@ all read. How an upstream's words become a kind stands in another, `SIGNALS`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -291,13 +292,19 @@ class Delivered:
 
 @frozen(kw_only=True)
 class Success:
-    """What a provider delivered: at least one picture; `failures` are items refused or broken among several."""
+    """What a provider delivered: at least one picture; `failures` are items refused or broken among several.
+
+    `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
+    `cost` is the price that the answer states, in `currency`; None: the table's holds.
+    """
 
     pictures: tuple[Delivered, ...]
     failures: tuple[Failure, ...] = ()
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     provider_request_id: str | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
 
 
 Outcome = Success | Failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from attrs import evolve
@@ -11,6 +12,7 @@ from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
+from pixroute.http.usage import amount_of
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 
@@ -109,8 +111,15 @@ def details(reply: Reply) -> Details:
     return Details(
         model=model if isinstance(model, str) else None,
         usage=usage if isinstance(usage, dict) else None,
+        cost=_ticks(usage),
         revised_prompts=tuple(_revised_prompt(item) for item in (items if isinstance(items, list) else ())),
     )
+
+
+def _ticks(usage: Any) -> Decimal | None:
+    """Read the one price whose name says unit and currency: xAI's ticks of 1e-10 dollars."""
+    ticks = amount_of(usage.get("cost_in_usd_ticks")) if isinstance(usage, dict) else None
+    return None if ticks is None else ticks.scaleb(-10)
 
 
 def _revised_prompt(item: Any) -> str | None:

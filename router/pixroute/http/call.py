@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -79,10 +80,15 @@ class Reply:
 
 @frozen(kw_only=True)
 class Details:
-    """What an answer tells beside its pictures."""
+    """What an answer tells beside its pictures.
+
+    `cost` is what the whole answer cost, only where the provider documents unit and currency.
+    """
 
     model: str | None = None
     usage: Mapping[str, Any] | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
     revised_prompts: tuple[str | None, ...] = ()
 
 

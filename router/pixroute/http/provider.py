@@ -14,11 +14,13 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.body.echoes import without
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
@@ -139,6 +141,9 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
+        if request.references and reply.ok:
+            json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
+            reply = evolve(reply, json=json, picture=picture)
         refusal = self._refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
         return refusal or await self._conclude(reply, attempt, sinks)
 
@@ -170,7 +175,11 @@ class HttpProvider(ABC, Generic[S]):
         found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
-        return self._success(reply, pictures, failures) if pictures else failures[0]
+        if not pictures:
+            return failures[0]
+        if (stated := stated_price(reply.json)) is not None:
+            attempt.note(stated_price=str(stated))
+        return self._success(reply, pictures, failures)
 
     def _empty(self, reply: Reply, why: str) -> Failure:
         """Explain a 2xx without a picture."""
@@ -223,7 +232,9 @@ class HttpProvider(ABC, Generic[S]):
             pictures=tuple(pictures),
             failures=tuple(failures),
             model=details.model,
-            usage=details.usage,
+            usage=one_shape(details.usage),
+            cost=details.cost,
+            currency=details.currency,
             provider_request_id=request_id_in(reply.headers),
         )
 

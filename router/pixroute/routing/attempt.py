@@ -15,7 +15,7 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
-from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
+from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
@@ -199,6 +199,9 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
         pictures = len(self.images) or self.contender.request.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+            self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
+            self.cost = evolve(self.cost, certain=outcome.cost)
         if isinstance(outcome, Failure):
             outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)

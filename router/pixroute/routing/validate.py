@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from attrs import field, frozen
 
 from pixroute.cost import Cost
@@ -49,6 +51,8 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
         model=success.model,
         usage=success.usage,
         provider_request_id=success.provider_request_id,
+        cost=success.cost,
+        currency=success.currency,
     )
     adjustments = (*contender.adjustments, *_resized(images, asked))
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
@@ -62,9 +66,15 @@ def _image(delivered: Delivered, info: PictureInfo, success: Success, contender:
         height=info.height,
         provider=contender.name,
         model=success.model or contender.provider.model,
-        cost=Cost(certain=contender.unit_price, currency=contender.currency),
+        cost=Cost(certain=_price_of_one(success, contender), currency=contender.currency),
         revised_prompt=delivered.revised_prompt,
     )
+
+
+def _price_of_one(success: Success, contender: Contender) -> Decimal | None:
+    if success.cost is None or success.currency != contender.currency:
+        return contender.unit_price
+    return success.cost / len(success.pictures)
 
 
 def _broken(error: BadPicture, contender: Contender) -> Failure:
