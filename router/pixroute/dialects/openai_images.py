@@ -54,6 +54,8 @@ def _entries(document: Any) -> Sequence[Any]:
         return found if any(_picture_in(entry) for entry in found) else found + previews[-1:]
     if _picture_in(document):
         return [document]
+    if not isinstance(document, Mapping):
+        raise TypeError("the answer is no object")
     held = document.get("data") or document["images" if "images" in document else "data"]
     if isinstance(held, Mapping) and not _picture_in(held) and not carries_error(held):
         return _entries(held)
