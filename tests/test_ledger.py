@@ -129,11 +129,12 @@ def test_no_line_holds_the_prompt(path):
     assert "secret" not in path.read_text()
 
 
-def test_a_strange_tag_does_not_cost_the_line(path):
-    """A tag that JSON does not know is written as text."""
-    entry = ask(path, FakeProvider(), tags={"customer": Decimal(7)}).entries[0]
+def test_a_tag_that_is_no_text_is_refused_before_a_line_is_begun(path):
+    """What JSON may not know is told to the caller, not found out when the money is spent."""
+    with pytest.raises(ValueError, match=r"^tags\.customer must be text, not 7$"):
+        ask(path, FakeProvider(), tags={"customer": Decimal(7)})
 
-    assert entry.tags == {"customer": "7"}
+    assert path.read_text() == ""
 
 
 def test_finished_requests_are_forgotten(path):

@@ -11,15 +11,14 @@ import attrs
 from generator.markdown import Lines, sentence, table
 from generator.words import WRITTEN
 from pixroute.config import schema
-from pixroute.config.kinds import field_kinds, members
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
-from pixroute.config.words import describe
 from pixroute.http import HttpSettings
 from pixroute.ledger import Ledger, LedgerSettings
 from pixroute.plugins import Plugins
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ProviderSettings
+from pixroute.values import describe, field_kinds, members
 
 
 def configuration(plugins: Plugins) -> Lines:

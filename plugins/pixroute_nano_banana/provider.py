@@ -7,8 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from attrs import Factory, field, frozen
-from attrs.validators import in_
+from attrs import Factory, frozen
 
 from pixroute import (
     Capabilities,
@@ -61,8 +60,8 @@ class NanoBananaProHttpsSettings(HttpSettings):
     """
 
     base_url: str = "https://api.apiyi.com"
-    api: Literal["images", "native"] = field(default="images", validator=in_(tuple(MODELS)))
-    model: str = Factory(lambda self: MODELS.get(self.api, ""), takes_self=True)
+    api: Literal["images", "native"] = "images"
+    model: str = Factory(lambda self: MODELS.get(str(self.api), ""), takes_self=True)
 
 
 @frozen(kw_only=True)

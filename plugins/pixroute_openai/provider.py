@@ -14,12 +14,19 @@ from pixroute_openai.wire import FIXED_SIZES, LARGEST_PIXELS, free_size, listed_
 
 
 def _sizes_of(settings: OpenAIImagesSettings) -> tuple[str, ...]:
-    return FIXED_SIZES if settings.model.startswith(("gpt-image-1", "chatgpt-image-")) else ()
+    return FIXED_SIZES if str(settings.model).startswith(("gpt-image-1", "chatgpt-image-")) else ()
+
+
+def _is_exact(text: str) -> bool:
+    try:
+        return Size.parse(text).width is not None
+    except ValueError:
+        return False
 
 
 def _exact(_: object, attribute: Attribute[tuple[str, ...]], sizes: tuple[str, ...]) -> None:
-    for text in sizes:
-        if Size.parse(text).width is None:
+    for text in sizes if isinstance(sizes, tuple | list) else ():  # whatever else stands there is told by its type
+        if isinstance(text, str) and not _is_exact(text):
             raise ValueError(f"{attribute.name} holds {text!r}, which is not WIDTHxHEIGHT, such as 1536x1024")
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Literal
 
-from attrs import Factory, evolve, field, frozen
-from attrs.validators import in_
+from attrs import Factory, evolve, frozen
 
 from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest
 from pixroute.dialects import openai_images
@@ -35,8 +34,8 @@ class SeedreamSettings(HttpSettings):
             one call for each, independent of each other.
     """
 
-    via: Literal["apiyi", "ark"] = field(default="apiyi", validator=in_(tuple(BASE_URLS)))
-    base_url: str = Factory(lambda self: BASE_URLS.get(self.via, ""), takes_self=True)
+    via: Literal["apiyi", "ark"] = "apiyi"
+    base_url: str = Factory(lambda self: BASE_URLS.get(str(self.via), ""), takes_self=True)
     model: str = "seedream-4-5-251128"
     sequential: bool = False
 

@@ -7,10 +7,10 @@ from math import ceil
 
 from attrs import frozen
 
-from pixroute.config.words import join
 from pixroute.health.latency import Window
 from pixroute.provider import Quantiles
 from pixroute.request import Resolution
+from pixroute.words import join
 
 LONGER = 2.0
 STEP = 10

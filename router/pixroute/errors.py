@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pixroute.routing.record import Record
 
 
+MOST_TOLD = 100
+"""Mistakes of a configuration that its error's text lists; `problems` holds all."""
+
+
 class PixrouteError(Exception):
     """The root of everything this library raises on purpose."""
 
@@ -98,8 +102,10 @@ class ConfigError(PixrouteError):
         self.problems = tuple(problems)
         self.source = source
         count = len(self.problems)
-        heading = f"{source}: {count} problem{'s' if count != 1 else ''}"
-        super().__init__("\n".join([heading, *(f"  {problem}" for problem in self.problems)]))
+        heading = f"{source}: {count:,} problem{'s' if count != 1 else ''}"
+        lines = [f"  {problem}" for problem in self.problems[:MOST_TOLD]]
+        more = [f"  and {count - MOST_TOLD:,} more"] if count > MOST_TOLD else []
+        super().__init__("\n".join([heading, *lines, *more]))
 
 
 class PluginError(PixrouteError):

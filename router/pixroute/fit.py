@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import gcd
 from typing import Literal
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from pixroute.provider import Capabilities
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size, parse_ratio
@@ -55,7 +55,7 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
 
 
 def _sized(request: ImageRequest, size: Size | None) -> ImageRequest:
-    return request if size == request.size else evolve(request, size=size)
+    return request if size == request.size else request.altered(size=size)
 
 
 def _fit_size(size: Size, can: Capabilities, upgrade: Literal["allow", "refuse"]) -> Size | Unfit:

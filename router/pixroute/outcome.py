@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from pixroute.content import Content
 
 
 class Stage(IntEnum):
@@ -207,6 +209,8 @@ _BLAMES: Mapping[FailureKind, Blame] = MappingProxyType(
 
 _OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
 """What this machine lacks says nothing of anybody else."""
+_OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
+"""Code or configuration that failed before anything was sent fails again: that provider is left out."""
 
 
 @frozen(kw_only=True)
@@ -245,49 +249,23 @@ class Failure:
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        return _OURS if self.blame is Blame.OURS else REACTIONS[self.kind]
+        if self.blame is not Blame.OURS:
+            return REACTIONS[self.kind]
+        lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
+        return _OURS_FOR_GOOD if lasts else _OURS
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
 
 
-class Content(Protocol):
-    """Decoded bytes of one picture, held in memory or in a file."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        ...
-
-    @property
-    def path(self) -> Path | None:
-        """The file that holds it; None in memory."""
-        ...
-
-    def data(self) -> bytes:
-        """Return the bytes, from memory or read back from the file."""
-        ...
-
-    def move(self, target: Path) -> None:
-        """Rename the file; only where there is one."""
-        ...
-
-    def open(self) -> BinaryIO:
-        """Return a readable, seekable view from the first byte on; for a look at header and end."""
-        ...
-
-    def discard(self) -> None:
-        """Drop what is held."""
-        ...
-
-
 @frozen(kw_only=True)
 class Delivered:
-    """One picture as the provider gave it, not yet validated."""
+    """One picture as the provider gave it, not yet validated; `url` is where it was fetched."""
 
     content: Content
     declared_type: str | None = None
     revised_prompt: str | None = None
+    url: str | None = None
 
 
 @frozen(kw_only=True)
@@ -296,10 +274,12 @@ class Success:
 
     `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
     `cost` is the price that the answer states, in `currency`; None: the table's holds.
+    `surplus`: items beyond those asked, which were not taken.
     """
 
     pictures: tuple[Delivered, ...]
     failures: tuple[Failure, ...] = ()
+    surplus: int = 0
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     provider_request_id: str | None = None

@@ -9,13 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.request import Resolution
+from pixroute.values import (
+    KIND,
+    Above0,
+    Count,
+    From0,
+    From1,
+    Mistake,
+    Money,
+    Share,
+    ShareAbove0,
+    as_table,
+    as_tuple,
+    check,
+    fits,
+    money,
+)
+from pixroute.words import unknown_key
 
-ByResolution = Mapping[Resolution, float]
+ByResolution = Mapping[Resolution, Above0]
+Preset = Literal["datacenter", "home", "international", "peak"]
+Timeouts = Preset | Above0 | ByResolution
+HedgeAfter = Above0 | Literal["off"]
 
 TIMEOUT_PRESETS: Mapping[str, ByResolution] = MappingProxyType(
     {
@@ -29,22 +49,20 @@ TIMEOUT_PRESETS: Mapping[str, ByResolution] = MappingProxyType(
 DEFAULT_TIMEOUTS = TIMEOUT_PRESETS["datacenter"]
 
 
-def timeouts(value: str | float | Mapping[Resolution, float]) -> ByResolution:
-    """Read a preset's name, one number for all resolutions, or a table; what a table leaves out has its default.
+def partial_timeouts(value: Any) -> Any:
+    """Read a preset's name, one number for all resolutions, or a table; what a table leaves out stays out.
 
-    Raises:
-        ValueError: an unknown preset, an unknown resolution, or a time that is not above 0.
+    What is none of these is given back as it is, for the check of the value that keeps it.
     """
     if isinstance(value, str):
-        if value not in TIMEOUT_PRESETS:
-            raise ValueError(f"{value!r} is none of the presets {', '.join(TIMEOUT_PRESETS)}")
-        return TIMEOUT_PRESETS[value]
-    table = dict.fromkeys(DEFAULT_TIMEOUTS, float(value)) if isinstance(value, int | float) else dict(value)
-    if unknown := set(table) - set(DEFAULT_TIMEOUTS):
-        raise ValueError(f"{min(unknown)!r} is none of {', '.join(DEFAULT_TIMEOUTS)}")
-    if low := [seconds for seconds in table.values() if not seconds > 0]:
-        raise ValueError(f"a time-out must be above 0 seconds, not {low[0]}")
-    return MappingProxyType({**DEFAULT_TIMEOUTS, **table})
+        return TIMEOUT_PRESETS.get(value, value)
+    return MappingProxyType(dict.fromkeys(DEFAULT_TIMEOUTS, value)) if fits(Above0)(value) else as_table(value)
+
+
+def timeouts(value: Any) -> Any:
+    """Read time-outs as `partial_timeouts` does; what a table leaves out has its default."""
+    table = partial_timeouts(value)
+    return MappingProxyType({**DEFAULT_TIMEOUTS, **table}) if isinstance(table, Mapping) else table
 
 
 @frozen(kw_only=True)
@@ -60,8 +78,10 @@ class RetryPolicy:
 
     quick: bool = True
     on_timeout: bool = False
-    max_delay: float = 1.0
-    rounds: tuple[float, ...] = (5.0, 15.0, 45.0)
+    max_delay: From0 = 1.0
+    rounds: tuple[From0, ...] = field(default=(5.0, 15.0, 45.0), converter=as_tuple)
+
+    __attrs_post_init__ = check
 
 
 @frozen(kw_only=True)
@@ -82,21 +102,23 @@ class BreakerPolicy:
         half_open_max: admitted at once in half-open when it is closed again.
     """
 
-    max_failures: int = 5
-    failures_within: float = 7200.0
-    failure_rate: float = 0.5
-    min_requests: int = 6
-    window: float = 300.0
-    max_overdue: int = 3
-    overdue_after: float = 1.5
+    max_failures: Count = 5
+    failures_within: Above0 = 7200.0
+    failure_rate: ShareAbove0 = 0.5
+    min_requests: Count = 6
+    window: Above0 = 300.0
+    max_overdue: Count = 3
+    overdue_after: Above0 = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
-    stall_likelihood: float = 1e-6
-    stall_slowdown: float = 2.0
-    open_for: float = 30.0
-    max_open: float = 600.0
-    reset_after: float = 600.0
-    max_hint: float = 900.0
-    half_open_max: int = 64
+    stall_likelihood: ShareAbove0 = 1e-6
+    stall_slowdown: From1 = 2.0
+    open_for: Above0 = 30.0
+    max_open: Above0 = 600.0
+    reset_after: From0 = 600.0
+    max_hint: Above0 = 900.0
+    half_open_max: Count = 64
+
+    __attrs_post_init__ = check
 
 
 @frozen(kw_only=True)
@@ -118,21 +140,40 @@ class Policy:
         timeout: seconds for a whole request where the caller gives none; None computes it (semantics §3.1).
     """
 
-    attempt_timeout: ByResolution = field(default=DEFAULT_TIMEOUTS, converter=timeouts)
-    connect_timeout: float = 10.0
-    hedge_after: float | Literal["off"] = 1.5
-    hedge_share: float = 0.05
-    reserve_factor: float = 1.25
-    reserve_extra: float = 10.0
-    max_attempts: int = 12
-    max_possibly_billed: int = 2
-    max_cost: Decimal | None = None
+    attempt_timeout: ByResolution = field(default=DEFAULT_TIMEOUTS, converter=timeouts, metadata={KIND: Timeouts})
+    connect_timeout: Above0 = 10.0
+    hedge_after: HedgeAfter = 1.5
+    hedge_share: Share = 0.05
+    reserve_factor: From0 = 1.25
+    reserve_extra: From0 = 10.0
+    max_attempts: Count = 12
+    max_possibly_billed: Count = 2
+    max_cost: Money | None = field(default=None, converter=money)
     on_moderated: Literal["stop", "next"] = "stop"
     upgrade: Literal["allow", "refuse"] = "allow"
     sensitive: bool = False
-    timeout: float | None = None
+    timeout: Above0 | None = None
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
+
+    __attrs_post_init__ = check
+
+    def overlaid(self, overrides: Mapping[str, Any]) -> Policy:
+        """Give this policy under what a request says; its table of time-outs changes only the resolutions it names.
+
+        Raises:
+            ValueError: an option that a request has not, or a value that may not stand there.
+        """
+        if not overrides:
+            return self
+        changes = dict(overrides)
+        for name in changes:
+            if name not in Overrides.__annotations__:
+                raise Mistake(unknown_key(name, Overrides.__annotations__), name)
+        own = partial_timeouts(changes.get("attempt_timeout"))
+        if isinstance(own, Mapping):
+            changes["attempt_timeout"] = {**self.attempt_timeout, **own}
+        return evolve(self, **changes)
 
 
 class Overrides(TypedDict, total=False):
@@ -142,6 +183,6 @@ class Overrides(TypedDict, total=False):
     hedge_after: float | Literal["off"]
     max_attempts: int
     max_possibly_billed: int
-    max_cost: Decimal | None
+    max_cost: Decimal | str | float | None
     on_moderated: Literal["stop", "next"]
     upgrade: Literal["allow", "refuse"]

@@ -10,14 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.outcome import FailureKind, Outcome, Stage
-from pixroute.policy import ByResolution
-from pixroute.request import ImageRequest, Resolution
+from pixroute.policy import ByResolution, HedgeAfter, Timeouts, partial_timeouts
+from pixroute.request import AspectRatio, ImageRequest, OutputFormat, Resolution, Side
+from pixroute.values import (
+    KIND,
+    Above0,
+    Count,
+    CountFrom0,
+    Form,
+    From0,
+    Mistake,
+    Money,
+    Share,
+    as_set,
+    as_table,
+    as_tuple,
+    check,
+    money,
+)
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -25,16 +40,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _set_of_resolutions(values: Iterable[Resolution]) -> frozenset[Resolution]:
-    return frozenset(values)
+Currency = Annotated[str, Form("[A-Z]{3}", "of three capital letters")]
 
 
-def _set_of_sizes(values: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
-    return frozenset(values)
+def _resolutions(values: Iterable[Resolution]) -> frozenset[Resolution]:
+    return as_set(values)  # type: ignore[no-any-return]  # what cannot be a set is told by `check`
 
 
-def _set_of_text(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(values)
+def _sizes(values: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+    return as_set(values)  # type: ignore[no-any-return]  # as above
+
+
+def _words(values: Iterable[str]) -> frozenset[str]:
+    return as_set(values)  # type: ignore[no-any-return]  # as above
 
 
 @frozen(kw_only=True)
@@ -55,25 +73,39 @@ class Capabilities:
         bills_refusals: whether a refused prompt costs its price.
     """
 
-    resolutions: frozenset[Resolution] = field(default=frozenset(), converter=_set_of_resolutions)
-    aspect_ratios: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
-    exact_pixels: tuple[int, int] | None = None
-    exact_sizes: frozenset[tuple[int, int]] = field(default=frozenset(), converter=_set_of_sizes)
-    output_formats: frozenset[str] = field(default=frozenset(), converter=_set_of_text)
-    references: int = 0
-    max_images: int = 1
-    max_prompt: int | None = None
-    size_tolerance: float = 0.1
+    resolutions: frozenset[Literal["1K", "2K", "4K"]] = field(default=frozenset(), converter=_resolutions)
+    aspect_ratios: frozenset[AspectRatio] = field(default=frozenset(), converter=_words)
+    exact_pixels: tuple[Count, Count] | None = field(default=None, converter=as_tuple)
+    exact_sizes: frozenset[tuple[Side, Side]] = field(default=frozenset(), converter=_sizes)
+    output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
+    references: CountFrom0 = 0
+    max_images: Count = 1
+    max_prompt: Count | None = None
+    size_tolerance: Share = 0.1
     bills_refusals: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        if self.exact_pixels and self.exact_pixels[0] > self.exact_pixels[1]:
+            raise Mistake("must be the smallest area, then the largest", "exact_pixels")
+
+
+def _amounts(values: Mapping[Resolution, Decimal | str | float]) -> Mapping[Resolution, Decimal]:
+    return as_table({key: money(value) for key, value in values.items()} if isinstance(values, Mapping) else values)  # type: ignore[no-any-return]  # as above
 
 
 @frozen(kw_only=True)
 class Price:
     """What one picture costs, by the resolution sent; a resolution left out falls to "other", else is unknown."""
 
-    amounts: Mapping[Resolution, Decimal]
-    currency: str = "USD"
+    amounts: Mapping[Resolution, Money] = field(converter=_amounts)
+    currency: Currency = "USD"
     source: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        if not self.amounts:
+            raise Mistake("names no price", "amounts")
 
     def at(self, resolution: Resolution) -> Decimal | None:
         """Give the price of one picture, or None where it is unknown."""
@@ -82,19 +114,30 @@ class Price:
 
 @frozen
 class Quantiles:
-    """How long an attempt takes, in seconds."""
+    """How long an attempt takes, in seconds: half, 95 and 99 in a hundred take no longer."""
 
-    p50: float
-    p95: float
-    p99: float
+    p50: From0
+    p95: Above0
+    p99: Above0
+
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        if not self.p50 <= self.p95 <= self.p99:
+            raise Mistake("P50, P95 and P99 do not rise")
+
+
+def _table(values: Mapping[Resolution, Quantiles]) -> Mapping[Resolution, Quantiles]:
+    return as_table(values)  # type: ignore[no-any-return]  # as above
 
 
 @frozen(kw_only=True)
 class Latency:
     """Expected times by the resolution sent, used until enough have been seen."""
 
-    table: Mapping[Resolution, Quantiles] = field(factory=lambda: MappingProxyType({}))
+    table: Mapping[Resolution, Quantiles] = field(factory=dict, converter=_table)
     source: str = ""
+
+    __attrs_post_init__ = check
 
     def at(self, resolution: Resolution, timeout: float) -> Quantiles:
         """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
@@ -103,6 +146,10 @@ class Latency:
     def least(self, resolution: Resolution, timeout: float) -> Quantiles:
         """Give what is not learned below: P95 and P99 of the table; without one a tenth of the attempt time-out."""
         return self.table.get(resolution) or Quantiles(0.0, 0.1 * timeout, 0.1 * timeout)
+
+    def over(self, below: Latency) -> Latency:
+        """Lay it over another table: what it leaves out is as there."""
+        return evolve(self, table={**below.table, **self.table}) if below.table else self
 
 
 @frozen(kw_only=True)
@@ -127,24 +174,32 @@ class ProviderSettings:
     """What every provider may be configured with; a plugin's settings class extends it (frozen, keyword-only).
 
     Args:
-        attempt_timeout: as the policy's, for this provider alone.
+        attempt_timeout: as the policy's, for this provider alone; a table changes only the resolutions it names.
         hedge_after: as the policy's.
-        price: contract prices by resolution, in place of the provider's own.
-        latency: P50, P95, P99 by resolution, likewise.
+        price: contract prices by resolution, in place of the provider's own: what they leave out is not known.
+        latency: P50, P95, P99 by resolution, over the provider's own.
         max_in_flight: attempts at once in this process; None: no limit.
         when_full: "wait" for a place, or "spill" to the next provider.
         upstream: a name of the failure domain; providers that give the same share one breaker.
         enabled: false leaves it in the file but out of every chain.
     """
 
-    attempt_timeout: ByResolution | None = None
-    hedge_after: float | Literal["off"] | None = None
+    attempt_timeout: ByResolution | None = field(
+        default=None, converter=partial_timeouts, metadata={KIND: Timeouts | None}
+    )
+    hedge_after: HedgeAfter | None = None
     price: Price | None = None
     latency: Latency | None = None
-    max_in_flight: int | None = None
+    max_in_flight: Count | None = None
     when_full: Literal["wait", "spill"] = "wait"
     upstream: str | None = None
     enabled: bool = True
+
+    __attrs_post_init__ = check
+
+    def latency_over(self, own: Latency) -> Latency:
+        """Give the expected times, what is left out here as in the provider's own table."""
+        return self.latency.over(own) if self.latency else own
 
 
 class AttemptContext(Protocol):

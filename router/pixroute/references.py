@@ -3,31 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 
 from attrs import evolve
 
 from pixroute.picture import BadPicture, inspect
-from pixroute.request import Reference
+from pixroute.request import LARGEST_REFERENCE, Reference
+from pixroute.values import Mistake
+
+READ_WITHIN = 30.0
+"""Seconds in which a file must have been read, wherever it lies."""
 
 
-async def load(references: Sequence[Reference]) -> tuple[Reference, ...]:
+async def load(references: Sequence[Reference], *, within: float = READ_WITHIN) -> tuple[Reference, ...]:
     """Give the references with their bytes and media types.
 
+    Args:
+        references: paths of regular files of at most 50 MB, or bytes.
+        within: seconds for each file.
+
     Raises:
-        ValueError: one cannot be read or is no picture.
+        ValueError: one cannot be read or is no picture; the text names its place and its file.
     """
-    return tuple([await asyncio.to_thread(_load, reference) for reference in references])
+    loaded = []
+    for at, reference in enumerate(references):
+        try:
+            loaded.append(await _load(reference, within))
+        except Mistake as error:
+            name = repr(str(reference.path))[1:-1] if reference.path else "given as bytes"
+            raise Mistake(f"reference picture {name} {error} (references[{at}])") from error.__cause__
+    return tuple(loaded)
 
 
-def _load(reference: Reference) -> Reference:
-    name = reference.path or "given as bytes"
+async def _load(reference: Reference, within: float) -> Reference:
+    data = reference.data
+    if data is None:
+        reading = asyncio.to_thread(_read, reference.path)
+        try:
+            data = await asyncio.wait_for(reading, within)
+        except TimeoutError:
+            raise Mistake(f"could not be read within {within:g} s") from None
+        except OSError as error:
+            raise Mistake(f"cannot be read: {error.strerror}") from error
     try:
-        data = reference.data if reference.data is not None else reference.path.read_bytes() if reference.path else b""
         info = inspect(BytesIO(data), len(data))
-    except OSError as error:
-        raise ValueError(f"reference picture {name} cannot be read: {error.strerror}") from error
     except BadPicture as error:
-        raise ValueError(f"reference picture {name} is no picture that can be sent: {error}") from error
-    return evolve(reference, data=data, media_type=f"image/{info.format}")
+        raise Mistake(f"is no picture that can be sent: {error}") from error
+    return evolve(reference, data=data, media_type=info.media_type)
+
+
+def _read(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    # Opening a pipe would wait for whoever writes into it; reading a device need not end.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Mistake("is no regular file")
+        data = file.read(LARGEST_REFERENCE + 1)
+    if len(data) > LARGEST_REFERENCE:
+        raise Mistake(f"has more than {LARGEST_REFERENCE // 1_000_000} MB")
+    return data

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from copy import copy
 from math import sqrt
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, get_args
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 
 from attrs import field, frozen
+
+from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake
+from pixroute.words import join, shown
 
 Resolution = Literal["1K", "2K", "4K", "other"]
 """A class of sizes; "other" stands where none was asked and the provider's own default is not known."""
 RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 LARGEST_PIXELS: Mapping[Resolution, int] = MappingProxyType({"1K": 2_100_000, "2K": 8_400_000})
 NOMINAL_SIDE: Mapping[Resolution, int] = MappingProxyType({"1K": 1024, "2K": 2048, "4K": 4096})
+LARGEST_SIDE = 32_768
+LARGEST_REFERENCE = 50_000_000
+"""Bytes of a reference picture."""
 
-_EXACT = re.compile(r"(\d{2,5})\s*[x×*]\s*(\d{2,5})")
-_CLASS = re.compile(r"([124])\s*k", re.IGNORECASE)
+OutputFormat = Literal["png", "jpeg", "webp"]
+Side = Annotated[int, Range(1, LARGEST_SIDE)]
+AspectRatio = Annotated[str, Form(r"\s*0*[1-9]\d{0,2}\s*:\s*0*[1-9]\d{0,2}\s*", "of the form W:H, such as 16:9")]
+
+_SIZE = re.compile(
+    r"(?:(?P<width>\d{2,5})\s*[x×*]\s*(?P<height>\d{2,5})|(?P<named>[124])\s*k)(?:\s+(?P<ratio>\S.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _RATIO = re.compile(r"(\d{1,3})\s*:\s*(\d{1,3})")
+_URL = re.compile(r"\s*(data:|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
+_LONGEST_PATH = 4096
+_DEEPEST = 64
+_MOST_BITS = 1024
 
 
 class SizeError(ValueError):
@@ -35,15 +52,19 @@ def resolution_of(width: int, height: int) -> Resolution:
     return "2K" if pixels <= LARGEST_PIXELS["2K"] else "4K"
 
 
+def _said(text: object) -> str:
+    return repr(text[:60]) if isinstance(text, str) else shown(text)
+
+
 def parse_ratio(text: str) -> tuple[int, int]:
     """Read `"16:9"`.
 
     Raises:
         SizeError: it is not two whole numbers above 0 with a colon between.
     """
-    match = _RATIO.fullmatch(text.strip())
-    if match is None or "0" in match.groups():
-        raise SizeError(f"aspect ratio {text!r} is not W:H, for example 16:9")
+    match = _RATIO.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise SizeError(f"aspect_ratio {_said(text)} is not W:H, for example 16:9")
     return int(match[1]), int(match[2])
 
 
@@ -56,9 +77,17 @@ class Size:
     """
 
     resolution: Resolution
-    aspect_ratio: tuple[int, int] | None = None
-    width: int | None = None
-    height: int | None = None
+    aspect_ratio: tuple[Count, Count] | None = None
+    width: Side | None = None
+    height: Side | None = None
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            check(self)
+        except Mistake as error:
+            raise SizeError(f"size: {error}") from None
+        if (self.width is None) != (self.height is None):
+            raise SizeError("size: width and height are given together")
 
     @classmethod
     def parse(cls, text: str, aspect_ratio: str | None = None) -> Size:
@@ -67,19 +96,25 @@ class Size:
         Raises:
             SizeError: unreadable, or an aspect ratio beside exact pixels that contradicts them.
         """
-        head, _, tail = text.strip().partition(" ")
-        ratio = parse_ratio(aspect_ratio or tail) if (aspect_ratio or tail.strip()) else None
-        if tail.strip() and aspect_ratio and parse_ratio(tail) != ratio:
-            raise SizeError(f"size {text!r} and aspect ratio {aspect_ratio!r} contradict each other")
-        if exact := _EXACT.fullmatch(head):
-            return cls._exact(int(exact[1]), int(exact[2]), ratio)
-        if named := _CLASS.fullmatch(head):
-            resolution: Resolution = f"{named[1]}K"  # type: ignore[assignment]  # the pattern admits 1, 2, 4 only
+        if not isinstance(text, str):
+            raise SizeError(f"size must be a Size, or text such as 4K, 2048x2048 or '2K 16:9', not {shown(text)}")
+        match = _SIZE.fullmatch(text.strip())
+        if match is None:
+            raise SizeError(f"size {_said(text)} is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'")
+        tail = match["ratio"]
+        ratio = parse_ratio(aspect_ratio or tail) if (aspect_ratio or tail) else None
+        if tail and aspect_ratio and parse_ratio(tail) != ratio:
+            raise SizeError(f"size {_said(text)} and aspect_ratio {_said(aspect_ratio)} contradict each other")
+        if match["named"]:
+            resolution: Resolution = f"{int(match['named'])}K"  # type: ignore[assignment]  # the pattern admits 1, 2, 4
             return cls(resolution, ratio)
-        raise SizeError(f"size {text!r} is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'")
+        return cls._exact(int(match["width"]), int(match["height"]), ratio)
 
     @classmethod
     def _exact(cls, width: int, height: int, ratio: tuple[int, int] | None) -> Size:
+        for side in (width, height):
+            if not 1 <= side <= LARGEST_SIDE:
+                raise SizeError(f"size {width}x{height} has a side that is not 1 to {LARGEST_SIDE:,} pixels")
         if ratio is not None and abs(width * ratio[1] / (height * ratio[0]) - 1) > 0.02:
             raise SizeError(f"{width}x{height} is not {ratio[0]}:{ratio[1]}; leave one of the two out")
         return cls(resolution_of(width, height), None, width, height)
@@ -117,42 +152,122 @@ class Size:
         )
 
 
+def _as_bytes(data: bytes | bytearray | memoryview | None) -> bytes | None:
+    whole = bytes(data) if isinstance(data, bytearray | memoryview) else data
+    if isinstance(whole, bytes) and len(whole) > LARGEST_REFERENCE:
+        raise Mistake(f"has more than {LARGEST_REFERENCE // 1_000_000} MB")
+    return whole
+
+
 @frozen
 class Reference:
     """A picture that the new one is to follow: its bytes, or the path they are read from when the request starts."""
 
-    data: bytes | None = field(default=None, repr=lambda data: f"<{len(data)} bytes>" if data else "None")
+    data: bytes | None = field(
+        default=None, converter=_as_bytes, repr=lambda data: f"<{len(data)} bytes>" if data else "None"
+    )
     path: Path | None = None
     media_type: str | None = None
 
+    __attrs_post_init__ = check
+
     @classmethod
-    def of(cls, source: Reference | bytes | str | PathLike[str]) -> Reference:
-        """Take bytes, a path, or a Reference as it is."""
+    def of(cls, source: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO) -> Reference:
+        """Take bytes, a path, a binary file from where it stands, or a Reference as it is.
+
+        Raises:
+            ValueError: it is none of these; the text never shows what was given.
+        """
         if isinstance(source, Reference):
             return source
-        return cls(data=source) if isinstance(source, bytes) else cls(path=Path(source))
+        if isinstance(source, bytes | bytearray | memoryview):
+            return cls(data=source)
+        if isinstance(source, str | PathLike):
+            return cls(path=_path(fspath(source)))
+        if callable(read := getattr(source, "read", None)):
+            return cls(data=_contents(read))
+        raise Mistake(f"must be the picture's bytes, a path or a binary file, not {shown(source)}")
+
+
+def _path(text: object) -> Path:
+    if not isinstance(text, str) or not text.strip():
+        raise Mistake("is an empty path" if isinstance(text, str) else "must be a path of text, not of bytes")
+    if match := _URL.match(text):
+        what = "a data URI" if match[1].lower() == "data:" else "a URL"
+        raise Mistake(f"is {what}; give the picture's bytes, or the path of a file")
+    if len(text) > _LONGEST_PATH or "\0" in text:
+        raise Mistake("is no path of a file; give the picture's bytes as bytes, not as text")
+    check_one(Path(text), Path, "")
+    return Path(text)
+
+
+def _contents(read: Any) -> bytes:
+    try:
+        data = read(LARGEST_REFERENCE + 1)
+    except (OSError, ValueError, TypeError) as error:  # a closed file's, or another `read` than a file's
+        raise Mistake(f"is a file that cannot be read: {error}") from error
+    if isinstance(data, Coroutine):
+        data.close()
+        raise Mistake("is read with `await`; give its bytes")
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise Mistake("is a file that gives no bytes; open it with mode 'rb'")
+    return bytes(data)
 
 
 def _size(value: Size | str | None) -> Size | None:
-    return Size.parse(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, Size):
+        return value
+    return Size.parse(value)
 
 
-def _references(values: Iterable[Reference | bytes | str | PathLike[str]]) -> tuple[Reference, ...]:
-    return tuple(Reference.of(value) for value in values)
+def _references(values: Iterable[Any]) -> tuple[Reference, ...]:
+    if isinstance(values, tuple) and all(isinstance(value, Reference) for value in values):
+        return values
+    single = isinstance(values, str | bytes | bytearray | memoryview | PathLike | Reference | Mapping)
+    if single or hasattr(values, "read") or not isinstance(values, Iterable):
+        raise Mistake("must be a list of pictures; a single one stands in a list, too", "references")
+    found = []
+    for at, value in enumerate(values):
+        try:
+            found.append(Reference.of(value))
+        except Mistake as error:
+            raise Mistake(str(error), join("references", at)) from error.__cause__
+    return tuple(found)
 
 
-def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(value))
+def _extra(values: Any) -> Any:
+    """Hold it against what JSON can say, so that no wire finds out later."""
+    if not isinstance(values, Mapping):
+        return values
+    for name, fields in values.items():
+        if not isinstance(fields, Mapping):
+            raise Mistake(f"must be a table of fields, not {shown(fields)}", join("extra", name))
+        _check_json(fields, join("extra", name))
+    return as_table(values)
 
 
-def _not_empty(_request: object, _field: object, prompt: str) -> None:
-    if not prompt.strip():
+def _check_json(value: object, path: str, depth: int = _DEEPEST) -> None:
+    if not depth:
+        raise Mistake("is nested too deeply", path)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not fits(str)(key):
+                raise mistake(key, str, path)
+            _check_json(item, join(path, key), depth - 1)
+    elif isinstance(value, list | tuple):
+        for at, item in enumerate(value):
+            _check_json(item, join(path, at), depth - 1)
+    elif isinstance(value, str | float):
+        kind: Any = str if isinstance(value, str) else float
+        if not fits(kind)(value):
+            raise mistake(value, kind, path)
+    elif not isinstance(value, int | NoneType) or (value or 0).bit_length() > _MOST_BITS:
+        raise Mistake(f"must be what JSON can say, not {shown(value)}", path)
+
+
+def _not_empty(_request: object, _field: object, prompt: Any) -> None:
+    if isinstance(prompt, str) and not prompt.strip():
         raise ValueError("the prompt is empty; say what to draw")
-
-
-def _a_count(_request: object, _field: object, n: int) -> None:
-    if not 1 <= n <= 100:
-        raise ValueError(f"n must be 1 to 100, not {n}")
 
 
 @frozen(kw_only=True)
@@ -163,7 +278,7 @@ class ImageRequest:
         prompt: what to draw; appears in no log, event or error.
         size: `"4K"`, `"2048x2048"`, `"2K 16:9"` or a `Size`; None leaves it to the provider.
         n: how many pictures, 1 to 100.
-        references: pictures to edit or follow: paths, bytes, or `Reference`.
+        references: pictures to edit or follow, each of at most 50 MB: paths, bytes, binary files, or `Reference`.
         output_format: `"png"`, `"jpeg"` or `"webp"`: asked of the provider, else converted, else told.
         sensitive: never over a plaintext connection.
         tags: carried to record, events and ledger.
@@ -172,12 +287,21 @@ class ImageRequest:
 
     prompt: str = field(kw_only=False, validator=_not_empty, repr=lambda text: f"<{len(text)} characters>")
     size: Size | None = field(default=None, converter=_size)
-    n: int = field(default=1, validator=_a_count)
+    n: Annotated[int, Range(1, 100)] = 1
     references: tuple[Reference, ...] = field(default=(), converter=_references)
-    output_format: Literal["png", "jpeg", "webp"] | None = None
+    output_format: OutputFormat | None = None
     sensitive: bool = False
-    tags: Mapping[str, str] = field(factory=dict, converter=_frozen_mapping)
-    extra: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=_frozen_mapping)
+    tags: Mapping[str, str] = field(factory=dict, converter=as_table)
+    extra: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=_extra)
+
+    __attrs_post_init__ = check
+
+    def altered(self, **changes: Any) -> Self:
+        """Give this request with other fields that are known to be right: nothing is checked a second time."""
+        made = copy(self)
+        for name, value in changes.items():
+            object.__setattr__(made, name, value)
+        return made
 
     @property
     def resolution(self) -> Resolution:

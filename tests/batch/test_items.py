@@ -136,8 +136,8 @@ def test_all_bad_lines_are_told_at_once(read):
 
     assert mistakes(error) == [
         "line 1.szie: is not known here; did you mean size?",
-        'line 2.n: "2" is not a whole number',
-        "line 3: n must be 1 to 100, not 0",
+        'line 2.n: must be a whole number, not "2"',
+        "line 3.n: must be a whole number from 1 to 100, not 0",
         "line 4: the prompt is empty; say what to draw",
         "line 5: size '5K' is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'",
         'line 6: is not an object such as {"prompt": "…"}',
@@ -154,8 +154,8 @@ def test_all_bad_lines_are_told_at_once(read):
         ("promt,n\nx,1\n", "line 1: is not known here; did you mean prompt?"),
         ("id,n\nx,1\n", "line 1: the header names no column prompt"),
         ("prompt,n\nx,1,2\n", "line 2: has more cells than the header"),
-        ("prompt,n\nx,many\n", 'line 2.n: "many" is not a whole number'),
-        ("prompt,sensitive\nx,maybe\n", 'line 2.sensitive: "maybe" is not true or false'),
+        ("prompt,n\nx,many\n", 'line 2.n: must be a whole number, not "many"'),
+        ("prompt,sensitive\nx,maybe\n", 'line 2.sensitive: must be true or false, not "maybe"'),
         ('prompt\n"x\n', "line 2: is not CSV: unexpected end of data"),
     ],
 )

@@ -9,11 +9,11 @@ import pytest
 
 from pixroute import errors
 from pixroute.cli.app import pixroute
-from pixroute.config.kinds import field_kinds
 from pixroute.config.model import When
 from pixroute.outcome import FailureKind
 from pixroute.plugins import load_plugins
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
+from pixroute.values import field_kinds
 
 DOCS = Path(__file__).parents[2] / "docs"
 

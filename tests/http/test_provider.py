@@ -497,7 +497,6 @@ class TestIdentity:
         ({"base_url": "ftp://x"}, "give it as https://host/v1"),
         ({"base_url": "https://me:secret@x"}, "user name or password"),
         ({"base_url": "http://x"}, 'plaintext = "accept"'),
-        ({"base_url": "http://x", "plaintext": "maybe"}, '"refuse", "accept" or "private"'),
         ({"base_url": "http://x", "plaintext": "private", "proxy": "http://p"}, "cannot be kept through a `proxy`"),
         ({"api_key": None}, "`api_key` is missing"),
         ({"api_key": Secret("")}, "`api_key` is missing"),

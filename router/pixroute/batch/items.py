@@ -14,11 +14,11 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from pixroute.config.mistakes import Mistake
 from pixroute.config.strict import problems_of, strict_converter
-from pixroute.config.words import unknown_key
 from pixroute.errors import ConfigError, Problem
 from pixroute.request import ImageRequest, Size
+from pixroute.values import Mistake
+from pixroute.words import unknown_key
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 60

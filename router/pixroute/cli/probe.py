@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from pixroute.config.walk import Finding, Level, Link
-from pixroute.config.words import join
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, Reply
 from pixroute.http.judging.envelope import failure_from
@@ -26,6 +25,7 @@ from pixroute.http.wire.wire import Wire
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import Resolution
+from pixroute.words import join
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection

@@ -8,11 +8,11 @@ from typing import Any
 from attrs import frozen
 
 from pixroute.config.model import Config, ObserverConfig, ProviderConfig
-from pixroute.config.words import join
 from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import Observer
 from pixroute.plugins import resolve
 from pixroute.provider import Price, Provider
+from pixroute.words import join
 
 
 @frozen(kw_only=True, eq=False)

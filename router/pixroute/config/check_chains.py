@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from pixroute.config.build import Built
 from pixroute.config.walk import CLASSES, Finding, Link, Walk
-from pixroute.config.words import join
 from pixroute.policy import Policy
 from pixroute.request import Resolution
+from pixroute.words import join
 
 
 def _sensitive(built: Built, walk: Walk) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import Any
 from pixroute.config.model import Config
 from pixroute.errors import ConfigError, Problem
 from pixroute.plugins import Plugins
+from pixroute.words import shown
 
 CONFIG_VARIABLE = "PIXROUTE_CONFIG"
 KEY_VARIABLE = "APIYI_API_KEY"
 FILE_NAME = "pixroute.toml"
+LARGEST_FILE = 1_000_000
+_MOST_PARTS = 32
+# A key's part and its dot, taken whole: the reader's work grows with the square of how many follow each other.
+_PART = r"""(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*"""
+_LONG_NAME = re.compile(rf"(?<![A-Za-z0-9_-])(?>{_PART}){{{_MOST_PARTS}}}")
 
 
 def find_config(explicit: str | Path | None, env: Mapping[str, str], cwd: Path) -> tuple[Path | None, str]:
@@ -29,13 +36,18 @@ def find_config(explicit: str | Path | None, env: Mapping[str, str], cwd: Path) 
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
+    """Read a TOML file of at most 1 MB, with names of at most 32 parts and tables as deep as Python reads them.
 
     Raises:
-        ConfigError: it cannot be read, or is not TOML.
+        ConfigError: it cannot be read, or is not such TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) <= LARGEST_FILE and not _LONG_NAME.search(text := content.decode("utf-8-sig")):
+            return tomllib.loads(text.replace("\r\n", "\n"))
+        large = len(content) > LARGEST_FILE
+        message = "is larger than 1 MB" if large else f"holds a name of more than {_MOST_PARTS} parts with dots between"
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
@@ -72,6 +84,8 @@ def structure(
     from pixroute.config.reader import Reader  # noqa: PLC0415 - cattrs takes 50 ms to import
     from pixroute.config.strict import strict_converter  # noqa: PLC0415
 
+    if not isinstance(mapping, Mapping):
+        raise ConfigError([Problem("", f"must be a table, not {shown(mapping)}")], source=source)
     reader = Reader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
     config = reader.config()
     if reader.problems:

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.request import ImageRequest, Resolution
+from pixroute.values import KIND
 
 DEFAULT_CHAIN = "default"
 P = TypeVar("P", Policy, RetryPolicy, BreakerPolicy)
@@ -31,7 +32,9 @@ class When:
         references: whether it has reference pictures.
     """
 
-    resolution: frozenset[Resolution] = field(default=frozenset(), converter=_resolutions)
+    resolution: frozenset[Resolution] = field(
+        default=frozenset(), converter=_resolutions, metadata={KIND: Resolution | list[Resolution]}
+    )
     tags: Mapping[str, str] = field(factory=dict)
     sensitive: bool | None = None
     references: bool | None = None

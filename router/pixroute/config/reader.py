@@ -11,13 +11,13 @@ from cattrs import Converter
 
 from pixroute.config.build import two_currencies
 from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
-from pixroute.config.strict import problems_of
-from pixroute.config.words import join, nearest, unknown_key
+from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
+from pixroute.words import join, nearest
 
 T = TypeVar("T")
 TABLES = ("chains", "rules", "providers", "policy", "observers")
@@ -43,9 +43,7 @@ class Reader:
 
     def config(self) -> Config:
         """Read everything."""
-        for key in self.said:
-            if key not in TABLES:
-                self.wrong(join("", key), unknown_key(key, TABLES))
+        self.problems.extend(unknown_keys("", self.said.keys() - set(TABLES), TABLES))
         policy = self.policy(Policy(), self.table("policy"), "policy")
         providers = self.each("providers", self.provider)
         config = Config(

@@ -11,15 +11,16 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
 
-from pixroute.config.kinds import LatencyTable, Money, Range, field_kinds, members
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
 from pixroute.config.secrets import VARIABLE
+from pixroute.config.strict import LatencyTable
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
-from pixroute.provider import Latency, Price, ProviderSpec
+from pixroute.provider import Currency, Latency, Price, ProviderSpec
 from pixroute.request import RESOLUTIONS
 from pixroute.secret import Secret
+from pixroute.values import Form, Money, Range, field_kinds, members
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -54,7 +55,7 @@ def schema_of(kind: Any) -> Schema:
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin is Annotated:
-        return schema_of(arguments[0]) | _bounds([one for one in arguments[1:] if isinstance(one, Range)])
+        return schema_of(arguments[0]) | _bounds(arguments[1:])
     if origin in {list, tuple, set, frozenset}:
         return _array(arguments)
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -117,18 +118,21 @@ def _array(arguments: tuple[Any, ...]) -> Schema:
     return {"type": "array", "prefixItems": list(map(schema_of, arguments)), "minItems": count, "maxItems": count}
 
 
-def _bounds(ranges: list[Range]) -> Schema:
+def _bounds(beside: tuple[Any, ...]) -> Schema:
     bounds: Schema = {}
-    for one in ranges:
-        bounds["exclusiveMinimum" if one.above else "minimum"] = one.low
-        if one.high < float("inf"):
-            bounds["maximum"] = one.high
+    for one in beside:
+        if isinstance(one, Form):
+            bounds["pattern"] = f"^{one.pattern}$"
+        if isinstance(one, Range):
+            bounds["exclusiveMinimum" if one.above else "minimum"] = one.low
+            if one.high < float("inf"):
+                bounds["maximum"] = one.high
     return bounds
 
 
 def _price() -> Schema:
     amounts: dict[str, Schema] = {resolution: schema_of(Money) for resolution in RESOLUTIONS}
-    return _object({**amounts, "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "default": "USD"}})
+    return _object({**amounts, "currency": schema_of(Currency) | {"default": "USD"}})
 
 
 def _secret() -> Schema:

@@ -5,7 +5,6 @@ cattrs by itself reads "abc" as a list of letters, true as 1.0 and 5 as "5".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -14,7 +13,7 @@ from functools import partial
 from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -26,16 +25,17 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, override
 
-from pixroute.config.kinds import LatencyTable, PriceTable, Range, field_kinds, members
-from pixroute.config.mistakes import Mistake, refused
 from pixroute.config.secrets import SecretReader
-from pixroute.config.words import join, shown, unknown_key
 from pixroute.errors import Problem
-from pixroute.provider import Latency, Price, Quantiles
+from pixroute.provider import Currency, Latency, Price, Quantiles
+from pixroute.request import Resolution
 from pixroute.secret import Secret
+from pixroute.values import Above0, Mistake, Money, field_kinds, fits, members, mistake, money, sentence
+from pixroute.words import join, shown, unknown_key
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_LARGEST = 1e15  # beyond it a float no longer counts in ones; also keeps out inf and nan, which TOML has
+LatencyTable = Mapping[Resolution, tuple[Above0, Above0, Above0]]
+_MOST_UNKNOWN = 20
+"""Names unknown in one table that are told one by one."""
 
 
 def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool = False) -> Converter:
@@ -58,16 +58,26 @@ def problems_of(error: BaseException, path: str, also: tuple[str, ...] = ()) -> 
     """Give the mistakes in a tree of errors, each under its path; `also` is known beside the class's own fields."""
     if isinstance(error, ForbiddenExtraKeysError):
         known = [*also, *field_kinds(error.cl)]
-        for key in sorted(error.extra_fields, key=str):
-            yield Problem(join(path, key), unknown_key(key, known))
+        yield from unknown_keys(path, error.extra_fields, known)
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             step = _step(inner)
             yield from problems_of(inner, path, also) if step is None else problems_of(inner, join(path, step))
+    elif isinstance(error, Mistake):
+        yield Problem(f"{path}.{error.path}" if path and error.path else path or error.path, error.message)
     elif isinstance(error, KeyError) and _step(error) is not None:
         yield Problem(path, "is missing")
     else:
         yield Problem(path, str(error) or type(error).__name__)
+
+
+def unknown_keys(path: str, keys: Iterable[object], known: Sequence[str]) -> Iterator[Problem]:
+    """Tell of each key that nothing is called so, of very many only of the first."""
+    unknown = sorted(keys, key=str)
+    for key in unknown[:_MOST_UNKNOWN]:
+        yield Problem(join(path, key), unknown_key(key, known))
+    if (more := len(unknown) - _MOST_UNKNOWN) > 0:
+        yield Problem(path, f"holds {more:,} more names that are not known here")
 
 
 def _step(error: BaseException) -> object:
@@ -80,47 +90,25 @@ def _step(error: BaseException) -> object:
 
 
 def _scalar(value: object, kind: type) -> Any:
-    if kind is Decimal:
-        return _decimal(value)
-    if kind is float and _is_number(value) and abs(value) < _LARGEST:
-        return float(value)
-    if kind is not float and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
-        return value
-    raise refused(value, kind)
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _decimal(value: object) -> Decimal:
-    if isinstance(value, str | Decimal) or _is_number(value):
-        with suppress(ArithmeticError, ValueError):
-            amount = Decimal(str(value))
-            if abs(amount) < _LARGEST:
-                return amount
-    raise refused(value, Decimal)
+    read: Any = money(value) if kind is Decimal else value
+    if not fits(kind)(read):
+        raise Mistake(sentence(value, kind))
+    return float(read) if kind is float else read
 
 
 def _literal(_: Converter, value: object, kind: Any) -> object:
-    for choice in get_args(kind):
-        if type(choice) is type(value) and choice == value:
-            return choice
-    raise refused(value, kind)
+    if not fits(kind)(value):
+        raise Mistake(sentence(value, kind))
+    return value
 
 
 def _annotated(converter: Converter, value: object, kind: Any) -> object:
-    """Read the plain type, then hold it against each range and pass it through each function beside it."""
-    plain, *beside = get_args(kind)
-    try:
-        found = converter.structure(value, plain)
-    except ValueError:
-        raise refused(value, kind) from None
-    for one in beside:
-        if isinstance(one, Range) and found not in one:
-            raise refused(value, kind)
-        found = one(found) if callable(one) else found
-    return found
+    """Read the plain type, then hold it against what stands beside it."""
+    with suppress(ValueError):
+        found = converter.structure(value, get_args(kind)[0])
+        if fits(kind)(found):
+            return found
+    raise Mistake(sentence(value, kind))
 
 
 def _union(converter: Converter, value: object, kind: Any) -> object:
@@ -134,13 +122,13 @@ def _union(converter: Converter, value: object, kind: Any) -> object:
         except (ValueError, ExceptionGroup) as error:
             wrong.append(error)
     inside = [error for error in wrong if isinstance(error, ExceptionGroup)]
-    raise (inside or wrong)[0] if inside or len(wrong) == 1 else refused(value, kind)
+    raise (inside or wrong)[0] if inside or len(wrong) == 1 else Mistake(sentence(value, kind))
 
 
 def _mapping(converter: Converter, value: object, kind: Any) -> Mapping[Any, Any]:
     key_kind, item_kind = get_args(kind) or (str, Any)
     if not isinstance(value, Mapping):
-        raise Mistake("is not a table")  # the value is not shown: headers may hold keys
+        raise Mistake(sentence(value, kind))
     entries = [(key, key, key_kind) for key in value] + [(key, item, item_kind) for key, item in value.items()]
     found = _each(converter, kind, entries)
     return MappingProxyType(dict(zip(found[: len(value)], found[len(value) :], strict=True)))
@@ -149,7 +137,7 @@ def _mapping(converter: Converter, value: object, kind: Any) -> Mapping[Any, Any
 def _sequence(converter: Converter, value: object, kind: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if not isinstance(value, list | tuple):
-        raise Mistake("is not a list")
+        raise Mistake(sentence(value, kind))
     if origin is tuple and arguments[-1] is not Ellipsis:
         if len(value) != len(arguments):
             raise Mistake(f"is a list of {len(value)}, not of {len(arguments)}")
@@ -185,7 +173,7 @@ def _class_hook(converter: Converter, cls: type) -> Callable[[object, Any], Any]
 
     def checked(value: object, _: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise Mistake("is not a table")
+            raise Mistake(f"must be a table, not {'text' if isinstance(value, str) else shown(value)}")
         return read(value, cls)
 
     return checked
@@ -196,21 +184,24 @@ def _price(converter: Converter, value: object, _: Any) -> Price:
     if not isinstance(value, Mapping):
         raise Mistake('is not a table such as { "4K" = "0.09", currency = "USD" }')
     amounts = {key: amount for key, amount in value.items() if key != "currency"}
+    table = _mapping(converter, amounts, Mapping[Resolution, Money])
     currency = value.get("currency", "USD")
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-        raise Mistake(f"currency {shown(currency)} is not three capital letters")
+    if not fits(Currency)(currency):
+        raise mistake(currency, Currency, "currency")
     if not amounts:
         raise Mistake("names no price")
-    return Price(amounts=_mapping(converter, amounts, PriceTable), currency=currency, source="configuration")
+    return Price(amounts=table, currency=currency, source="configuration")
 
 
 def _latency(converter: Converter, value: object, _: Any) -> Latency:
     """Read `{ "4K" = [50, 120, 150] }`."""
-    table = _mapping(converter, value, LatencyTable)
-    for resolution, times in table.items():
-        if list(times) != sorted(times):
-            raise Mistake(f"P50, P95 and P99 of {resolution} do not rise")
-    return Latency(table={key: Quantiles(*times) for key, times in table.items()}, source="configuration")
+    table = {}
+    for resolution, times in _mapping(converter, value, LatencyTable).items():
+        try:
+            table[resolution] = Quantiles(*times)
+        except Mistake as error:
+            raise Mistake(error.message, join("", resolution)) from None
+    return Latency(table=table, source="configuration")
 
 
 def _has_origin(origins: Sequence[Any], kind: Any) -> bool:

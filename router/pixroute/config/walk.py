@@ -7,11 +7,11 @@ from typing import Literal
 from attrs import frozen
 
 from pixroute.config.build import Built
-from pixroute.config.words import join
 from pixroute.fit import Unfit, fit
 from pixroute.policy import Policy
 from pixroute.provider import Price, Provider, ProviderSettings, Quantiles
 from pixroute.request import ImageRequest, Resolution, Size
+from pixroute.words import join
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -66,7 +66,7 @@ class Link:
 
     def usual(self, sent: Resolution, policy: Policy) -> Quantiles:
         """Give the times to expect."""
-        return (self.settings.latency or self.provider.latency).at(sent, self.timeout(sent, policy))
+        return self.settings.latency_over(self.provider.latency).at(sent, self.timeout(sent, policy))
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ from pixroute.http.body.decoder import Blob
 from pixroute.outcome import Failure
 from pixroute.provider import ProviderSettings
 from pixroute.secret import Secret
+from pixroute.values import Above0
 
 Picture = Blob | bytes | str
 """A picture as an answer holds it: decoded bytes, base64 text (a data URI included) or a URL."""
@@ -101,7 +102,11 @@ class Auth:
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:
-    return None if value is None else Path(value)
+    return Path(value) if isinstance(value, str | PathLike) else value
+
+
+def _secret(value: Secret | str | Callable[[], str] | None) -> Secret | None:
+    return Secret(value) if isinstance(value, str) or (callable(value) and not isinstance(value, Secret)) else value
 
 
 @frozen(kw_only=True)
@@ -121,12 +126,12 @@ class HttpSettings(ProviderSettings):
     """
 
     base_url: str = ""
-    api_key: Secret | None = None
+    api_key: Secret | None = field(default=None, converter=_secret)
     model: str = ""
     plaintext: Literal["refuse", "accept", "private"] = "refuse"
-    connect_timeout: float | None = None
-    headers: Mapping[str, str] = field(factory=dict)
-    proxy: str | None = None
+    connect_timeout: Above0 | None = None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
     ca_file: Path | None = field(default=None, converter=_path)
     allow_private_results: bool = False
 

@@ -12,7 +12,7 @@ from attrs import asdict, define, evolve, frozen
 
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
-from pixroute.http.endpoint import Endpoint
+from pixroute.http.door import Door, shown
 from pixroute.http.provider import UNREADABLE, HttpProvider
 from pixroute.http.wire.outgoing import outgoing
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
@@ -94,32 +94,36 @@ class JobProvider(HttpProvider[S]):
 
     async def claim(self, job: Mapping[str, Any], attempt: AttemptContext) -> Outcome:
         """Collect a job of an earlier attempt, by the `job` of its record."""
-        with Sinks(attempt.into) as sinks:
-            return self._hushed(await self._watch(Job(**job), attempt, sinks))
 
-    async def _conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+        async def collect(door: Door) -> Outcome:
+            with Sinks(door.into) as sinks:
+                return await self._watch(Job(**job), door, sinks)
+
+        return await self._through_the_door(attempt, collect)
+
+    async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         try:
             job = self.accepted(reply)
         except UNREADABLE as error:
-            return self._empty(reply, f"{type(error).__name__} while reading the job")
-        attempt.note(job=asdict(job))
-        return await self._watch(job, attempt, sinks)
+            return self._empty(told, f"{type(error).__name__} while reading the job")
+        door.note(job=asdict(job))
+        return await self._watch(job, door, sinks)
 
-    async def _watch(self, job: Job, attempt: AttemptContext, sinks: Sinks) -> Outcome:
-        attempt.reached(Stage.WAIT)
+    async def _watch(self, job: Job, door: Door, sinks: Sinks) -> Outcome:
+        door.reached(Stage.WAIT)
         reply = await _Vigil(
             job=job,
-            endpoint=self.endpoint,
-            attempt=attempt,
+            door=door,
             sinks=sinks,
             judge=self._refusal,
             read=self._progress,
-            pause=attempt.http.pace.first_poll,
+            pause=door.http.pace.first_poll,
         ).run()
         if isinstance(reply, Failure):
             return reply
-        attempt.reached(Stage.BODY)
-        return self._refusal(reply) or await self._collect(reply, attempt, sinks)
+        door.reached(Stage.BODY)
+        told = shown(reply, door.sanitizer)
+        return self._refusal(told) or await self._collect(reply, told, door, sinks)
 
     def _progress(self, reply: Reply) -> Progress:
         try:
@@ -139,8 +143,7 @@ class _Vigil:
     """
 
     job: Job
-    endpoint: Endpoint
-    attempt: AttemptContext
+    door: Door
     sinks: Sinks
     judge: Callable[[Reply], Failure | None]
     read: Callable[[Reply], Progress]
@@ -153,42 +156,51 @@ class _Vigil:
             return await self._finished()
         except asyncio.CancelledError:
             if self.job.cancel is not None:
-                self.attempt.http.run_errand(self._cancel(self.job.cancel))
+                self.door.http.run_errand(self._cancel(self.job.cancel))
             raise
 
     async def _finished(self) -> Reply | Failure:
         while True:
             await asyncio.sleep(self.pause)
             reply = await self._ask(self.job.poll)
-            progress = reply if isinstance(reply, Failure) else self.read(reply)
+            progress = reply if isinstance(reply, Failure) else self.read(shown(reply, self.door.sanitizer))
             match progress:
                 case Failure():
                     return progress
                 case Finished():
                     return reply if self.job.result is None else await self._ask(self.job.result)
                 case Running(fraction) if fraction is not None:
-                    self.attempt.progress(fraction)
+                    self.door.progress(fraction)
             self.queued = isinstance(progress, Queued)
 
     async def _ask(self, path: str) -> Reply | Failure:
         """Ask until an answer comes; the attempt's end ends this too."""
         while True:
-            self.pause = min(self.pause * _GROWTH, self.attempt.http.pace.longest_poll)
+            self.pause = min(self.pause * _GROWTH, self.door.http.pace.longest_poll)
             reply = await self._send(Call.get(path), self.sinks)
-            failure = reply if isinstance(reply, Failure) else None if reply.ok else self.judge(reply)
+            failure = (
+                reply
+                if isinstance(reply, Failure)
+                else None
+                if reply.ok
+                else self.judge(shown(reply, self.door.sanitizer))
+            )
             if failure is None:
                 return reply
             if failure.kind not in _PASSING:
                 return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)  # the job goes on without us
             await asyncio.sleep(max(self.pause, failure.hint or 0))
 
+    def _fault(self, reply: Reply) -> Failure | None:
+        return None if reply.ok else self.judge(shown(reply, self.door.sanitizer))
+
     async def _send(self, call: Call, sinks: Sinks) -> Reply | Failure:
         try:
-            request = outgoing(call, self.endpoint, self.attempt.request_id)
+            request = outgoing(call, self.door.endpoint, self.door.request_id)
         except ValueError as error:
             return Failure(kind=FailureKind.INVALID, message=f"The job cannot be asked for: {error}.")
-        return await self.attempt.http.exchange(
-            request, endpoint=self.endpoint, attempt=self.attempt, sinks=sinks, follow_up=True
+        return await self.door.context.http.exchange(
+            request, endpoint=self.door.endpoint, attempt=self.door.context, sinks=sinks, follow_up=True
         )
 
     async def _cancel(self, path: str) -> None:
@@ -197,4 +209,4 @@ class _Vigil:
             async with asyncio.timeout(CANCEL_WITHIN):
                 reply = await self._send(Call(method=self.job.cancel_method, path=path), sinks)
             if isinstance(reply, Reply) and reply.ok:
-                self.attempt.note(job_cancelled="queued" if self.queued else "running")
+                self.door.note(job_cancelled="queued" if self.queued else "running")

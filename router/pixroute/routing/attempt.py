@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,13 +16,15 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
-from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.http.judging.lack import lacking, wanting
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
-from pixroute.routing.validate import validate
+from pixroute.routing.validate import at_most, validate
 
 if TYPE_CHECKING:
+    from pixroute.content import Owner
     from pixroute.health.admission import Admission
     from pixroute.http.transport import Transport
     from pixroute.request import ImageRequest
@@ -43,7 +46,9 @@ class Attempt:
         http: Transport,
         started: float,
         ends_at: float,
+        deadline: float,
         into: Path | None,
+        owner: Owner,
         on_end: Callable[[Attempt], None],
         on_bug: Callable[[BaseException], None],
         retry_at: Callable[[Failure, float], float | None],
@@ -54,6 +59,7 @@ class Attempt:
         self.http = http
         self.started = started
         self.ends_at = ends_at
+        self.deadline = deadline
         self.into = into
         self.ended: float | None = None
         self.retry_at: float | None = None
@@ -70,6 +76,7 @@ class Attempt:
         self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
         self._admission = admission
+        self._owner = owner
         self._on_end = on_end
         self._on_bug = on_bug
         self._draw_retry = retry_at
@@ -120,12 +127,13 @@ class Attempt:
         if self.ended is not None:
             return
         text = "The request no longer needed this attempt."
-        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage))
+        url = self.facts.get("url")  # of a picture that was being fetched
+        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage, url=url))
         if self.task is not None:
             self.task.cancel()
 
     async def _run(self) -> None:
-        cutter = self._loop.call_at(self.ends_at, self._expire)
+        self._cutter = self._loop.call_at(self.ends_at, self._expire)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
             outcome = self._validated(outcome)
@@ -140,12 +148,14 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
-            cutter.cancel()
+            self._cutter.cancel()
         if self.ended is None:
             self._finish(outcome)
             self._on_end(self)
 
     def _bug(self, error: BaseException) -> Failure:
+        if (wanted := lacking(error, sent=self.stage >= Stage.SEND)) is not None:
+            return wanting(wanted, self.stage)
         self.contender.log_bug(error)
         return Failure(
             kind=FailureKind.UNKNOWN,
@@ -154,7 +164,18 @@ class Attempt:
             stage=self.stage,
         )
 
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the network is bringing the answer; a provider without one has no limits of a body."""
+        return self.stage is Stage.BODY and "first_byte" in self.facts
+
     def _expire(self) -> None:
+        if self._is_answered and self.ends_at < self.deadline:
+            # The picture is made: the body's own limits and the deadline cut it now.
+            self.ends_at = self.deadline
+            if self.deadline < inf:
+                self._cutter = self._loop.call_at(self.deadline, self._expire)
+            return
         self._expired = True
         if self.task is not None:
             self.task.cancel()
@@ -169,12 +190,17 @@ class Attempt:
             received=self.facts.get("wire_bytes", 0),
             time_out=seconds,
             by_deadline=self._cut_short,
-            expected=self.contender.candidate.expected,
+            expected=self.contender.candidate.expected if self.contender.candidate.known else None,
             plaintext=self.contender.member.identity.plaintext,
         )
         said = diagnose(FailureKind.TIMEOUT, seen)
         return Failure(
-            kind=FailureKind.TIMEOUT, message=said.message, advice=said.advice, stage=self.stage, timed_out=True
+            kind=FailureKind.TIMEOUT,
+            message=said.message,
+            advice=said.advice,
+            stage=self.stage,
+            timed_out=True,
+            url=self.facts.get("url"),
         )
 
     @property
@@ -185,7 +211,9 @@ class Attempt:
         if isinstance(outcome, Failure):
             return outcome
         self.stage = Stage.VALIDATE
-        checked = validate(outcome, self.asked, self.contender)
+        for picture in outcome.pictures:
+            self._owner.take(picture.content)
+        checked = at_most(validate(outcome, self.asked, self.contender), self.contender.request.n)
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 
@@ -206,7 +234,10 @@ class Attempt:
             outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
         self.outcome = outcome
-        (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
+        if (
+            not isinstance(outcome, Failure) or outcome.blame is not Blame.OURS
+        ):  # what we lacked says nothing of its time
+            (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
         settlement = settle(
             outcome,
             age=now - self.started,

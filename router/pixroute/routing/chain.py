@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import evolve, frozen
 
@@ -14,11 +14,13 @@ from pixroute.fit import Fit, Unfit, fit
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
-from pixroute.policy import ByResolution, Policy
+from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution
 from pixroute.result import Adjustment
 from pixroute.routing.plan import Candidate, Ruling
+from pixroute.sanitizer import sanitizer_for
+from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
 
@@ -51,7 +53,7 @@ class Member:
             attempt_timeout=settings.attempt_timeout,
             hedge_after=settings.hedge_after,
             price=settings.price or provider.price,
-            latency=settings.latency or provider.latency,
+            latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
         )
 
@@ -109,7 +111,7 @@ class Contender:
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
-        log.error("provider %s raised", self.name, exc_info=error)
+        log.error("provider %s raised\n%s", self.name, sanitizer_for(self.provider.settings).traceback(error))
 
 
 def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: int | None) -> Keys:
@@ -143,8 +145,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     unfit = fitted.reason if isinstance(fitted, Unfit) else ""
     resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
     keys = member.keys[resolution]
-    own_timeouts = (member.attempt_timeout if "attempt_timeout" not in overrides else None) or {}
-    timeout = own_timeouts.get(resolution, policy.attempt_timeout[resolution])
+    timeout = _timeout(member, resolution, policy, overrides)
     latency = member.latency
     learned = health.latency(keys, latency.at(resolution, timeout), latency.least(resolution, timeout))
     expected = learned.quantiles
@@ -158,6 +159,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
             account=member.identity.account,
             timeout=timeout,
             expected=expected,
+            known=resolution in latency.table or learned.learned,
             hedge_after=_hedge_after(member, policy, overrides, expected),
             price=None if unit_price is None else unit_price * request.n,
             barred=_barred(member, request, policy, unfit=unfit),
@@ -172,6 +174,14 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
         adjustments=() if isinstance(fitted, Unfit) else fitted.adjustments,
         unfit=unfit,
     )
+
+
+def _timeout(member: Member, resolution: Resolution, policy: Policy, overrides: Mapping[str, object]) -> float:
+    """Give an attempt's time-out: the request's for this resolution, else the provider's, else the policy's."""
+    asked = overrides and partial_timeouts(overrides.get("attempt_timeout"))
+    if not asked or resolution not in asked:
+        return (member.attempt_timeout or {}).get(resolution, policy.attempt_timeout[resolution])
+    return policy.attempt_timeout[resolution]  # where the request's own already stands
 
 
 def _hedge_after(member: Member, policy: Policy, overrides: Mapping[str, object], expected: Quantiles) -> float:
@@ -200,6 +210,7 @@ def build_chains(
     Raises:
         ValueError: a chain names an unknown provider or none at all, or mixes currencies.
     """
+    check_one(chains, Mapping[str, Any], "chains")
     members = {name: Member.of(name, provider) for name, provider in providers.items()}
     built = {}
     for name, value in chains.items():
@@ -215,6 +226,11 @@ def build_chains(
 def _names_and_policy(
     value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
 ) -> tuple[Sequence[str], Policy]:
-    if value and isinstance(own := value[-1], Policy) and not isinstance(names := value[0], Policy):
-        return names, own
-    return [name for name in value if isinstance(name, str)], policy
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(own := value[1], Policy):
+        return _names(value[0]), own
+    return _names(value), policy
+
+
+def _names(value: object) -> Sequence[str]:
+    check_one(value, Sequence[str], "a chain")
+    return value  # type: ignore[return-value]  # just checked

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pixroute import errors
 from pixroute.cost import Cost
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.plan import NOT_NEEDED, Ruling
@@ -126,6 +126,9 @@ def _kind_and_head(
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
         return errors.Moderated, "The provider declined the content; change the prompt."
+    if failures and all(failure.blame is Blame.OURS for failure in failures):
+        what = "nothing was sent." if not billed else f"{billed} may have been billed."
+        return errors.AllProvidersFailed, f"This machine could not do its part, as told below; {what}"
     if _all_are(failures, FailureKind.INVALID):
         return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
     if _all_are(failures, FailureKind.AUTH):
@@ -148,7 +151,10 @@ def _all_are(failures: Sequence[Failure], kind: FailureKind) -> bool:
 
 
 def _may_pass(failures: Sequence[Failure]) -> bool:
-    return any(failure.kind in _MAY_PASS for failure in failures)
+    return any(
+        failure.kind in _MAY_PASS or (failure.blame is Blame.OURS and failure.reaction.repeats_rounds)
+        for failure in failures
+    )
 
 
 def _failure_lines(record: Record) -> list[str]:

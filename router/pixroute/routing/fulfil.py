@@ -10,15 +10,17 @@ from pathlib import Path
 from attrs import evolve
 
 from pixroute import events
+from pixroute.content import Owner
 from pixroute.errors import RequestFailed
 from pixroute.policy import Overrides
 from pixroute.references import load
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
+from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import conclude, record_of
-from pixroute.routing.deliver import deliver, in_memory
+from pixroute.routing.deliver import in_memory, obstacle
 from pixroute.routing.run import Ending, Run, Shared
 
 log = logging.getLogger("pixroute")
@@ -36,15 +38,18 @@ async def fulfil(
 ) -> ImageResult:
     """Get the pictures of one request; arguments and errors as `Router.generate`."""
     began = asyncio.get_running_loop().time()
-    policy = evolve(chain.policy, **overrides) if overrides else chain.policy
+    policy = chain.policy.overlaid(overrides)
     timeout = timeout if timeout is not None else policy.timeout
     if request.references:
-        request = evolve(request, references=await load(request.references))
+        request = request.altered(references=await load(request.references))
     parts = cut(request, chain)
     if into is not None and request.n > 1:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
+    if into is not None and (why := obstacle(into, request.output_format)):
+        raise ValueError(f"into={str(into)!r}: {why}; nothing was sent")
     shared.purse.earn(policy.hedge_share)
     budget = Budget(policy.max_cost)
+    owner = Owner()
     runs = [
         Run(
             shared=shared,
@@ -57,6 +62,7 @@ async def fulfil(
             budget=budget,
             part=number,
             into=into,
+            owner=owner,
         )
         for number, part in enumerate(parts)
     ]
@@ -65,12 +71,21 @@ async def fulfil(
         endings = await _drive(runs)
         seconds = asyncio.get_running_loop().time() - began
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-        result = await deliver(conclude(endings, record, request, chain.currency), request, into)
+        concluded = conclude(endings, record, request, chain.currency)
+        result = await shared.delivery.deliver(concluded, request, into)
+        if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
+            result = evolve(result, adjustments=(*unused, *result.adjustments))
+        for image in (*result.images, *result.extra):
+            owner.give(image.content)
     except BaseException as error:
         if isinstance(error, RequestFailed):
             error.images = tuple([await in_memory(image) for image in error.images])
+            for image in error.images:
+                owner.give(image.content)
         _tell_end(shared, request_id, request, error, began)
         raise
+    finally:
+        owner.close()
     _tell_end(shared, request_id, request, result, began)
     return result
 
@@ -82,7 +97,7 @@ def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
     able = [member for member in chain.members if member.can_serve(request)]
     most = min((member.provider.capabilities().max_images for member in able), default=1)
     sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
-    return [evolve(request, n=size) for size in sizes]
+    return [request.altered(n=size) for size in sizes]
 
 
 async def _drive(runs: Sequence[Run]) -> list[Ending]:

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
 from attrs import asdict, evolve
 
@@ -26,6 +26,7 @@ from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
+from pixroute.routing.arguments import FIELDS, check_extra, check_limits, path_of, request_of
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
@@ -34,6 +35,7 @@ from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.reload import closed, retired, started
 from pixroute.routing.run import Run, Shared, new_id
+from pixroute.values import check_one
 
 if TYPE_CHECKING:
     from pixroute.config.build import Built
@@ -83,6 +85,7 @@ class Router:
         seed: int | None = None,
         transport: Transport | None = None,
     ) -> None:
+        check_one(policy, Policy | None, "policy")
         self._policy = policy or Policy()
         self._providers = dict(providers)
         self._chains = build_chains(chains, providers, self._policy)
@@ -161,6 +164,8 @@ class Router:
         if self._loop is not None and self._loop is not loop:
             raise RuntimeError("this router belongs to another event loop; make one per loop")
         if self._shared is None:
+            import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+
             self._loop = loop
             self._shared = Shared(
                 health=Health(
@@ -295,7 +300,7 @@ class Router:
         size: str | Size | None = None,
         aspect_ratio: str | None = None,
         n: int = 1,
-        references: Iterable[Reference | bytes | str | PathLike[str]] = (),
+        references: Iterable[Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO] = (),
         output_format: Literal["png", "jpeg", "webp"] | None = None,
         sensitive: bool = False,
         tags: Mapping[str, str] | None = None,
@@ -318,7 +323,7 @@ class Router:
             sensitive: never over plaintext.
             tags: carried to record, events and ledger.
             extra: per provider name, fields added to the wire as they are.
-            **overrides: what this request says of policy.
+            **overrides: what this request says of policy; a table of time-outs changes only the resolutions it names.
 
         Raises:
             RequestFailed: one of its children; carries record and cost.
@@ -326,26 +331,26 @@ class Router:
             ValueError: a value that cannot be read; nothing was sent.
         """
         shared = self._open()
-        if isinstance(prompt, ImageRequest):
-            request = prompt
-        else:
-            request = ImageRequest(
-                prompt,
-                size=_size(size, aspect_ratio),
-                n=n,
-                references=references,
-                output_format=output_format,
-                sensitive=sensitive,
-                tags=tags or {},
-                extra=extra or {},
-            )
+        check_limits(timeout=timeout, chain=chain, overrides=overrides)
+        fields = {
+            "size": size,
+            "aspect_ratio": aspect_ratio,
+            "n": n,
+            "references": references,
+            "output_format": output_format,
+            "sensitive": sensitive,
+            "tags": tags,
+            "extra": extra,
+        }
+        request = request_of(prompt, fields)
+        check_extra(request.extra, self._known_names())
         with self._in_flight(shared):
             return await fulfil(
                 request,
                 shared=shared,
                 chain=self._chain(request, chain),
                 timeout=timeout,
-                into=Path(into) if into else None,
+                into=path_of(into),
                 overrides=overrides,
                 request_id=new_id(self._ids, self._id_prefix),
             )
@@ -388,6 +393,7 @@ class Router:
         """
         from pixroute.http.jobs import JobProvider  # noqa: PLC0415 - for providers that take jobs only
 
+        check_limits(timeout=timeout)
         shared, owner = self._open(), self._providers[self._known(provider)]
         if not isinstance(owner, JobProvider):
             raise ValueError(f"provider {provider!r} takes no jobs")  # noqa: TRY004 - a wrong name, not a wrong type
@@ -413,10 +419,11 @@ class Router:
         **overrides: Unpack[Overrides],
     ) -> explaining.Explanation:
         """Tell what would be tried, for how long and at what worst-case cost, without sending anything."""
-        request = request or ImageRequest("anything")
+        check_limits(timeout=timeout, chain=chain, overrides=overrides)
+        request = request_of(request or "anything", FIELDS)
         shared = self._open()
         found = self._chain(request, chain)
-        policy = evolve(found.policy, **overrides) if overrides else found.policy
+        policy = found.policy.overlaid(overrides)
         parts = cut(request, found)
         ready: tuple[Contender, ...] = contenders(found, parts[0], policy, shared.health, overrides)
         now = _now()
@@ -449,6 +456,10 @@ class Router:
         """Put a provider back that was disabled."""
         self._open().health.enable(self._known(provider))
 
+    def _known_names(self) -> Collection[str]:
+        """Give every provider's name, those of the configuration that are not enabled included."""
+        return self._built.config.providers.keys() | self._providers.keys() if self._built else self._providers.keys()
+
     def _known(self, provider: str) -> str:
         if provider not in self._providers:
             raise ValueError(f"there is no provider {provider!r}; there are {', '.join(sorted(self._providers))}")
@@ -457,14 +468,6 @@ class Router:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _size(size: str | Size | None, aspect_ratio: str | None) -> Size | None:
-    if isinstance(size, str):
-        return Size.parse(size, aspect_ratio)
-    if size is None and aspect_ratio is not None:
-        return Size.parse("1K", aspect_ratio)
-    return size
 
 
 def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:

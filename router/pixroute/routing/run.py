@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from pixroute import events
+from pixroute.content import Owner
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
 from pixroute.outcome import Billing, Failure, FailureKind
@@ -26,6 +27,7 @@ from pixroute.request import ImageRequest
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
+from pixroute.routing.deliver import Delivery
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -62,6 +64,11 @@ class Shared:
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
+    delivery: Delivery = field(init=False)
+
+    @delivery.default
+    def _delivery(self) -> Delivery:
+        return Delivery(self.http.memory)
 
 
 @frozen(kw_only=True)
@@ -103,6 +110,7 @@ class Run:
         budget: Budget,
         part: int = 0,
         into: Path | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self._shared = shared
         self._request_id = request_id
@@ -116,6 +124,7 @@ class Run:
         self._budget = budget
         self._part = part
         self._into = into
+        self._owner = owner or Owner()
         self._loop = asyncio.get_running_loop()
         self._legs: list[_Leg] = []
         self._round = 0
@@ -191,10 +200,11 @@ class Run:
             round_jitter=self._jitter,
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
+            budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
             self._budget_seconds = default_budget(view)
-            return evolve(view, deadline=self._deadline())
+            return evolve(view, deadline=self._deadline(), budget=self._budget_seconds)
         return view
 
     def _deadline(self) -> float:
@@ -258,7 +268,9 @@ class Run:
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
+            deadline=self._deadline(),
             into=self._into,
+            owner=self._owner,
             on_end=self._ended,
             on_bug=self._broke,
             retry_at=partial(self._retry_at, start, now),

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from pixroute.cost import Cost
 from pixroute.health.breaker import OpenReason
-from pixroute.outcome import Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 
 SOON = 10.0
@@ -44,6 +44,8 @@ def settle(outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: 
     """
     if not isinstance(outcome, Failure):
         return _SUCCESS
+    if outcome.blame is Blame.OURS:
+        return _NEUTRAL
     if outcome.kind is FailureKind.CANCELLED:
         return Settlement(Verdict.HARD, Verdict.NEUTRAL) if age > p99 else _NEUTRAL
     if outcome.kind is FailureKind.TIMEOUT and (stage < Stage.SEND or (cut_short and age < p99)):

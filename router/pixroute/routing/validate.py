@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.cost import Cost
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
@@ -34,7 +34,7 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
             with delivered.content.open() as source:
                 info = inspect(source, delivered.content.size)
         except BadPicture as error:
-            failures.append(_broken(error, contender))
+            failures.append(_broken(error, delivered, contender))
             delivered.content.discard()
             continue
         image = _image(delivered, info, success, contender)
@@ -45,17 +45,32 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
             rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))
-    kept = Success(
-        pictures=success.pictures,
-        failures=tuple(failures),
-        model=success.model,
-        usage=success.usage,
-        provider_request_id=success.provider_request_id,
-        cost=success.cost,
-        currency=success.currency,
-    )
+    kept = evolve(success, failures=tuple(failures))
     adjustments = (*contender.adjustments, *_resized(images, asked))
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
+
+
+def at_most(checked: Checked, n: int) -> Checked:
+    """Keep the first n pictures; one that came in place of another that failed leaves nothing missing."""
+    if isinstance(checked.outcome, Failure):
+        return checked
+    kept, beyond = checked.images[:n], checked.images[n:]
+    for image in beyond:
+        image.content.discard()
+    surplus, failures = checked.outcome.surplus + len(beyond), checked.outcome.failures
+    missing = failures[: n - len(kept)]
+    if not surplus and missing == failures:
+        return checked
+    why = f"the answer held {len(kept) + len(failures) + surplus}"
+    if len(failures) > len(missing):
+        why += f", of which {len(failures)} could not be taken: {failures[0].message}"
+    told = Adjustment("n", str(n), str(len(kept)), why.rstrip("."))
+    return evolve(
+        checked,
+        outcome=evolve(checked.outcome, failures=missing),
+        images=kept,
+        adjustments=(*checked.adjustments, told),
+    )
 
 
 def _image(delivered: Delivered, info: PictureInfo, success: Success, contender: Contender) -> Image:
@@ -77,12 +92,13 @@ def _price_of_one(success: Success, contender: Contender) -> Decimal | None:
     return success.cost / len(success.pictures)
 
 
-def _broken(error: BadPicture, contender: Contender) -> Failure:
+def _broken(error: BadPicture, delivered: Delivered, contender: Contender) -> Failure:
     return Failure(
         kind=FailureKind.BAD_IMAGE,
         message=f"What {contender.name} delivered is no valid picture: {error}.",
         advice="It was paid for; another upstream is tried.",
         stage=Stage.VALIDATE,
+        url=delivered.url,
     )
 
 

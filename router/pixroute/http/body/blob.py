@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import pybase64
-from attrs import frozen
+from attrs import field, frozen
 
+from pixroute.content import Content
 from pixroute.http.body.scanner import ALPHABET
 
 _ENDS: Final = 64 * 1024
+
+
+def content_of(sink: Content | BinaryIO) -> Content:
+    """Give what is written to, as the one owner of its bytes."""
+    return sink if isinstance(sink, Content) else Content(sink, size=0)
 
 
 @frozen(kw_only=True, eq=False)
@@ -22,43 +28,37 @@ class Blob:
         prefix: the string's text before the base64, such as `data:image/png;base64,`; usually empty.
         suffix: its text after the base64; usually empty.
         size: decoded bytes.
-        sink: where they are.
+        sink: the picture itself, which whoever takes it owns.
 
     """
 
     prefix: str
     suffix: str
     size: int
-    sink: BinaryIO
+    sink: Content = field(converter=content_of)
 
     @property
     def head(self) -> bytes:
         """The first 64 KiB, for a picture's header."""
-        return self._read(0, _ENDS)
+        return self.sink.read_at(0, _ENDS)
 
     @property
     def tail(self) -> bytes:
         """The last 64 KiB, for a picture's end marker."""
-        return self._read(max(0, self.size - _ENDS), _ENDS)
+        return self.sink.read_at(max(0, self.size - _ENDS), _ENDS)
 
     @property
     def path(self) -> Path | None:
-        """The sink's file, or nothing if it is memory; close `sink` before renaming it."""
-        return None if isinstance(self.sink, BytesIO) else Path(self.sink.name)
+        """The picture's file, or nothing if it is in memory."""
+        return self.sink.path
 
     def data(self) -> bytes:
         """Return the whole picture; one in memory is not copied."""
-        return self.sink.getvalue() if isinstance(self.sink, BytesIO) else self._read(0, self.size)
+        return self.sink.data()
 
     def discard(self) -> None:
         """Give back the memory or delete the file; bytes got from `data` and a file renamed since stay."""
-        self.sink.close()
-        if self.path:
-            self.path.unlink(missing_ok=True)
-
-    def _read(self, start: int, length: int) -> bytes:
-        self.sink.seek(start)
-        return self.sink.read(length)
+        self.sink.discard()
 
 
 def reserve_memory(size: int) -> BytesIO:
@@ -93,14 +93,16 @@ class Picture:
         in_data_uri: whether text stood before it.
     """
 
-    def __init__(self, open_sink: Callable[[], BinaryIO], *, wanted: bool = True, in_data_uri: bool = False) -> None:
+    def __init__(
+        self, open_sink: Callable[[], Content | BinaryIO], *, wanted: bool = True, in_data_uri: bool = False
+    ) -> None:
         self.in_data_uri = in_data_uri
-        self.size = 0
+        self.size = 0  # bytes decoded
         self.is_picture = False  # by its first bytes
         self.is_plain = True  # as far as it has come: neither escapes nor white space, the standard alphabet
         self._open_sink = open_sink
         self._wanted = wanted
-        self._sink: BinaryIO | None = None
+        self._content: Content | None = None
         self._pending = b""  # up to three symbols, until their fourth comes
 
     @property
@@ -111,9 +113,7 @@ class Picture:
     @property
     def held(self) -> int:
         """Bytes in memory now."""
-        if not isinstance(self._sink, BytesIO) or self._sink.closed:
-            return 0
-        return self.size if self.kept else min(self.size, _SAMPLE)
+        return self._content.held if self._content else 0
 
     def decode(self, symbols: bytes | memoryview) -> bytes:
         """Decode what is complete; where that is not base64 raise `binascii.Error`, having changed nothing."""
@@ -137,17 +137,17 @@ class Picture:
         """Add to the sink."""
         if not decoded:
             return
-        if self._sink is None:
+        if self._content is None:
             self.is_picture = decoded[:3] in _MAGIC
-            self._sink = self._open_sink() if self.kept else BytesIO()
-        self._sink.write(decoded if self.kept else decoded[: max(0, _SAMPLE - self.size)])
+            self._content = content_of(self._open_sink()) if self.kept else Content(BytesIO(), size=0)
+        self._content.write(decoded if self.kept else decoded[: max(0, _SAMPLE - self.size)])
         self.size += len(decoded)
 
     def finish(self) -> None:
         """Cut off what was reserved and not needed."""
-        if self._sink is not None:
-            self._sink.truncate()
+        if self._content is not None:
+            self._content.truncate()
 
     def blob(self, prefix: str = "", suffix: str = "") -> Blob:
         """Return what can be asked of the picture."""
-        return Blob(prefix=prefix, suffix=suffix, size=self.size, sink=self._sink or BytesIO())
+        return Blob(prefix=prefix, suffix=suffix, size=self.size, sink=self._content or Content(b""))

@@ -23,6 +23,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO, Final
 
+from pixroute.content import Content
 from pixroute.http.body import scanner
 from pixroute.http.body.blob import Blob, Picture, reserve_memory
 from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
@@ -46,7 +47,9 @@ class BodyDecoder:
 
     """
 
-    def __init__(self, *, limits: BodyLimits | None = None, open_sink: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(
+        self, *, limits: BodyLimits | None = None, open_sink: Callable[[], Content | BinaryIO] | None = None
+    ) -> None:
         self.complete = False
         self._limits = limits or BodyLimits()
         self._open_sink = open_sink or partial(reserve_memory, self._limits.decoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
+from pixroute.content import Content
 from pixroute.http.body.decoder import BodyDecoder
 from pixroute.http.body.limits import BodyError, BodyFault
 
@@ -21,7 +22,7 @@ class Events:
         open_sink: called for every picture.
     """
 
-    def __init__(self, *, open_sink: Callable[[], BinaryIO]) -> None:
+    def __init__(self, *, open_sink: Callable[[], Content | BinaryIO]) -> None:
         self.complete = False
         self._open_sink = open_sink
         self._decoders: list[BodyDecoder] = []

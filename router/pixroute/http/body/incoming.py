@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
+from pixroute.content import Content
 from pixroute.http.body.blob import Blob
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 from pixroute.http.body.events import Events
 from pixroute.http.body.raw import Raw, begins_picture
 
-_SNIPPET: Final = 1024
+_SNIPPET: Final = 4 * 1024  # more than is shown: what is taken out of it must not be cut in two
 _MOST_TEXT: Final = 64 * 1024
 _BEFORE: Final = b" \t\r\n\xef\xbb\xbf"  # what may stand before a document
 _COMMENT: Final = re.compile(rb":[^\n]*\n\s*")
@@ -32,7 +33,9 @@ class Incoming:
         media_type: as the answer declares it.
     """
 
-    def __init__(self, *, picture_expected: bool, open_sink: Callable[[], BinaryIO], media_type: str = "") -> None:
+    def __init__(
+        self, *, picture_expected: bool, open_sink: Callable[[], Content | BinaryIO], media_type: str = ""
+    ) -> None:
         self._open_sink = open_sink
         self._strict = picture_expected
         self._media_type = media_type
@@ -59,7 +62,7 @@ class Incoming:
 
     @property
     def snippet(self) -> str:
-        """The first KiB, to be redacted; of what is no text, nothing."""
+        """The beginning, to be redacted and cut; of what is no text, nothing."""
         is_binary = isinstance(self._taker, Raw) or b"\0" in self._snippet
         return "" if is_binary else self._snippet.decode("utf-8", "replace")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from pixroute.http.body.blob import Blob
+from pixroute.content import Content
+from pixroute.http.body.blob import Blob, content_of
 from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
 
 _MAGIC: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
@@ -27,16 +28,14 @@ class Raw:
 
     complete = False  # its end is the body's
 
-    def __init__(self, *, open_sink: Callable[[], BinaryIO], media_type: str) -> None:
-        self._sink = open_sink()
-        self._size = 0
+    def __init__(self, *, open_sink: Callable[[], Content | BinaryIO], media_type: str) -> None:
+        self._content = content_of(open_sink())
         self._prefix = f"data:{media_type};base64," if media_type.startswith("image/") else ""
-        self._in_memory = not hasattr(self._sink, "name")
 
     @property
     def held(self) -> int:
         """Bytes in memory now."""
-        return self._size if self._in_memory else 0
+        return self._content.held
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece.
@@ -44,13 +43,12 @@ class Raw:
         Raises:
             BodyError: it is larger than any picture.
         """
-        self._size += len(chunk)
-        if self._size > BodyLimits().decoded:
+        if self._content.size + len(chunk) > BodyLimits().decoded:
             raise BodyError(BodyFault.DECODED_LIMIT, f"the picture has more than {BodyLimits().decoded} bytes")
-        self._sink.write(chunk)
+        self._content.write(chunk)
         return False
 
     def picture(self) -> Blob:
         """Return what came."""
-        self._sink.truncate()
-        return Blob(prefix=self._prefix, suffix="", size=self._size, sink=self._sink)
+        self._content.truncate()
+        return Blob(prefix=self._prefix, suffix="", size=self._content.size, sink=self._content)

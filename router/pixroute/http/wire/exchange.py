@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
@@ -12,10 +14,15 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
+from pixroute.http.judging.hints import read_hint
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Failure, FailureKind, Stage
+
+SNIPPET = 1024
+"""Characters of a body that is no JSON which may be shown."""
+_HINTS = frozenset({"retry-after", "retry-after-ms"})
 
 
 @frozen(kw_only=True)
@@ -42,13 +49,13 @@ class Exchange:
         except BodyError as error:
             return _bad_body(error)
         except FOREIGN as error:
-            return failure_of(error, self.wire.seen())
+            return failure_of(error, self.wire.seen(), self.endpoint.sanitizer.redact)
         finally:
             self.wire.close()
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
-        if 300 <= response.status < 400:
-            return _redirect(response)
+        if response.status < 200 or 300 <= response.status < 400:
+            return _no_answer(response, self.endpoint)
         incoming = Incoming(
             picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
         )
@@ -74,22 +81,47 @@ class Exchange:
         document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers=_headers(response),
             json=document,
             picture=picture,
-            text=self.endpoint.redact(incoming.snippet) if document is None and picture is None else "",
+            text="" if document is not None or picture else self.endpoint.redact(incoming.snippet)[:SNIPPET],
         )
 
 
-def _redirect(response: aiohttp.ClientResponse) -> Failure:
-    target = response.url.join(URL(response.headers.get("Location", "")))
-    return Failure(
-        kind=FailureKind.PROTOCOL,
-        message=f"The answer was a redirect ({response.status}) to {target.scheme}://{target.host}, not followed.",
-        advice="Key and prompt would have gone there too: if that is the right place, write it into `base_url`.",
-        stage=Stage.BODY,
-        status=response.status,
-    )
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Give the headers, of one that comes twice the first; of two hints the first that can be read."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        headers.setdefault(name.lower(), value)
+    for name in _HINTS & headers.keys():
+        said = response.headers.getall(name)
+        if len(said) > 1:
+            readable = (one for one in said if read_hint({**headers, name: one}, now=time.time()).seconds is not None)
+            headers[name] = next(readable, said[0])
+    return headers
+
+
+def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
+    """Explain a status that is neither a success nor an error: a redirect, or a protocol nobody asked for."""
+    target = _target(response, endpoint)
+    if target is None:
+        message = f"The answer was {response.status}, which says neither success nor error."
+        advice = "Check `base_url`: another kind of service, or a proxy, may listen there."
+    else:
+        message = f"The answer was a redirect ({response.status}) to {target}, not followed."
+        advice = "Key and prompt would have gone there too: if that is the right place, write it into `base_url`."
+    return Failure(kind=FailureKind.PROTOCOL, message=message, advice=advice, stage=Stage.BODY, status=response.status)
+
+
+def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
+    """Give scheme and host of where a redirect leads; None where that cannot be read."""
+    if not (location := response.headers.get("Location")):
+        return None
+    try:
+        target = response.url.join(URL(endpoint.conceal(location)))
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{target.scheme}://{target.host}"
 
 
 def _bad_body(error: BodyError) -> Failure:

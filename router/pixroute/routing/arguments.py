@@ -1,0 +1,96 @@
+"""What `Router.generate` is given, held against what it takes before anything is admitted or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pixroute.policy import Overrides
+from pixroute.request import ImageRequest, Size
+from pixroute.result import Adjustment
+from pixroute.values import Above0, Mistake, check_one, mistake
+from pixroute.words import join, nearest, unknown_key
+
+FIELDS: Mapping[str, Any] = MappingProxyType(
+    {
+        "size": None,
+        "aspect_ratio": None,
+        "n": 1,
+        "references": (),
+        "output_format": None,
+        "sensitive": False,
+        "tags": None,
+        "extra": None,
+    }
+)
+"""What `generate` takes of a request beside its prompt, each with its default."""
+
+
+def request_of(prompt: object, fields: Mapping[str, Any]) -> ImageRequest:
+    """Make the request, or take the one that was given whole.
+
+    Raises:
+        ValueError: a field that makes no sense, or one beside a whole request; the text names it.
+    """
+    if not isinstance(prompt, ImageRequest):
+        given = {name: value for name, value in fields.items() if value is not None and name != "aspect_ratio"}
+        size = _size(fields["size"], fields["aspect_ratio"])
+        return ImageRequest(prompt, **given | {"size": size})  # type: ignore[arg-type]  # it checks itself
+    for name, default in FIELDS.items():
+        value = fields[name]
+        if value is not default and value != default:
+            raise Mistake("stands beside a whole ImageRequest; say it in the request", name)
+    return prompt
+
+
+def _size(size: Any, aspect_ratio: Any) -> Size | None:
+    if aspect_ratio is None:
+        return size  # type: ignore[no-any-return]  # text is read, and anything else refused, by the request
+    check_one(aspect_ratio, str, "aspect_ratio")
+    if isinstance(size, Size):
+        raise Mistake("stands beside a Size, which has its own", "aspect_ratio")
+    return Size.parse("1K" if size is None else size, aspect_ratio)
+
+
+def check_limits(
+    *, timeout: object = None, chain: object = None, overrides: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Refuse a time-out that is none, a chain's name that is no text, an option that a request has not."""
+    check_one(timeout, Above0 | None, "timeout")
+    check_one(chain, str | None, "chain")
+    for name in overrides:
+        if name not in Overrides.__annotations__:
+            raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, "chain", "timeout", "into"]), name)
+
+
+def path_of(into: str | PathLike[str] | None) -> Path | None:
+    """Give the file that a picture is to be written to."""
+    if into is None:
+        return None
+    if isinstance(into, str | PathLike):
+        path = Path(into)
+        if path.name and "\0" not in str(path):
+            check_one(path, Path, "into")
+            return path
+        raise Mistake("must name a file", "into")
+    raise mistake(into, Path, "into")
+
+
+def check_extra(extra: Iterable[str], known: Collection[str]) -> None:
+    """Refuse fields for a provider that does not exist."""
+    for name in extra:
+        if name not in known:
+            others = nearest(name, known) or f"; there are {', '.join(sorted(known))}"
+            raise Mistake(f"is for no provider that is known here{others}", join("extra", name))
+
+
+def unused_extra(extra: Iterable[str], members: Collection[str], chain: str) -> tuple[Adjustment, ...]:
+    """Tell of the fields whose provider is not in the chain that was asked."""
+    return tuple(
+        Adjustment(join("extra", name), "its fields", "none of them", f"{name} is not in chain {chain}")
+        for name in extra
+        if name not in members
+    )
