@@ -8,6 +8,7 @@ all read. How an upstream's words become a kind stands in `http.judging`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -316,6 +317,8 @@ class Delivered:
 class Success:
     """What a provider delivered: at least one picture; `failures` are items refused or broken among several.
 
+    `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
+    `cost` is the price that the answer states, in `currency`; None: the table's holds.
     `surplus`: items beyond those asked, which were not taken.
     """
 
@@ -325,6 +328,8 @@ class Success:
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     provider_request_id: str | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
 
 
 Outcome = Success | Failure

@@ -7,9 +7,9 @@ import asyncio
 import base64
 import gc
 import json
-import os
 import threading
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -21,6 +21,11 @@ from pixroute.testing.invariants import Invariants
 
 PICTURE = base64.b64encode(blank_png(1024, 1024)).decode()
 MOST = 2
+
+
+def open_files() -> int:
+    """Count this process's descriptors."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 class Broken(RuntimeError):
@@ -161,7 +166,7 @@ async def test_whatever_breaks_inside_nothing_is_left_and_nothing_bought_twice(
     url, calls = upstreams
     checker = Invariants()
     router = router_for(url, number, checker)
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_files()
     raised = inject(place)
 
     end, in_flight, tasks = await one_request(router, tmp_path)
@@ -178,10 +183,10 @@ async def test_whatever_breaks_inside_nothing_is_left_and_nothing_bought_twice(
     del end
     for _ in range(100):
         gc.collect()
-        if len(os.listdir("/proc/self/fd")) <= descriptors:
+        if open_files() <= descriptors:
             break
         await asyncio.sleep(0.01)
-    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert open_files() <= descriptors
 
 
 async def test_without_an_injection_the_same_request_brings_its_picture(upstreams, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixroute.dialects.references import base64_of, media_type_of
@@ -35,9 +35,10 @@ REFUSALS = frozenset(
 )
 """The reasons, of finishing or of blocking, that decline the content (upstreams §2.5); any other is no picture."""
 
+_CAPITAL = re.compile("[A-Z]")
 _LINK = re.compile(
     r"""(?xm)
-    data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]+
+    data:image/[\w.+-]+;base64,[A-Za-z0-9+/=_-]+
   | (?<=\]\()https?://[^\s()]+(?=\))              # ![image](https://…)
   | ^[ \t]*https?://\S+[ \t]*$                    # alone on its line: a link within a sentence is not the picture
     """
@@ -99,7 +100,7 @@ def _failure(kind: FailureKind, message: str, reply: Reply, reason: str | None) 
 
 
 def pictures(reply: Reply) -> Sequence[Item]:
-    """Give the one picture: the last that is no thought; all other binary of the answer is discarded."""
+    """Give the one picture: the last that is no thought, if there is one; other binary is discarded."""
     picture = _picture(reply.json)
     if picture is None:
         raise ValueError("the answer holds no picture")
@@ -111,7 +112,11 @@ def pictures(reply: Reply) -> Sequence[Item]:
 
 def details(reply: Reply) -> Details:
     """Give the model's version and the tokens."""
-    model, usage = _at(reply.json, "modelVersion"), _at(reply.json, "usageMetadata")
+    chunks = reply.json if isinstance(reply.json, list) else [reply.json]
+    model, usage = (
+        next((one for chunk in reversed(chunks) if (one := _at(chunk, name))), None)
+        for name in ("modelVersion", "usageMetadata")
+    )
     return Details(
         model=model if isinstance(model, str) else None,
         usage=usage if isinstance(usage, dict) else None,
@@ -154,12 +159,37 @@ _QUOTED = 240  # characters of an explanation that are passed on
 
 
 def _picture(document: Any) -> Picture | None:
-    parts = _at(document, "candidates", 0, "content", "parts")
-    listed = parts if isinstance(parts, list) else []
-    shown = [part for part in listed if isinstance(part, dict) and not part.get("thought")]
-    inline = [data for part in shown if isinstance(data := _at(part, "inlineData", "data"), Blob | str) and data]
-    written = [link for part in shown if (link := _linked(part.get("text")))]
-    return (inline or written or [None])[-1]
+    """Find the picture: the last of a candidate that is no thought, else one written as text, else the last thought."""
+    candidates = list(_parts_of_candidates(document))
+    for wanted in (_inline, _written):
+        for parts in candidates:
+            if found := [one for part in parts if not part.get("thought") and (one := wanted(part))]:
+                return found[-1]
+    thoughts = [one for parts in candidates for part in parts if (one := _inline(part) or _written(part))]
+    return thoughts[-1] if thoughts else None
+
+
+def _parts_of_candidates(document: Any) -> Iterator[list[Mapping[str, Any]]]:
+    """Give the parts of every candidate, in order; those of a stream's chunks are put together."""
+    by_index: dict[int, list[Mapping[str, Any]]] = {}
+    for chunk in document if isinstance(document, list) else [document]:
+        held = _at(chunk, "candidates") or _at(chunk, "response", "candidates")  # as Google's other endpoints wrap it
+        for place, candidate in enumerate(held if isinstance(held, list) else [held]):
+            index = _at(candidate, "index")
+            parts = _at(candidate, "content", "parts")
+            by_index.setdefault(index if isinstance(index, int) else place, []).extend(
+                part for part in (parts if isinstance(parts, list) else [parts]) if isinstance(part, Mapping)
+            )
+    return iter(by_index.values())
+
+
+def _inline(part: Mapping[str, Any]) -> Picture | None:
+    data = _at(part, "inlineData", "data") or _at(part, "fileData", "fileUri")
+    return data if isinstance(data, Blob | str) and data else None
+
+
+def _written(part: Mapping[str, Any]) -> Picture | None:
+    return _linked(part.get("text"))
 
 
 def _linked(text: Any) -> Picture | None:
@@ -171,12 +201,17 @@ def _linked(text: Any) -> Picture | None:
 
 
 def _at(document: Any, *path: str | int) -> Any:
-    """Give what lies at the path, or None: an answer may hold null, or nothing, at every step."""
+    """Give what lies at the path, or None: an answer may hold null, or nothing, at every step.
+
+    Names are sought as they are written and in snake case, as Google's SDK passes an answer on.
+    """
     for step in path:
         try:
             document = document[step]
         except (KeyError, IndexError, TypeError):
-            return None
+            if not isinstance(step, str) or not isinstance(document, Mapping):
+                return None
+            document = document.get(_CAPITAL.sub(r"_\g<0>", step).lower())
     return document
 
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.body.echoes import without
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
@@ -24,6 +25,7 @@ from pixroute.http.judging.asked import NOTHING, Asked
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
+from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
@@ -87,6 +89,7 @@ class HttpProvider(ABC, Generic[S]):
     def decode(self, reply: Reply) -> Sequence[Item]:
         """Find the pictures in a 2xx answer: bytes, base64 text, a data URI or a URL; a `Failure` for one refused.
 
+        It is not asked where the body is a picture itself (`reply.picture`), which is taken as it is.
         A KeyError, IndexError, TypeError or ValueError means that there is none.
         """
 
@@ -194,6 +197,9 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
+        if request.references and reply.ok:
+            json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
+            reply = evolve(reply, json=json, picture=picture)
         told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
         refusal = self._refusal(told, elapsed=elapsed, asked=Asked.of(request, self.name))
         return refusal or await self._conclude(reply, told, door, sinks)
@@ -219,11 +225,12 @@ class HttpProvider(ABC, Generic[S]):
 
     async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
-        if reply.json is None:
+        if reply.json is None and reply.picture is None:
             return self._empty(told, f"no JSON ({told.headers.get('content-type', 'no type given')})")
         try:
-            items = list(self.decode(reply))
-            if told is not reply:  # what is fetched is taken as it was given, what is said as it may be shown
+            items = [reply.picture] if reply.picture else list(self.decode(reply))
+            if told is not reply and not reply.picture:
+                # What is fetched is taken as it was given, what is said as it may be shown.
                 words = self.decode(told)
                 items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
@@ -234,8 +241,11 @@ class HttpProvider(ABC, Generic[S]):
         found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
-        success = self._success(told, pictures, failures) if pictures else None
-        return failures[0] if success is None else evolve(success, surplus=len(items) - len(found))
+        if not pictures:
+            return failures[0]
+        if (stated := stated_price(told.json)) is not None:
+            door.context.note(stated_price=str(stated))
+        return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str) -> Failure:
         """Explain a 2xx without a picture: by what it says, else by what it is."""
@@ -260,7 +270,9 @@ class HttpProvider(ABC, Generic[S]):
             pictures=tuple(pictures),
             failures=tuple(failures),
             model=details.model,
-            usage=details.usage,
+            usage=one_shape(details.usage),
+            cost=details.cost,
+            currency=details.currency,
             provider_request_id=request_id_in(reply.headers),
         )
 

@@ -217,7 +217,7 @@ class Attempt:
             received=self.facts.get("wire_bytes", 0),
             time_out=seconds,
             by_deadline=self._cut_short,
-            expected=self.contender.candidate.expected,
+            expected=self.contender.candidate.expected if self.contender.candidate.known else None,
             plaintext=self.contender.member.identity.plaintext,
         )
         said = diagnose(FailureKind.TIMEOUT, seen)
@@ -264,6 +264,9 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
         pictures = len(self.images) or self.contender.request.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+            self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
+            self.cost = evolve(self.cost, certain=outcome.cost)
         if isinstance(outcome, Failure):
             self.outcome = outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)

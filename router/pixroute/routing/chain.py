@@ -237,6 +237,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
             account=member.identity.account,
             timeout=timeout,
             expected=expected,
+            known=resolution in latency.table or learned.learned,
             hedge_after=_hedge_after(member, policy, overrides, expected),
             price=None if unit_price is None else unit_price * request.n,
             barred=_barred(member, request, policy, unfit=unfit),

@@ -223,10 +223,11 @@ class Run:
             round_jitter=self._jitter,
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
+            budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
             self._budget_seconds = default_budget(view)
-            return evolve(view, deadline=self._deadline())
+            return evolve(view, deadline=self._deadline(), budget=self._budget_seconds)
         return view
 
     def _deadline(self) -> float:

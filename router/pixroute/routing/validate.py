@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from attrs import evolve, field, frozen
 
 from pixroute.cost import Cost
@@ -79,9 +81,15 @@ def _image(delivered: Delivered, info: PictureInfo, success: Success, contender:
         height=info.height,
         provider=contender.name,
         model=success.model or contender.provider.model,
-        cost=Cost(certain=contender.unit_price, currency=contender.currency),
+        cost=Cost(certain=_price_of_one(success, contender), currency=contender.currency),
         revised_prompt=delivered.revised_prompt,
     )
+
+
+def _price_of_one(success: Success, contender: Contender) -> Decimal | None:
+    if success.cost is None or success.currency != contender.currency:
+        return contender.unit_price
+    return success.cost / len(success.pictures)
 
 
 def _broken(error: BadPicture, delivered: Delivered, contender: Contender) -> Failure:

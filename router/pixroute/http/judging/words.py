@@ -150,7 +150,8 @@ WORDS: tuple[Words, ...] = (
             r"authorization (failed|header|required)",
             r"could not validate credentials|login required",
             r"(无效|错误|过期|未提供|缺少|不存在).{0,4}(令牌|密钥|api ?key|key)",
-            r"(令牌|密钥|api ?key).{0,8}(无效|过期|不可用|错误|不存在|已失效|不正确|验证失败)|未登录|身份验证|认证失败|鉴权失败",
+            r"(令牌|密钥|api ?key).{0,8}(无效|过期|不可用|错误|不存在|已失效|不正确|验证失败)",
+            r"未登录|身份验证|认证失败|鉴权失败",
         ),
         "OpenAI, Google, BFL, LiteLLM, FastAPI, Azure's gateway, new-api",
     ),
@@ -188,7 +189,8 @@ WORDS: tuple[Words, ...] = (
                 r"|filtered|deemed unsafe|not safe|unsafe|nsfw)"
             ),
             r"nsfw",
-            r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}(safety|moderation|risk|compliance) ?(check|control|review|test|$)",
+            r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}(safety|moderation|risk|compliance) ?"
+            r"(check|control|review|test|$)",
             r"\brisk\b",
             r"content moderation",
             r"moderation (rejected|blocked|failed|refused|system|flag|polic)",

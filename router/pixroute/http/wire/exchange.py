@@ -57,11 +57,13 @@ class Exchange:
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
         if response.status < 200 or 300 <= response.status < 400:
             return _no_answer(response, self.endpoint)
-        incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
+        incoming = Incoming(
+            picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
+        )
         try:
             await self._read(incoming)
         except aiohttp.ClientError:
-            if response.ok:
+            if response.ok and not incoming.usable:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
         if response.ok and incoming.half_json:
@@ -74,14 +76,16 @@ class Exchange:
                 self.wire.finished()
                 return
             await self.wire.go_on(self.share, incoming.held)
+        store(incoming.finish)
 
     def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
-        document = incoming.document()
+        document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
             headers=_headers(response),
             json=document,
-            text="" if document is not None else self.endpoint.redact(incoming.snippet)[:SNIPPET],
+            picture=picture,
+            text="" if document is not None or picture else self.endpoint.redact(incoming.snippet)[:SNIPPET],
         )
 
 
