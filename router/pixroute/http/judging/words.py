@@ -189,8 +189,10 @@ WORDS: tuple[Words, ...] = (
                 r"|filtered|deemed unsafe|not safe|unsafe|nsfw)"
             ),
             r"nsfw",
-            r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}(safety|moderation|risk|compliance) ?"
-            r"(check|control|review|test|$)",
+            (
+                r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}(safety|moderation|risk|compliance) ?"
+                r"(check|control|review|test|$)"
+            ),
             r"\brisk\b",
             r"content moderation",
             r"moderation (rejected|blocked|failed|refused|system|flag|polic)",
