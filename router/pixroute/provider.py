@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from pixroute.outcome import FailureKind, Outcome, Stage
 from pixroute.policy import ByResolution, HedgeAfter, Timeouts, partial_timeouts
-from pixroute.request import AspectRatio, ImageRequest, OutputFormat, Resolution, Side
+from pixroute.request import AspectRatio, ImageRequest, OutputFormat, ReferenceFormat, Resolution, Side
 from pixroute.values import (
     KIND,
     Above0,
@@ -67,6 +67,7 @@ class Capabilities:
         exact_sizes: single sizes (width, height) that may be asked exactly, beside or in place of that range.
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
+        reference_formats: formats they may have, of png, jpeg, webp and gif; empty: any.
         max_images: most pictures of one call.
         max_prompt: longest prompt in characters; None: no limit known.
         size_tolerance: share of the asked pixels that may be missing before a picture counts as UNDERSIZED.
@@ -79,6 +80,7 @@ class Capabilities:
     exact_sizes: frozenset[tuple[Side, Side]] = field(default=frozenset(), converter=_sizes)
     output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
     references: CountFrom0 = 0
+    reference_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
     max_images: Count = 1
     max_prompt: Count | None = None
     size_tolerance: Share = 0.1
@@ -123,7 +125,7 @@ class Quantiles:
     def __attrs_post_init__(self) -> None:
         check(self)
         if not self.p50 <= self.p95 <= self.p99:
-            raise Mistake("P50, P95 and P99 do not rise")
+            raise Mistake(f"p50, p95 and p99 must rise, not {self.p50:g}, {self.p95:g}, {self.p99:g}")
 
 
 def _table(values: Mapping[Resolution, Quantiles]) -> Mapping[Resolution, Quantiles]:

@@ -26,6 +26,7 @@ LARGEST_REFERENCE = 50_000_000
 """Bytes of a reference picture."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
+ReferenceFormat = Literal["png", "jpeg", "webp", "gif"]
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 AspectRatio = Annotated[str, Form(r"\s*0*[1-9]\d{0,2}\s*:\s*0*[1-9]\d{0,2}\s*", "of the form W:H, such as 16:9")]
 
@@ -170,6 +171,11 @@ class Reference:
     media_type: str | None = None
 
     __attrs_post_init__ = check
+
+    @property
+    def format(self) -> str | None:
+        """Such as `"png"`; None before it has been looked at."""
+        return self.media_type.removeprefix("image/") if self.media_type else None
 
     @classmethod
     def of(cls, source: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO) -> Reference:
