@@ -19,7 +19,6 @@ from pixroute.policy import ByResolution, HedgeAfter, Timeouts, partial_timeouts
 from pixroute.request import AspectRatio, ImageRequest, OutputFormat, ReferenceFormat, Resolution, Side
 from pixroute.values import (
     KIND,
-    Above0,
     Count,
     CountFrom0,
     Form,
@@ -33,6 +32,7 @@ from pixroute.values import (
     check,
     money,
 )
+from pixroute.words import join
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -119,13 +119,10 @@ class Quantiles:
     """How long an attempt takes, in seconds: half, 95 and 99 in a hundred take no longer."""
 
     p50: From0
-    p95: Above0
-    p99: Above0
+    p95: From0
+    p99: From0
 
-    def __attrs_post_init__(self) -> None:
-        check(self)
-        if not self.p50 <= self.p95 <= self.p99:
-            raise Mistake(f"p50, p95 and p99 must rise, not {self.p50:g}, {self.p95:g}, {self.p99:g}")
+    __attrs_post_init__ = check
 
 
 def _table(values: Mapping[Resolution, Quantiles]) -> Mapping[Resolution, Quantiles]:
@@ -139,7 +136,12 @@ class Latency:
     table: Mapping[Resolution, Quantiles] = field(factory=dict, converter=_table)
     source: str = ""
 
-    __attrs_post_init__ = check
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        for resolution, times in self.table.items():
+            if not 0 < times.p50 <= times.p95 <= times.p99:
+                said = f"p50, p95 and p99 must be above 0 and rise, not {times.p50:g}, {times.p95:g}, {times.p99:g}"
+                raise Mistake(said, join("table", resolution))
 
     def at(self, resolution: Resolution, timeout: float) -> Quantiles:
         """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
