@@ -41,19 +41,20 @@ async def deliver(
     found: list[Delivered | Failure] = []
     left = iter(items[: wanted + MOST_SPARES])
     found += await fetcher.all(list(islice(left, wanted)))
+    fetcher.ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch  # for all the others together
     while len(items) > len(found) and (batch := list(islice(left, wanted - sum(map(_is_picture, found))))):
         found += await fetcher.all(batch)
     return found
 
 
 class _Fetcher:
-    """Takes the items of one answer, within one time for all of them."""
+    """Takes the items of one answer; those at URLs within a time for each, or until `ends_at`."""
 
     def __init__(self, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks) -> None:
         self._endpoint = endpoint
         self._attempt = attempt
         self._sinks = sinks
-        self._ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch
+        self.ends_at: float | None = None
         self._places = asyncio.Semaphore(FETCHED_AT_ONCE)
 
     async def all(self, items: Sequence[Item]) -> list[Delivered | Failure]:
@@ -78,7 +79,7 @@ class _Fetcher:
     async def _fetch(self, url: str) -> Delivered | Failure:
         async with self._places:
             return await self._attempt.http.fetch(
-                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self._ends_at
+                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
             )
 
 
