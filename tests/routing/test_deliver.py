@@ -257,3 +257,27 @@ async def test_a_picture_in_place_of_one_that_failed():
 
     assert (len(result.images), result.missing, str(result.cost)) == (1, (), "$0.04 certain")
     assert "of which 1 could not be taken" in str(result.adjustments[0])
+
+
+async def test_a_picture_that_comes_to_nobody_leaves_no_file(tmp_path):
+    """Its provider swallowed the cancellation, and delivered after the end."""
+    ended = asyncio.Event()
+
+    class Late(FakeProvider):
+        async def generate(self, request, attempt):
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.01)
+            ended.set()
+            return spooled(tmp_path / "arriving").outcome
+
+    async with fake_router(Late()) as router:
+        request = asyncio.create_task(router.generate("a lighthouse", into=tmp_path / "x.png"))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        await ended.wait()
+
+    assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,9 @@ from pixroute.http.body.decoder import Blob
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.lack import lack
 from pixroute.http.wire.places import is_place
-from pixroute.outcome import Delivered, Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Delivered, Failure, FailureKind, Stage
 from pixroute.picture import BadPicture, inspect
 from pixroute.provider import AttemptContext
 
@@ -70,11 +71,12 @@ class _Fetcher:
             if isinstance(item, str) and is_place(item):
                 return await self._fetch(item)
             return _held(item, self._sinks)
-        except Exception as error:
-            # Whatever one of them raises, those beside it are paid for.
-            log.exception("a picture of an answer could not be taken")
+        except Exception as error:  # noqa: BLE001 - whatever one of them raises, those beside it are paid for
+            log.error("a picture of an answer could not be taken\n%s", self._endpoint.sanitizer.traceback(error))  # noqa: TRY400 - without secrets
             failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
-            return evolve(failure, url=item.strip()) if isinstance(item, str) and is_place(item) else failure
+            blame = failure.blame if lack(error, Stage.BODY) is None else Blame.OURS
+            url = item.strip() if isinstance(item, str) and is_place(item) else None
+            return evolve(failure, url=url, blame=blame)
 
     async def _fetch(self, url: str) -> Delivered | Failure:
         async with self._places:
