@@ -72,7 +72,8 @@ async def fulfil(
         seconds = asyncio.get_running_loop().time() - began
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
         concluded = conclude(endings, record, request, chain.currency)
-        result = await shared.delivery.deliver(concluded, request, into)
+        deadline = None if timeout is None else began + timeout
+        result = await shared.delivery.deliver(concluded, request, into, deadline=deadline)
         if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
             result = evolve(result, adjustments=(*unused, *result.adjustments))
         for image in (*result.images, *result.extra):
