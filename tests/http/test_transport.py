@@ -619,3 +619,15 @@ def test_nothing_of_aiohttp_is_imported_before_it_is_needed():
 def at(origin):
     """Stand in for a server that is only an address."""
     return SimpleNamespace(origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [("/jobs/a%2fb/%7E?sig=a+b%3D", "/jobs/a%2fb/%7E?sig=a+b%3D"), ("/a b/ü", "/a%20b/%C3%BC"), ("/a/../b", "/a/../b")],
+)
+async def test_a_url_that_an_upstream_gave_is_sent_byte_for_byte(ask, attempt, given, sent):
+    """Where a job is polled, say: a signature holds for these bytes and no others."""
+    async with ScriptedServer(Step.reply(200, b"{}")) as server:
+        await ask(attempt, server, Call.get(f"{server.origin}{given}"))
+
+    assert server.requests[0].path == sent

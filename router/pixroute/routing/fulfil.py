@@ -72,7 +72,9 @@ async def fulfil(
         endings = await _drive(runs)
         seconds = asyncio.get_running_loop().time() - began
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-        result = await _delivered(conclude(endings, record, request, chain.currency), request, shared, into)
+        concluded = conclude(endings, record, request, chain.currency)
+        deadline = None if timeout is None else began + timeout
+        result = await _delivered(concluded, request, shared, into, deadline)
         if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
             result = evolve(result, adjustments=(*unused, *result.adjustments))
         for image in (*result.images, *result.extra):
@@ -114,10 +116,12 @@ def _bug(
     return broken(error, record, paid_for(endings), chain.currency)
 
 
-async def _delivered(result: ImageResult, request: ImageRequest, shared: Shared, into: Path | None) -> ImageResult:
+async def _delivered(
+    result: ImageResult, request: ImageRequest, shared: Shared, into: Path | None, deadline: float | None
+) -> ImageResult:
     """Deliver; a picture in hand is given as it came where that breaks."""
     try:
-        return await shared.delivery.deliver(result, request, into)
+        return await shared.delivery.deliver(result, request, into, deadline=deadline)
     except Exception as error:
         log.exception("a bug in pixroute: a picture could not be delivered as asked, and is given as it came")
         images = tuple([await in_memory(image) for image in result.images])
