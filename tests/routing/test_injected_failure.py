@@ -23,11 +23,6 @@ PICTURE = base64.b64encode(blank_png(1024, 1024)).decode()
 MOST = 2
 
 
-def open_files() -> int:
-    """Count this process's descriptors."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
 class Broken(RuntimeError):
     """What is injected."""
 
@@ -64,7 +59,10 @@ WITH_A_PICTURE = (
     "pixroute.routing.budget:Budget.settle",
     "pixroute.routing.telling:Telling.end",
     "pixroute.routing.observers:Observers.emit",
-    "pixroute.routing.fulfil:deliver",
+    "pixroute.routing.deliver:Delivery.deliver",
+    "pixroute.routing.deliver:placed",
+    "pixroute.routing.run:Run.records",
+    "pixroute.routing.fulfil:record_of",
     "pixroute.routing.fulfil:conclude",
     "pixroute.health.registry:Health.close",
     "pixroute.http.provider:HttpProvider.aclose",
@@ -145,10 +143,15 @@ def router_for(url, number, checker):
     return Router.from_mapping(mapping, plugins=load_plugins(), observers={"checker": checker}, seed=1)
 
 
+def descriptors():
+    """Count the open ones."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def one_request(router, folder):
     """Ask once, on a fresh router; give the end, what is left in flight, and the tasks left over."""
     try:
-        end = await router.generate("a lighthouse", into=folder / "x.png", max_cost="1", timeout=60)
+        end = await router.generate("a lighthouse", into=folder / "x.png", max_cost="1", timeout=200)
     except Exception as error:  # noqa: BLE001 - what it is is the question
         end = error
     await asyncio.sleep(0.01)
@@ -166,27 +169,27 @@ async def test_whatever_breaks_inside_nothing_is_left_and_nothing_bought_twice(
     url, calls = upstreams
     checker = Invariants()
     router = router_for(url, number, checker)
-    descriptors = open_files()
+    before = descriptors()
     raised = inject(place)
 
     end, in_flight, tasks = await one_request(router, tmp_path)
 
-    assert raised, "nothing calls it: the test injects nothing"
+    assert raised, f"nothing calls it: the test injects nothing; {end!r}"
     assert isinstance(end, ImageResult | PixrouteError), repr(end)
     assert in_flight == {}
     assert not tasks
     assert len(calls) <= (1 if place in WITH_A_PICTURE else MOST)
-    assert len(end.record.attempts) >= len(calls)
+    assert len(end.record.attempts) >= len(calls) or end.cost.possible is None
     assert all(attempt.ended >= attempt.started for attempt in end.record.attempts)
     left = {path.name for path in tmp_path.iterdir()}
     assert left <= ({"x.png"} if isinstance(end, ImageResult) else set())
     del end
     for _ in range(100):
         gc.collect()
-        if open_files() <= descriptors:
+        if descriptors() <= before:
             break
         await asyncio.sleep(0.01)
-    assert open_files() <= descriptors
+    assert descriptors() <= before
 
 
 async def test_without_an_injection_the_same_request_brings_its_picture(upstreams, tmp_path):

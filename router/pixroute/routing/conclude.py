@@ -43,7 +43,8 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
     """
     won = [ending for ending in endings if ending.winner is not None]
     cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
-    if not won:
+    lost = sum(len(ending.attempts) for ending in endings) > len(record.attempts)
+    if not won or lost:
         raise _error(endings, record, cost)
     images = tuple(image for ending in won for image in (ending.winner.images if ending.winner else ()))
     first = won[0].winner
@@ -102,7 +103,7 @@ def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
     if any(ending.shut_down for ending in endings):
         return _shut_down(record, cost)
     if bug := next((ending.bug for ending in endings if ending.bug is not None), None):
-        return broken(bug, record, paid_for(endings), cost.currency)
+        return broken(bug, record, endings, cost.currency)
     failures = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
     waits = [ending.stop.retry_after for ending in endings if ending.stop and ending.stop.retry_after is not None]
     retry_after = None if _all_are(failures, FailureKind.AUTH) else min(waits, default=None)
@@ -131,15 +132,17 @@ def _shut_down(record: Record, cost: Cost) -> errors.ShuttingDown:
     return errors.ShuttingDown("\n  ".join(lines), record=record, cost=cost)
 
 
-def broken(bug: BaseException, record: Record, images: Sequence[Image], currency: str) -> errors.InternalError:
+def broken(bug: BaseException, record: Record, endings: Sequence[Ending], currency: str) -> errors.InternalError:
     """Tell of a bug of our own; what foreign code said in it stays in its cause."""
     cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
+    if sum(len(ending.attempts) for ending in endings) > len(record.attempts):
+        cost = Cost(certain=None, possible=None, currency=currency)  # what was asked was lost with the record
     billed = sum(attempt.billing is not Billing.FREE for attempt in record.attempts)
     lines = [
         f"pixroute itself broke ({type(bug).__name__}); {billed} attempts may have been billed. Please report it.",
         *_failure_lines(record),
     ]
-    error = errors.InternalError("\n  ".join(lines), record=record, cost=cost, images=images)
+    error = errors.InternalError("\n  ".join(lines), record=record, cost=cost, images=paid_for(endings))
     error.__cause__ = bug
     return error
 

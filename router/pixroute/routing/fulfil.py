@@ -18,7 +18,7 @@ from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
-from pixroute.routing.conclude import broken, conclude, paid_for, record_of
+from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
@@ -113,7 +113,7 @@ def _bug(
     except Exception:  # it may be the very thing that broke
         log.exception("a bug in pixroute: request %s has no record", request_id)
         record = Record(request_id=request_id, chain=chain.name, seconds=seconds, tags=request.tags)
-    return broken(error, record, paid_for(endings), chain.currency)
+    return broken(error, record, endings, chain.currency)
 
 
 async def _delivered(

@@ -385,12 +385,18 @@ class Run:
     def _ending(self, winner: Attempt | None, stop: Stop | None, *, bug: BaseException | None = None) -> Ending:
         shut_down = winner is None and (self._shut or (self._shared.closing.is_set() and not self._legs))
         self._leave()
+        records: tuple[AttemptRecord, ...] = ()
+        decisions: tuple[Decision, ...] = ()
+        try:
+            records, decisions = self.records(), self._told_decisions()
+        except Exception as error:  # noqa: BLE001 - the pictures are kept, and the bug is told
+            bug = bug or error
         return Ending(
             winner=winner,
             stop=stop,
             attempts=tuple(leg.attempt for leg in self._legs),
-            records=self.records(),
-            decisions=self._told_decisions(),
+            records=records,
+            decisions=decisions,
             rulings=self._decisions[-1][2] if self._decisions else (),
             contenders=self._contenders,
             shut_down=shut_down,
