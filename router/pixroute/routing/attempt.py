@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from attrs import evolve
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
 from pixroute.http.judging.lack import lacking, wanting
+from pixroute.http.wire.clock import Limit
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
@@ -52,6 +52,7 @@ class Attempt:
         on_end: Callable[[Attempt], None],
         on_bug: Callable[[BaseException], None],
         retry_at: Callable[[Failure, float], float | None],
+        time: Callable[[], float] | None = None,
     ) -> None:
         self.request_id = request_id
         self.contender = contender
@@ -61,6 +62,7 @@ class Attempt:
         self.ends_at = ends_at
         self.deadline = deadline
         self.into = into
+        self.paused = 0.0
         self.ended: float | None = None
         self.retry_at: float | None = None
         self.outcome: Outcome | None = None
@@ -80,6 +82,8 @@ class Attempt:
         self._on_end = on_end
         self._on_bug = on_bug
         self._draw_retry = retry_at
+        self._time = time or self._loop.time
+        self.moves = 0
         self._expired = False
         self._threads = 0
 
@@ -92,10 +96,12 @@ class Attempt:
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
+        self.moves += 1
         self.stage = stage
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
+        self.moves += 1
         self.facts.update(facts)
 
     def progress(self, fraction: float) -> None:
@@ -122,6 +128,11 @@ class Attempt:
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
+    def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
+        """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
+        self.paused += seconds
+        self.ends_at, self.deadline = ends_at, deadline
+
     def give_up(self) -> None:
         """Settle at once as CANCELLED; the task may take a moment longer to end."""
         if self.ended is not None:
@@ -133,7 +144,8 @@ class Attempt:
             self.task.cancel()
 
     async def _run(self) -> None:
-        self._cutter = self._loop.call_at(self.ends_at, self._expire)
+        cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
+        cutter.moved_to(self.ends_at)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
             outcome = self._validated(outcome)
@@ -148,7 +160,7 @@ class Attempt:
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
-            self._cutter.cancel()
+            cutter.cancel()
         if self.ended is None:
             self._finish(outcome)
             self._on_end(self)
@@ -169,13 +181,12 @@ class Attempt:
         """Whether the network is bringing the answer; a provider without one has no limits of a body."""
         return self.stage is Stage.BODY and "first_byte" in self.facts
 
+    def _due(self) -> float:
+        """Give its end; once the picture is made, the body's own limits and the deadline cut it."""
+        return max(self.ends_at, self.deadline) if self._is_answered else self.ends_at
+
     def _expire(self) -> None:
-        if self._is_answered and self.ends_at < self.deadline:
-            # The picture is made: the body's own limits and the deadline cut it now.
-            self.ends_at = self.deadline
-            if self.deadline < inf:
-                self._cutter = self._loop.call_at(self.deadline, self._expire)
-            return
+        self.ends_at = self._due()
         self._expired = True
         if self.task is not None:
             self.task.cancel()
@@ -183,7 +194,7 @@ class Attempt:
     def _time_out(self) -> Failure:
         if self.task is not None:
             self.task.uncancel()
-        seconds = self.ends_at - self.started
+        seconds = self._allowed
         seen = Observation(
             stage=self.stage,
             elapsed=seconds,
@@ -205,7 +216,11 @@ class Attempt:
 
     @property
     def _cut_short(self) -> bool:
-        return self._expired and self.ends_at - self.started < self.contender.candidate.timeout - 0.001
+        return self._expired and self._allowed < self.contender.candidate.timeout - 0.001
+
+    @property
+    def _allowed(self) -> float:
+        return self.ends_at - self.started - self.paused
 
     def _validated(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Failure):
@@ -218,7 +233,7 @@ class Attempt:
         return checked.outcome
 
     def _finish(self, outcome: Outcome) -> None:
-        now = self._loop.time()
+        now = self._time()
         candidate = self.contender.candidate
         failed = isinstance(outcome, Failure)
         if not failed:
@@ -231,16 +246,17 @@ class Attempt:
             outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
         self.outcome = outcome
-        if (
-            not isinstance(outcome, Failure) or outcome.blame is not Blame.OURS
-        ):  # what we lacked says nothing of its time
-            (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
+        age = now - self.started - self.paused
+        ours = isinstance(outcome, Failure) and outcome.blame is Blame.OURS
+        if not ours and not self.paused:  # what we lacked, and an answer that came while we slept, tell no time
+            (self.contender.learned.add_censored if failed else self.contender.learned.add)(age)
         settlement = settle(
             outcome,
-            age=now - self.started,
+            age=age,
             p99=candidate.expected.p99,
             cut_short=self._cut_short,
             stage=self.stage,
+            paused=self.paused > 0,
         )
         self._admission.settle(
             upstream=settlement.upstream,

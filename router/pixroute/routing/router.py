@@ -20,6 +20,7 @@ from pixroute import events
 from pixroute.errors import ShuttingDown
 from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health
+from pixroute.http.wire.clock import after_a_turn
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
@@ -31,6 +32,7 @@ from pixroute.routing.budget import HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
+from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK, View
 from pixroute.routing.reload import closed, retired, started
@@ -167,24 +169,52 @@ class Router:
             import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
 
             self._loop = loop
+            heartbeat = Heartbeat(
+                clock=loop.time,
+                call_at=loop.call_at,
+                busy=self._busy,
+                observed=self._observed,
+                on_pause=self._paused,
+                on_lag=self._lagged,
+            )
             self._shared = Shared(
                 health=Health(
-                    clock=loop.time,
+                    clock=heartbeat.look,
                     call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
                     random=self._random,
                     on_change=self._breaker_changed,
+                    after_a_turn=after_a_turn,
                 ),
                 http=self._transport or Transport(pace=Pace(connect=self._policy.connect_timeout)),
                 random=self._random,
                 purse=HedgePurse(),
                 emit=self._telling(loop),
                 reap=self._reap,
+                heartbeat=heartbeat,
             )
+            self._shared.http.time = heartbeat.awake
         return self._shared
 
     def _telling(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
         observers = {**(self._built.observers if self._built else {}), **self._given_observers}
         return Observers(observers, loop.time).emit if observers else None
+
+    def _busy(self) -> bool:
+        return self._shared is not None and bool(self._shared.runs)
+
+    def _observed(self) -> bool:
+        return self._shared is not None and self._shared.emit is not None
+
+    def _paused(self, seconds: float) -> None:
+        if self._shared is not None:
+            log.warning("the machine or its event loop stood still for %.1f s", seconds)
+            self._shared.health.leave_out(seconds)
+            for run in list(self._shared.runs):
+                run.leave_out(seconds)
+
+    def _lagged(self, at: float, seconds: float) -> None:
+        if self._shared is not None and self._shared.emit is not None:
+            self._shared.emit(events.LoopLagged(at=at, seconds=seconds))
 
     def _breaker_changed(self, event: events.BreakerChanged) -> None:
         log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
@@ -229,6 +259,7 @@ class Router:
             await provider.aclose()
         await shared.http.aclose()
         shared.health.close()
+        shared.heartbeat.stop()
 
     # Reloading
 
