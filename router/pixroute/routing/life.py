@@ -25,7 +25,9 @@ from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
 from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health, still
+from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.budget import HedgePurse
+from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, retired, started
@@ -131,20 +133,37 @@ class Life:
         drawn = random.Random(self._seed)  # noqa: S311 - jitter, not secrecy
         self._ids = count(1)
         self._id_prefix = f"{drawn.getrandbits(32):08x}" if self._seed is not None else secrets.token_hex(4)
-        health = Health(
+        heartbeat = Heartbeat(
             clock=loop.time,
+            call_at=loop.call_at,
+            busy=lambda: self._shared is not None and bool(self._shared.runs),
+            observed=lambda: self._shared is not None and self._shared.emit is not None,
+            on_pause=self._paused,
+            on_lag=self._lagged,
+        )
+        health = Health(
+            clock=heartbeat.look,
             call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
             random=drawn,
             on_change=self._breaker_changed,
+            after_a_turn=after_a_turn,
         )
         for name in self._disabled:
             health.disable(name)
         http = self._transport or Transport(pace=Pace(connect=self._connect))
+        http.time = heartbeat.awake
+        self._stack.push_async_callback(_quietly, heartbeat.stop)
         self._stack.push_async_callback(_quietly, health.close)
         self._stack.push_async_callback(_quietly, http.aclose)
         self._stack.push_async_callback(closed, self._started)
         return Shared(
-            health=health, http=http, random=drawn, purse=HedgePurse(), emit=self._voice(loop), reap=self._reap
+            health=health,
+            http=http,
+            random=drawn,
+            purse=HedgePurse(),
+            emit=self._voice(loop),
+            reap=self._reap,
+            heartbeat=heartbeat,
         )
 
     async def _start(self) -> None:
@@ -229,6 +248,17 @@ class Life:
             # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
             silent = event.reason in _SILENT
             self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
+
+    def _paused(self, seconds: float) -> None:
+        if self._shared is not None:
+            log.warning("the machine or its event loop stood still for %.1f s", seconds)
+            self._shared.health.leave_out(seconds)
+            for run in list(self._shared.runs):
+                run.leave_out(seconds)
+
+    def _lagged(self, at: float, seconds: float) -> None:
+        if self._shared is not None and self._shared.emit is not None:
+            self._shared.emit(events.LoopLagged(at=at, seconds=seconds))
 
     def _poke(self, runs: Sequence[Run]) -> None:
         """Have them plan again, a few in each turn of the loop."""
