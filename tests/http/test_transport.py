@@ -219,7 +219,13 @@ CUTS = [
         says="closed",
     ),
     row("RST in a chunked body", Step.chunked([HALF], terminate=False) + Step.rst(), K.DISCONNECTED, A.BODY),
-    row("a redirect", Step.reply(307, b"", {"Location": "http://elsewhere.example/v1?x=1"}), K.PROTOCOL, A.BODY),
+    row(
+        "a redirect",
+        Step.reply(307, b"", {"Location": "http://elsewhere.example/v1?x=1"}),
+        K.PROTOCOL,
+        A.BODY,
+        billing=Billing.FREE,
+    ),
     row(
         "base64 that breaks off",
         Step.json({"picture": "A" * 9001}),

@@ -11,6 +11,7 @@ from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
+from pixroute.http.judging.pictureless import declined, flag_in
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 
@@ -41,6 +42,8 @@ def pictures(reply: Reply) -> Sequence[Item]:
 
 
 def _read(item: Any, reply: Reply) -> Item:
+    if flag := flag_in(item):
+        return declined(flag, reply)
     match item:
         case {"b64_json": (Blob() | str()) as picture} if picture:
             return picture

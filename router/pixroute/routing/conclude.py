@@ -129,10 +129,11 @@ def _kind_and_head(
     if failures and all(failure.blame is Blame.OURS for failure in failures):
         what = "nothing was sent." if not billed else f"{billed} may have been billed."
         return errors.AllProvidersFailed, f"This machine could not do its part, as told below; {what}"
-    if _all_are(failures, FailureKind.INVALID):
-        return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
-    if _all_are(failures, FailureKind.AUTH):
-        return errors.AllProvidersFailed, "Every provider asked refused the key; nothing was billed. Mend the key."
+    who = _who(endings)
+    if _all_are(failures, FailureKind.INVALID) and all(failure.blame is Blame.REQUEST for failure in failures):
+        return errors.InvalidRequest, f"{who} called the request invalid; change it."
+    if _all_are(failures, FailureKind.AUTH) and all(failure.blame is Blame.KEY for failure in failures):
+        return errors.AllProvidersFailed, f"{who} refused the key; nothing was billed. Mend the key."
     if failures:
         attempts = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
         what = f"No picture after {attempts}; {billed} may have been billed."
@@ -144,6 +145,13 @@ def _kind_and_head(
     if rulings & _OUT_OF_MONEY:
         return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
+
+
+def _who(endings: Sequence[Ending]) -> str:
+    """Name those who were asked: "every" only where nobody of the chain was left out."""
+    asked = {attempt.contender.name for ending in endings for attempt in ending.attempts}
+    chain = {contender.name for ending in endings for contender in ending.contenders}
+    return "Every provider asked" if asked >= chain else f"{' and '.join(sorted(asked))}, of {len(chain)} in the chain,"
 
 
 def _all_are(failures: Sequence[Failure], kind: FailureKind) -> bool:

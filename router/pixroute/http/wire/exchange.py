@@ -18,7 +18,7 @@ from pixroute.http.judging.hints import read_hint
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
 
 SNIPPET = 1024
 """Characters of a body that is no JSON which may be shown."""
@@ -106,7 +106,15 @@ def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
     else:
         message = f"The answer was a redirect ({response.status}) to {target}, not followed."
         advice = "Key and prompt would have gone there too: if that is the right place, write it into `base_url`."
-    return Failure(kind=FailureKind.PROTOCOL, message=message, advice=advice, stage=Stage.BODY, status=response.status)
+    return Failure(
+        kind=FailureKind.PROTOCOL,
+        message=message,
+        advice=advice,
+        stage=Stage.BODY,
+        status=response.status,
+        answered=True,
+        blame=Blame.HOP,
+    )
 
 
 def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
