@@ -254,9 +254,12 @@ def blame_of(kind: FailureKind) -> Blame:
     return _BLAMES.get(kind, Blame.PROVIDER)
 
 
-def reaction_of(kind: FailureKind, blame: Blame) -> Reaction:
+def reaction_of(kind: FailureKind, blame: Blame, stage: Stage = Stage.BODY) -> Reaction:
     """Give the row of the reaction table for a kind and whose fault it is."""
-    return _OURS if blame is Blame.OURS else BLAMED.get((kind, blame), REACTIONS[kind])
+    if blame is not Blame.OURS:
+        return BLAMED.get((kind, blame), REACTIONS[kind])
+    lasts = stage < Stage.SEND and kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
+    return _OURS_FOR_GOOD if lasts else _OURS
 
 
 @frozen(kw_only=True)
@@ -296,8 +299,7 @@ class Failure:
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
-        return _OURS_FOR_GOOD if self.blame is Blame.OURS and lasts else reaction_of(self.kind, self.blame)
+        return reaction_of(self.kind, self.blame, self.stage)
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()

@@ -5,12 +5,14 @@ Inside an attempt the answer is used as it was given: a result URL that carries 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.asked import Asked
 from pixroute.outcome import Delivered, Failure, Outcome, Stage, Success
 from pixroute.provider import AttemptContext
 from pixroute.sanitizer import Sanitizer
@@ -21,7 +23,7 @@ T = TypeVar("T", bound=Outcome | Delivered)
 class Door:
     """An attempt as its provider's code sees it, with the place it is sent to and the key it is sent with.
 
-    `stage` is the last one reached.
+    `stage` is the last one reached, `asked` what the request itself said.
     """
 
     def __init__(self, attempt: AttemptContext, endpoint: Endpoint) -> None:
@@ -29,6 +31,7 @@ class Door:
         self.endpoint = endpoint
         self.sanitizer = endpoint.sanitizer
         self.stage = Stage.QUEUED
+        self.asked: Callable[[], Asked] = Asked
 
     @property
     def context(self) -> AttemptContext:

@@ -6,6 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from attrs import asdict, define, evolve, frozen
@@ -104,8 +105,8 @@ class JobProvider(HttpProvider[S]):
     async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         try:
             job = self.accepted(reply)
-        except UNREADABLE as error:
-            return self._empty(told, f"{type(error).__name__} while reading the job")
+        except UNREADABLE:
+            return self._empty(told, "it names no job")
         door.note(job=asdict(job))
         return await self._watch(job, door, sinks)
 
@@ -115,7 +116,7 @@ class JobProvider(HttpProvider[S]):
             job=job,
             door=door,
             sinks=sinks,
-            judge=self._refusal,
+            judge=partial(self._refusal, asked=door.asked),
             read=self._progress,
             pause=door.http.pace.first_poll,
         ).run()
@@ -123,13 +124,13 @@ class JobProvider(HttpProvider[S]):
             return reply
         door.reached(Stage.BODY)
         told = shown(reply, door.sanitizer)
-        return self._refusal(told) or await self._collect(reply, told, door, sinks)
+        return self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
 
     def _progress(self, reply: Reply) -> Progress:
         try:
             return self.progress(reply)
-        except UNREADABLE as error:
-            return self._empty(reply, f"{type(error).__name__} while reading the job's progress")
+        except UNREADABLE:
+            return self._empty(reply, "it tells nothing of the job that can be read")
 
 
 @define(kw_only=True)
