@@ -13,7 +13,7 @@ from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 if TYPE_CHECKING:
     from pixroute.content import Content
@@ -84,6 +84,7 @@ class QuickRetry(Enum):
     WITHOUT_HINT = "yes, if without a hint"
     SOON_WITHOUT_HINT = "yes, if it came within 10 s and without a hint"
     IF_ALLOWED = "only with `retry.on_timeout = true`"
+    OTHER_ROUTE = "yes, by its other route"
 
 
 class Next(Enum):
@@ -213,6 +214,13 @@ _OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
 """Code or configuration that failed before anything was sent fails again: that provider is left out."""
 
 
+def _by_other_route(row: Reaction) -> Reaction:
+    """Ask the same provider once more, whose upstream is not at fault."""
+    return evolve(
+        row, quick_retry=QuickRetry.OTHER_ROUTE, next=Next.IN_ORDER, opens_for=None, opens_every_resolution=False
+    )
+
+
 @frozen(kw_only=True)
 class Failure:
     """Why an attempt brought no picture: data, so that nobody parses the text again.
@@ -221,6 +229,7 @@ class Failure:
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
     that could not be fetched. `blame`: whose fault it is.
+    `other_route`: the provider has another way to the same model, and goes it when it is asked again.
     """
 
     kind: FailureKind
@@ -237,6 +246,7 @@ class Failure:
     provider_request_id: str | None = None
     url: str | None = None
     blame: Blame = field()
+    other_route: bool = False
 
     @billing.default
     def _billing_of_kind(self) -> Billing:
@@ -249,6 +259,10 @@ class Failure:
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
+        return _by_other_route(self._row) if self.other_route else self._row
+
+    @property
+    def _row(self) -> Reaction:
         if self.blame is not Blame.OURS:
             return REACTIONS[self.kind]
         lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
@@ -275,6 +289,7 @@ class Success:
     `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
     `cost` is the price that the answer states, in `currency`; None: the table's holds.
     `surplus`: items beyond those asked, which were not taken.
+    `other_route`: as a failure's; smaller pictures than asked are then asked for once more.
     """
 
     pictures: tuple[Delivered, ...]
@@ -285,6 +300,7 @@ class Success:
     provider_request_id: str | None = None
     cost: Decimal | None = None
     currency: str = "USD"
+    other_route: bool = False
 
 
 Outcome = Success | Failure
