@@ -88,6 +88,7 @@ class NanoBananaPro(HttpProvider[NanoBananaProHttpsSettings]):
 
     price = PRICE
     latency = LATENCY
+    versions = ("",)
     models_path = "v1/models"
 
     def capabilities(self) -> Capabilities:
