@@ -39,7 +39,7 @@ LAYERS = {
     "content": set(),
     "convert": {"content", "result"},
     "picture": {"request"},
-    "provider": {"outcome", "policy", "request", "secret", "values"},
+    "provider": {"outcome", "policy", "request", "secret", "values", "words"},
     "fit": {"provider", "request", "result"},
     "references": {"picture", "request", "values", "words"},
     "errors": {"cost", "outcome", "result"},

@@ -105,6 +105,7 @@ class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
             exact_sizes={size.nominal() for size in self._listed},
             output_formats={"png", "jpeg", "webp"} if self._is_gpt else (),
             references=16,
+            reference_formats={"png", "jpeg", "webp"},
             max_images=10,
             max_prompt=32_000 if self._is_gpt else None,
         )

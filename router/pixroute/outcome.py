@@ -2,12 +2,12 @@
 
 An attempt ends in a value, `Success | Failure`, never in an exception. What each kind of failure means for the next
 provider, for health and for money stands in one table, `REACTIONS`, which planner, breaker, money and documentation
-all read. How an upstream's words become a kind stands in another, `SIGNALS`.
+all read. How an upstream's words become a kind stands in `http.judging`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
@@ -74,6 +74,19 @@ class Blame(StrEnum):
     PROVIDER = "provider"
     HOP = "hop"
     OURS = "ours"
+
+
+class Evidence(StrEnum):
+    """What a failure's kind rests on, and so what it may do to others.
+
+    MACHINE: a code, a documented field, a status 401 or 402, or our own observation: the table's row in full. WORDS:
+    only words or a bare status; opens nothing and holds nothing by one answer, but counts. REQUEST: it may be about
+    what this request alone had; it touches nobody else.
+    """
+
+    MACHINE = "machine"
+    WORDS = "words"
+    REQUEST = "request"
 
 
 class QuickRetry(Enum):
@@ -212,6 +225,39 @@ _OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
 """What this machine lacks says nothing of anybody else."""
 _OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
 """Code or configuration that failed before anything was sent fails again: that provider is left out."""
+_STRANGER = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=Verdict.HARD)
+"""Somebody in between refused: nobody judged the request, nothing is billed."""
+_BEHIND = Reaction(next=Next.NOT_SIBLINGS, upstream=Verdict.HARD)
+"""A gateway's own account was refused: ours is as good as before."""
+
+BLAMED: Mapping[tuple[FailureKind, Blame], Reaction] = MappingProxyType(
+    {
+        (FailureKind.INVALID, Blame.HOP): _STRANGER,
+        (FailureKind.FORBIDDEN, Blame.HOP): _STRANGER,
+        (FailureKind.MODEL_GONE, Blame.HOP): _STRANGER,
+        (FailureKind.PROTOCOL, Blame.HOP): _STRANGER,
+        (FailureKind.AUTH, Blame.HOP): _STRANGER,
+        (FailureKind.SERVER_ERROR, Blame.HOP): evolve(
+            _STRANGER, quick_retry=QuickRetry.SOON_WITHOUT_HINT, repeats_rounds=True
+        ),
+        (FailureKind.OVERLOADED, Blame.HOP): evolve(
+            _STRANGER, quick_retry=QuickRetry.WITHOUT_HINT, repeats_rounds=True
+        ),
+        (FailureKind.AUTH, Blame.PROVIDER): _BEHIND,
+        (FailureKind.QUOTA, Blame.PROVIDER): _BEHIND,
+    }
+)
+"""Rows that differ by whose fault it is."""
+
+
+def blame_of(kind: FailureKind) -> Blame:
+    """Say whose fault a kind is where nothing else is known."""
+    return _BLAMES.get(kind, Blame.PROVIDER)
+
+
+def reaction_of(kind: FailureKind, blame: Blame) -> Reaction:
+    """Give the row of the reaction table for a kind and whose fault it is."""
+    return _OURS if blame is Blame.OURS else BLAMED.get((kind, blame), REACTIONS[kind])
 
 
 def _by_other_route(row: Reaction) -> Reaction:
@@ -228,13 +274,14 @@ class Failure:
     `message` is one sentence that a person can act on; `advice` what to change. `hint` is the provider's wish in
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
-    that could not be fetched. `blame`: whose fault it is.
+    that could not be fetched. `blame`: whose fault it is. `evidence`: what the kind rests on.
     `other_route`: the provider has another way to the same model, and goes it when it is asked again.
     """
 
     kind: FailureKind
     message: str
     stage: Stage = Stage.WAIT
+    blame: Blame = field()
     billing: Billing = field()
     status: int | None = None
     code: str | None = None
@@ -245,16 +292,16 @@ class Failure:
     answered: bool = False
     provider_request_id: str | None = None
     url: str | None = None
-    blame: Blame = field()
+    evidence: Evidence = Evidence.MACHINE
     other_route: bool = False
-
-    @billing.default
-    def _billing_of_kind(self) -> Billing:
-        return REACTIONS[self.kind].billing or Billing.FREE
 
     @blame.default
     def _blame_of_kind(self) -> Blame:
-        return _BLAMES.get(self.kind, Blame.PROVIDER)
+        return blame_of(self.kind)
+
+    @billing.default
+    def _billing_of_kind(self) -> Billing:
+        return self._row.billing or Billing.FREE
 
     @property
     def reaction(self) -> Reaction:
@@ -263,10 +310,8 @@ class Failure:
 
     @property
     def _row(self) -> Reaction:
-        if self.blame is not Blame.OURS:
-            return REACTIONS[self.kind]
         lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
-        return _OURS_FOR_GOOD if lasts else _OURS
+        return _OURS_FOR_GOOD if self.blame is Blame.OURS and lasts else reaction_of(self.kind, self.blame)
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
@@ -304,173 +349,3 @@ class Success:
 
 
 Outcome = Success | Failure
-
-
-@frozen
-class Signal:
-    """How an upstream says a kind: by `error.code` (exact), by a fragment of the text, or by the bare status.
-
-    Everything in lower case. With `only`, the texts count under those statuses alone.
-    """
-
-    kind: FailureKind
-    codes: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    statuses: tuple[int, ...] = ()
-    only: tuple[int, ...] = ()
-
-    def in_text(self, text: str, status: int) -> bool:
-        """Tell whether the text says this kind under this status."""
-        return (not self.only or status in self.only) and any(fragment in text for fragment in self.texts)
-
-
-_K = FailureKind
-SIGNALS: tuple[Signal, ...] = (
-    Signal(
-        _K.MODERATED,
-        codes=(
-            "moderation_blocked",
-            "content_policy_violation",
-            "content_filter",
-            "image_generation_user_error",
-            "sensitivecontentdetected",
-            "inputtextsensitivecontentdetected",
-            "inputimagesensitivecontentdetected",
-            "outputimagesensitivecontentdetected",
-            "outputtextsensitivecontentdetected",
-            "inputtextriskdetection",
-            "outputtextriskdetection",
-            "inputimageriskdetection",
-            "outputimageriskdetection",
-        ),
-        texts=(
-            "rejected by the safety system",
-            "sensitive information",
-            "content policy",
-            "sensitive content",
-            "safety filter",
-            "moderation",
-        ),
-    ),
-    Signal(
-        _K.QUOTA,
-        codes=(
-            "insufficient_quota",
-            "insufficient_user_quota",
-            "billing_hard_limit_reached",
-            "quotaexceeded",
-            "setlimitexceeded",
-            "accountoverdueerror",
-            "quota_per_day",
-            "quota_zero",
-        ),
-        texts=(
-            "preconsumedquota",
-            "insufficient user quota",
-            "insufficient balance",
-            "额度不足",
-            "余额不足",
-            "credits are depleted",
-        ),
-        statuses=(402,),
-    ),
-    Signal(
-        _K.AUTH,
-        codes=("api_key_invalid", "invalid_api_key", "authenticationerror", "authentication_error", "unauthenticated"),
-        texts=("api key not valid", "incorrect api key", "无效的令牌"),
-        statuses=(401,),
-    ),
-    Signal(
-        _K.OVERLOADED,
-        codes=("serveroverloaded", "overloaded_error", "model_capacity_exhausted"),
-        texts=(
-            "overloaded",
-            "high demand",
-            "负载已饱和",
-            "no available channel",
-            "无可用渠道",
-            "service is currently unavailable",
-        ),
-        statuses=(503, 529),
-    ),
-    Signal(
-        _K.RATE_LIMITED,
-        codes=(
-            "rate_limit_exceeded",
-            "ratelimitexceeded",
-            "modelaccountrpmratelimitexceeded",
-            "modelaccounttpmratelimitexceeded",
-            "modelaccountipmratelimitexceeded",
-            "apiaccountrpmratelimitexceeded",
-            "accountratelimitexceeded",
-            "requestbursttoofast",
-            "inflightbatchsizeexceeded",
-        ),
-        texts=("rate limit", "too many requests"),
-        statuses=(429,),
-    ),
-    Signal(
-        _K.MODEL_GONE,
-        codes=("model_not_found", "invalidendpointormodel", "modelnotopen", "invalidendpoint"),
-        texts=(
-            "not supported for generatecontent",
-            "is not found for api version",
-            "does not support this model",
-            "model is not supported",
-            "not supported for this model",
-            "not supported on this",
-            "not supported by this",
-            "model does not exist",
-            "unsupported model",
-        ),
-    ),
-    Signal(_K.MODEL_GONE, texts=("model",), only=(404,)),
-    Signal(
-        _K.FORBIDDEN,
-        codes=("permission_denied", "failed_precondition", "accessdenied", "operationdenied", "access_denied"),
-        texts=(
-            "key",
-            "token",
-            "model",
-            "permission",
-            "organization",
-            "country",
-            "region",
-            "group",
-            "令牌",
-            "模型",
-            "分组",
-        ),
-        only=(403,),
-    ),
-    Signal(
-        _K.SERVER_ERROR,
-        codes=("write_response_body_failed", "bad_response_status_code", "internalserviceerror"),
-        texts=("timeout while downloading",),
-        statuses=(408, 409, 499, 500, 502, 504),
-    ),
-    Signal(_K.INVALID, statuses=(400, 403, 404, 405, 406, 411, 413, 414, 415, 422, 431)),
-)
-"""First match in a pass wins; the passes are codes, texts, status (semantics §2; words from upstreams §1.5, §2.6,
-§3.3, §4.5, captures of 2026-11-22)."""
-
-
-def classify(status: int, codes: Iterable[str] = (), text: str = "") -> FailureKind:
-    """Give the kind of an error answer: three passes over `SIGNALS`, by code, by text, by bare status.
-
-    A dotted code (`InputTextSensitiveContentDetected.PolicyViolation`) matches by its first part too. A status that
-    no row names is a SERVER_ERROR from 500 on, else INVALID.
-    """
-    lowered = [code.lower() for code in codes]
-    spoken = {*lowered, *(code.split(".", 1)[0] for code in lowered)}
-    for signal in SIGNALS:
-        if not spoken.isdisjoint(signal.codes):
-            return signal.kind
-    text = text.lower()
-    for signal in SIGNALS:
-        if signal.in_text(text, status):
-            return signal.kind
-    for signal in SIGNALS:
-        if status in signal.statuses:
-            return signal.kind
-    return FailureKind.SERVER_ERROR if status >= 500 else FailureKind.INVALID

@@ -26,6 +26,7 @@ LARGEST_REFERENCE = 50_000_000
 """Bytes of a reference picture."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
+ReferenceFormat = Literal["png", "jpeg", "webp", "gif"]
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 AspectRatio = Annotated[str, Form(r"\s*0*[1-9]\d{0,2}\s*:\s*0*[1-9]\d{0,2}\s*", "of the form W:H, such as 16:9")]
 
@@ -35,6 +36,7 @@ _SIZE = re.compile(
 )
 _RATIO = re.compile(r"(\d{1,3})\s*:\s*(\d{1,3})")
 _URL = re.compile(r"\s*(data:|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
+_BASE64 = re.compile(r"(?:iVBORw0KGgo|/9j/|UklGR|R0lGOD)[A-Za-z0-9+/_=\s-]{40,}|[A-Za-z0-9+/=\s]{200,}")
 _LONGEST_PATH = 4096
 _DEEPEST = 64
 _MOST_BITS = 1024
@@ -171,6 +173,11 @@ class Reference:
 
     __attrs_post_init__ = check
 
+    @property
+    def format(self) -> str | None:
+        """Such as `"png"`; None before it has been looked at."""
+        return self.media_type.removeprefix("image/") if self.media_type else None
+
     @classmethod
     def of(cls, source: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO) -> Reference:
         """Take bytes, a path, a binary file from where it stands, or a Reference as it is.
@@ -195,7 +202,7 @@ def _path(text: object) -> Path:
     if match := _URL.match(text):
         what = "a data URI" if match[1].lower() == "data:" else "a URL"
         raise Mistake(f"is {what}; give the picture's bytes, or the path of a file")
-    if len(text) > _LONGEST_PATH or "\0" in text:
+    if len(text) > _LONGEST_PATH or "\0" in text or _BASE64.fullmatch(text):
         raise Mistake("is no path of a file; give the picture's bytes as bytes, not as text")
     check_one(Path(text), Path, "")
     return Path(text)

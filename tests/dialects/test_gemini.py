@@ -162,7 +162,7 @@ def test_drafts_and_long_signatures_are_discarded():
             FailureKind.MODERATED,
             "PROHIBITED_CONTENT",
         ),
-        ({"candidates": None, "promptFeedback": {"blockReason": "OTHER"}}, FailureKind.EMPTY, "OTHER"),
+        ({"candidates": None, "promptFeedback": {"blockReason": "OTHER"}}, FailureKind.MODERATED, "OTHER"),
         (candidate({"text": "I can't create that, see https://policies.example."}), FailureKind.EMPTY, "STOP"),
         (candidate(inline("ZHJhZnQ="), reason="IMAGE_SAFETY"), FailureKind.MODERATED, "IMAGE_SAFETY"),
         (candidate(reason="MAX_TOKENS"), FailureKind.EMPTY, "MAX_TOKENS"),

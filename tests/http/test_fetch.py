@@ -162,12 +162,12 @@ class TestWhereItMayLead:
     async def test_one_redirect_to_the_same_host(self, fetch, attempt, certificates, tmp_path):
         """It is followed once, over https."""
         (tmp_path / "ca.pem").write_bytes(certificates.ca_pem)
-        moved = Step.reply(302, b"", {"Location": "/final.png"})
+        moved = Step.reply(302, b"", {"Location": "/final.png?of=http://x"})
         async with ScriptedServer(moved, IMAGE, ssl=certificates.good) as files:
             outcome = await fetch(attempt, f"{files.origin}/x", ca_file=str(tmp_path / "ca.pem"))
 
         assert isinstance(outcome, Delivered)
-        assert [request.path for request in files.requests] == ["/x", "/final.png"]
+        assert [request.path for request in files.requests] == ["/x", "/final.png?of=http://x"]
 
     async def test_not_two(self, fetch, attempt, certificates, tmp_path):
         """A second redirect is refused."""
@@ -245,6 +245,23 @@ class TestAskingAgain:
         """The file lies there a moment later, and no second picture is bought."""
         async with ScriptedServer(first, Step.reply(200, PNG)) as files:
             outcome = await fetch(attempts(pace=SOON), f"{files.origin}/x.png")
+
+        assert outcome.content.data() == PNG
+
+    async def test_a_name_that_does_not_resolve_at_first(self, fetch, attempts):
+        """The next answer of the name system has it."""
+
+        class Late(StubResolver):
+            async def resolve(self, *args, **options):
+                found = await super().resolve(*args, **options)
+                if len(self.asked) == 1:
+                    raise OSError(-3, "Temporary failure in name resolution")
+                return found
+
+        resolver = Late({"files.example": ["127.0.0.1"]})
+        async with ScriptedServer(Step.reply(200, PNG)) as files:
+            url = files.origin.replace("127.0.0.1", "files.example")
+            outcome = await fetch(attempts(pace=SOON, resolver=resolver), f"{url}/x.png")
 
         assert outcome.content.data() == PNG
 

@@ -219,7 +219,13 @@ CUTS = [
         says="closed",
     ),
     row("RST in a chunked body", Step.chunked([HALF], terminate=False) + Step.rst(), K.DISCONNECTED, A.BODY),
-    row("a redirect", Step.reply(307, b"", {"Location": "http://elsewhere.example/v1?x=1"}), K.PROTOCOL, A.BODY),
+    row(
+        "a redirect",
+        Step.reply(307, b"", {"Location": "http://elsewhere.example/v1?x=1"}),
+        K.PROTOCOL,
+        A.BODY,
+        billing=Billing.FREE,
+    ),
     row(
         "base64 that breaks off",
         Step.json({"picture": "A" * 9001}),
@@ -613,3 +619,15 @@ def test_nothing_of_aiohttp_is_imported_before_it_is_needed():
 def at(origin):
     """Stand in for a server that is only an address."""
     return SimpleNamespace(origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [("/jobs/a%2fb/%7E?sig=a+b%3D", "/jobs/a%2fb/%7E?sig=a+b%3D"), ("/a b/ü", "/a%20b/%C3%BC"), ("/a/../b", "/a/../b")],
+)
+async def test_a_url_that_an_upstream_gave_is_sent_byte_for_byte(ask, attempt, given, sent):
+    """Where a job is polled, say: a signature holds for these bytes and no others."""
+    async with ScriptedServer(Step.reply(200, b"{}")) as server:
+        await ask(attempt, server, Call.get(f"{server.origin}{given}"))
+
+    assert server.requests[0].path == sent

@@ -134,7 +134,8 @@ async def test_newcomer_12_nothing_stands_beside_a_whole_request():
     "source",
     [
         *("https://pics.example/a.png", "HTTP://x", "s3://b/k", Path("https://pics.example/a.png")),
-        *(f"data:image/png;base64,{BASE64}", f" data:,{BASE64}", BASE64, "file:///a.png"),
+        *(f"data:image/png;base64,{BASE64}", f" data:,{BASE64}", BASE64, BASE64[:120], f"/9j/{BASE64[:80]}"),
+        *("file:///a.png", "x" * 300),
     ],
 )
 def test_answers_21_a_url_is_no_path_and_is_not_repeated(source):

@@ -257,3 +257,49 @@ async def test_a_picture_in_place_of_one_that_failed():
 
     assert (len(result.images), result.missing, str(result.cost)) == (1, (), "$0.04 certain")
     assert "of which 1 could not be taken" in str(result.adjustments[0])
+
+
+async def test_a_picture_that_comes_to_nobody_leaves_no_file(tmp_path):
+    """Its provider swallowed the cancellation, and delivered after the end."""
+    ended = asyncio.Event()
+
+    class Late(FakeProvider):
+        async def generate(self, request, attempt):
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.01)
+            ended.set()
+            return spooled(tmp_path / "arriving").outcome
+
+    async with fake_router(Late()) as router:
+        request = asyncio.create_task(router.generate("a lighthouse", into=tmp_path / "x.png"))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        await ended.wait()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_conversion_does_not_outlast_the_deadline():
+    """The picture is delivered as it came, and that is told."""
+    goes_on = threading.Event()
+
+    class Slow(Content):
+        def open(self):
+            if threading.current_thread() is not threading.main_thread():
+                goes_on.wait(5)
+            return super().open()
+
+    act = Act(outcome=Success(pictures=(Delivered(content=Slow(blank_png(64, 64))),)))
+    began = asyncio.get_running_loop().time()
+    async with fake_router(FakeProvider(act, latency=(0.01, 0.02, 0.03))) as router:
+        result = await router.generate("a lighthouse", output_format="jpeg", timeout=0.05)
+        seconds = asyncio.get_running_loop().time() - began
+        goes_on.set()
+
+    assert (result.image.format, result.image.data) == ("png", blank_png(64, 64))
+    assert seconds < 0.05 + 0.25
+    assert "no time left to convert" in str(result.adjustments[0])

@@ -205,7 +205,7 @@ class TestTwoTimes:
 
     @pytest.mark.parametrize("budget", [10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900])
     def test_unknown_times_forbid_nothing(self, budget):
-        """A guess is no measurement: P50 is a quarter of the budget at most, and as much is kept for a fallback."""
+        """A guess is no measurement: P50 is at most a quarter of the budget, and as much is kept for a fallback."""
         guess = {"timeout": 300.0, "expected": Quantiles(60, 120, 180), "known": False, "hedge_after": 270.0}
         p50 = min(60, budget / 4)
 

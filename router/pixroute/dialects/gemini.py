@@ -9,8 +9,9 @@ from typing import Any
 from pixroute.dialects.references import base64_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
-from pixroute.http.judging.envelope import carries_error
+from pixroute.http.judging.envelope import ADVICE, request_id_in, says_error
 from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.redact import quote
 from pixroute.request import ImageRequest
 
 ASPECT_RATIOS = frozenset({"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"})
@@ -68,20 +69,34 @@ def _parts(request: ImageRequest) -> Iterator[dict[str, Any]]:
 
 
 def refusal(reply: Reply) -> Failure | None:
-    """Give why a 2xx answer holds no picture, unless it is an error; drafts before a refusal do not count."""
-    if not reply.ok or carries_error(reply.json):
+    """Give why a 2xx answer holds no picture, unless it is an error; drafts before a refusal do not count.
+
+    Any `blockReason` declines the prompt; what the model or Google's filter says beside it is passed on.
+    """
+    if not reply.ok or reply.json is None or says_error(reply.json):
         return None
-    reason = _reason(reply.json)
-    if reason in REFUSALS:
-        return _failure(FailureKind.MODERATED, f"The provider declined the content: {reason}.", reply, reason)
+    reason, blocked, said = _ending(reply.json)
+    if blocked or reason in REFUSALS:
+        told = f"{reason}: {said}" if said else f"{reason}"
+        return _failure(FailureKind.MODERATED, f"The provider declined the content: {told.rstrip('.')}.", reply, reason)
     if _picture(reply.json) is None:
-        text = f"The answer holds no picture; it ended with {reason or 'no reason given'}."
+        text = f"The answer holds no picture; it ended with {reason or 'no reason given'}"
+        said = said or quote(" ".join(_texts(reply.json)), limit=_QUOTED)
+        text += f" and said: {said.rstrip('.')}." if said else "."
         return _failure(FailureKind.EMPTY, text, reply, reason)
     return None
 
 
 def _failure(kind: FailureKind, message: str, reply: Reply, reason: str | None) -> Failure:
-    return Failure(kind=kind, message=message, stage=Stage.BODY, status=reply.status, code=reason)
+    return Failure(
+        kind=kind,
+        message=message,
+        advice=ADVICE.get(kind, "Ask for a picture in the prompt, or check `model`; what was answered is billed."),
+        stage=Stage.BODY,
+        status=reply.status,
+        code=reason,
+        provider_request_id=request_id_in(reply.headers),
+    )
 
 
 def pictures(reply: Reply) -> Sequence[Item]:
@@ -108,14 +123,39 @@ def details(reply: Reply) -> Details:
     )
 
 
-def _reason(document: Any) -> str | None:
-    """Why it ended: the prompt's block before the candidate's end, for a blocked prompt has no candidates."""
-    chunks = document if isinstance(document, list) else [document]
-    for path in (("promptFeedback", "blockReason"), ("candidates", 0, "finishReason")):
-        reasons = [reason for chunk in chunks if isinstance(reason := _at(chunk, *path), str) and reason]
-        if reasons:
-            return reasons[-1]
-    return None
+def _ending(document: Any) -> tuple[str | None, bool, str]:
+    """Say why it ended, whether the prompt was blocked, and in whose words: a blocked prompt has no candidates."""
+    reason: str | None = None
+    said = ""
+    for chunk in document if isinstance(document, list) else [document]:
+        feedback = _either(chunk, "promptFeedback", "prompt_feedback")
+        if isinstance(block := _either(feedback, "blockReason", "block_reason"), str) and block:
+            return block, True, _quoted(_either(feedback, "blockReasonMessage", "block_reason_message"))
+        candidate = _at(chunk, "candidates", 0)
+        if isinstance(ended := _either(candidate, "finishReason", "finish_reason"), str):
+            reason, said = ended, _quoted(_either(candidate, "finishMessage", "finish_message"))
+    return reason, False, said
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """Give what the model said in place of a picture, thoughts apart."""
+    for chunk in document if isinstance(document, list) else [document]:
+        parts = _at(chunk, "candidates", 0, "content", "parts")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(text := _at(part, "text"), str) and not _at(part, "thought"):
+                yield text
+
+
+def _either(document: Any, *names: str) -> Any:
+    """Give the field by whichever of its spellings is there."""
+    return next((found for name in names if (found := _at(document, name)) is not None), None)
+
+
+def _quoted(text: Any) -> str:
+    return quote(text, limit=_QUOTED) if isinstance(text, str) else ""
+
+
+_QUOTED = 240  # characters of an explanation that are passed on
 
 
 def _picture(document: Any) -> Picture | None:

@@ -12,6 +12,7 @@ from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
+from pixroute.http.judging.pictureless import declined, flag_in
 from pixroute.http.usage import amount_of
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
@@ -91,6 +92,8 @@ _NAMES = ("b64_json", "url", "b64", "base64", "image_url", "image")
 
 
 def _read(item: Any, reply: Reply) -> Item:
+    if flag := flag_in(item):
+        return declined(flag, reply)
     if picture := _picture_in(item):
         return picture
     if carries_error(item):

@@ -13,6 +13,7 @@ that the machine was paused; that time is taken off the age of everything in fli
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from copy import copy
 from enum import StrEnum
 from math import inf, log
 
@@ -113,6 +114,13 @@ class Breaker:
         self._evaluated = -inf
         self._due = inf
         self._listen_at = -inf if silence else inf
+
+    def copied(self) -> Breaker:
+        """Give a copy that time may act on while this one stays as it is; nobody is told of what the copy does."""
+        breaker = copy(self)
+        own = {"_in_flight": self._in_flight.copied(), "_evidence": self._evidence.copied()}
+        vars(breaker).update(own, _jitter=float, _on_change=_tell_nobody)
+        return breaker
 
     @property
     def in_flight(self) -> int:
@@ -231,6 +239,11 @@ class Breaker:
             self._settle_evidence(token, verdict, now, hinted=hint is not None, counts_from=counts_from)
         if hint is not None:
             self.hint(hint, now)
+
+    def forget(self, token: Token) -> None:
+        """Take back an admission as if it had never been; one that was settled is left alone."""
+        self._in_flight.forget(token)
+        self._due = self._next()
 
     def hint(self, seconds: float, now: float) -> None:
         """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
@@ -402,3 +415,7 @@ class Breaker:
             self._until = -inf
         self._due = self._next()
         self._on_change()
+
+
+def _tell_nobody() -> None:
+    """Say nothing."""

@@ -27,6 +27,12 @@ class Holds:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def copied(self) -> Holds:
+        """Give a copy, to be read."""
+        holds = Holds()
+        vars(holds).update(_held=dict(self._held))
+        return holds
+
     def place(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
         """Hold an account; one that comes back to fail again is held twice as long, up to `hold.longest`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import copy
 from heapq import nsmallest
 from math import inf
 
@@ -42,6 +43,13 @@ class InFlight:
     def __len__(self) -> int:
         return len(self.live) + len(self.older)
 
+    def copied(self) -> InFlight:
+        """Give a copy, tokens and all."""
+        flight = InFlight()
+        flight.live = {copy(token) for token in tuple(self.live)}
+        flight.older = {copy(token) for token in tuple(self.older)}
+        return flight
+
     def retire(self) -> None:
         """Begin a new generation."""
         self.older |= self.live
@@ -56,6 +64,11 @@ class InFlight:
         live = token in self.live
         (self.live if live else self.older).remove(token)
         return live
+
+    def forget(self, token: Token) -> None:
+        """Take an admission out, if it is there."""
+        self.live.discard(token)
+        self.older.discard(token)
 
     def accepted(self, since: float, now: float) -> int:
         """Count the live admissions since a time that are past an overloaded upstream's quick refusal."""

@@ -12,6 +12,7 @@ from pixroute.health.admission import Admission
 from pixroute.health.breaker import Breaker, OpenReason, State
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.holds import Holds
+from pixroute.health.in_flight import Token
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
 from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
@@ -83,6 +84,22 @@ class Health:
             *(provider_entry(name, slots, enabled=name not in self._disabled) for name, slots in self._slots.items()),
         )
 
+    def copied(self, now: float) -> Health:
+        """Give a copy that stands still at `now`, for whoever reads: what is asked of it moves nothing here.
+
+        It may be made in any thread: each step is one that no other thread can come between.
+        """
+        copy = still(now)
+        vars(copy).update(
+            _origins={name: scope.copied() for name, scope in list(self._origins.items())},
+            _upstreams={name: upstream.copied() for name, upstream in list(self._upstreams.items())},
+            _slots={name: slots.copied() for name, slots in list(self._slots.items())},
+            _latencies=dict(self._latencies),
+            _holds=self._holds.copied(),
+            _disabled=set(self._disabled),
+        )
+        return copy
+
     # -- acting
 
     def admit(
@@ -114,17 +131,22 @@ class Health:
         if waiter is not None:
             waiter.drop_promise()
         route.bulkhead.used += 1
-        tokens = []
-        for scope in route.scopes:
-            breaker = scope.breaker
-            breaker.policy = policy
-            tokens.append(
-                breaker.admit(
-                    now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
+        tokens: list[Token] = []
+        admission = Admission(self, route, tokens)
+        try:
+            for scope in route.scopes:
+                breaker = scope.breaker
+                breaker.policy = policy
+                tokens.append(
+                    breaker.admit(
+                        now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
+                    )
                 )
-            )
-        self._arm(*route.scopes)
-        return Admission(self, route, tokens)
+            self._arm(*route.scopes)
+        except BaseException:
+            admission.give_back(slot=True)
+            raise
+        return admission
 
     def settled(self, route: Route) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
@@ -259,3 +281,20 @@ class Health:
 
         breaker = Breaker(BreakerPolicy(), jitter=self._random.random, silence=silence, on_change=tell)
         return Scope(key, breaker)
+
+
+class _Never:
+    """A timer that nobody set."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+def still(now: float = 0.0) -> Health:
+    """Give a health in which no time passes and of which nobody is told."""
+    return Health(
+        clock=lambda: now,
+        call_at=lambda _at, _call: _Never(),
+        random=Random(0),  # noqa: S311 - never drawn from but for an opening that only a copy sees
+        on_change=lambda _event: None,
+    )

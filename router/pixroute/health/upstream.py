@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from math import inf
 
 from pixroute.health.breaker import Breaker, OpenReason
@@ -19,6 +20,12 @@ class Upstream:
         self._hinted_until = -inf
         self._gone_until = -inf
         self._gone_reason = OpenReason.MODEL_GONE
+
+    def copied(self) -> Upstream:
+        """Give a copy."""
+        upstream = copy(self)
+        upstream.scopes = {resolution: scope.copied() for resolution, scope in list(self.scopes.items())}
+        return upstream
 
     def scope(self, resolution: Resolution, make: Callable[[str], Scope], now: float) -> Scope:
         """Give the breaker of a resolution, made (from its key) when first asked for."""

@@ -96,7 +96,7 @@ class JobProvider(HttpProvider[S]):
         """Collect a job of an earlier attempt, by the `job` of its record."""
 
         async def collect(door: Door) -> Outcome:
-            with Sinks(door.into) as sinks:
+            with Sinks(door.into, wanted=self.capabilities().max_images) as sinks:
                 return await self._watch(Job(**job), door, sinks)
 
         return await self._through_the_door(attempt, collect)

@@ -20,7 +20,7 @@ class Pace:
         send_idle: seconds without progress while sending.
         body_idle: seconds without a byte of the answer's body.
         slowest: bytes per second, on average, that a body must come with after its first `grace` seconds.
-        fetch: seconds for the pictures of one answer that lie at URLs, altogether.
+        fetch: seconds for a picture that lies at a URL, altogether; as many again for all tried in place of others.
         fetch_pause: seconds before such a URL is asked again; every further pause is twice as long.
         first_poll, longest_poll: seconds between polls of a job, at first and at last.
     """

@@ -21,8 +21,10 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.asked import NOTHING, Asked
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
 from pixroute.http.judging.lack import lack
+from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
@@ -203,19 +205,23 @@ class HttpProvider(ABC, Generic[S]):
         if request.references and reply.ok:
             json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
             reply = evolve(reply, json=json, picture=picture)
-        told = shown(reply, door.sanitizer)
-        refusal = self._refusal(told, elapsed=asyncio.get_running_loop().time() - began)
+        told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
+        refusal = self._refusal(told, elapsed=elapsed, asked=Asked.of(request, self.name))
         return refusal or await self._conclude(reply, told, door, sinks)
 
     async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         """Make an outcome of the 2xx answer to the request; `told` is the answer as it may be shown."""
         return await self._collect(reply, told, door, sinks)
 
-    def _refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
+    def _refusal(self, reply: Reply, *, elapsed: float | None = None, asked: Asked = NOTHING) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
-            failure = failure_from(reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time())
+            failure = failure_from(
+                reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked
+            )
+        if failure is None:
+            failure = flagged(reply, who=self.name)
         if failure is None:
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
@@ -233,9 +239,10 @@ class HttpProvider(ABC, Generic[S]):
                 words = self.decode(told)
                 items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
-            return self._empty(told, f"{type(error).__name__} while reading it")
+            log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__)
+            return self._empty(told, "it has another shape than expected")
         if not items:
-            return self._empty(told, "no item")
+            return self._empty(told, "it lists none")
         found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
@@ -246,16 +253,8 @@ class HttpProvider(ABC, Generic[S]):
         return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str) -> Failure:
-        """Explain a 2xx without a picture."""
-        shown = f": {quote(reply.text)}" if reply.text else ""
-        return Failure(
-            kind=FailureKind.EMPTY,
-            message=f"{self.name} answered {reply.status} without a picture: {why}{shown.rstrip('.')}.",
-            advice="Check `base_url` and `model`; what was answered is billed.",
-            stage=Stage.BODY,
-            status=reply.status,
-            answered=True,
-        )
+        """Explain a 2xx without a picture: by what it says, else by what it is."""
+        return pictureless(reply, who=self.name, why=why, now=time.time())
 
     def _classified(self, reply: Reply) -> Failure | None:
         try:

@@ -1,12 +1,14 @@
 """One attempt, a straight line: (admitted) → clock → provider → validate → settle.
 
 Slot and admission are taken by `run` in the same breath as the decision, so that nothing can come between them. From
-then on the attempt owns them: on every way out its token is settled exactly once and its slot is freed.
+then on the attempt owns them: on every way out its token is settled exactly once and its slot is freed. There is one
+way to end it, `end`, whether its provider answered, its time was over or nobody needs it any more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger("pixroute.routing")
+
 
 class Attempt:
     """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
@@ -42,7 +46,6 @@ class Attempt:
         request_id: str,
         contender: Contender,
         asked: ImageRequest,
-        admission: Admission,
         http: Transport,
         started: float,
         ends_at: float,
@@ -50,8 +53,8 @@ class Attempt:
         into: Path | None,
         owner: Owner,
         on_end: Callable[[Attempt], None],
-        on_bug: Callable[[BaseException], None],
         retry_at: Callable[[Failure, float], float | None],
+        reap: Callable[[asyncio.Task[None], str], None],
     ) -> None:
         self.request_id = request_id
         self.contender = contender
@@ -70,16 +73,17 @@ class Attempt:
         self.billing = Billing.FREE
         self.cost = Cost()
         self.won = False
+        self.bug: BaseException | None = None
         self.facts: dict[str, Any] = {}
         self.task: asyncio.Task[None] | None = None
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._admission = admission
+        self._admission: Admission | None = None
         self._owner = owner
         self._on_end = on_end
-        self._on_bug = on_bug
         self._draw_retry = retry_at
+        self._reap = reap
         self._expired = False
         self._threads = 0
 
@@ -88,7 +92,7 @@ class Attempt:
     @property
     def cancelled(self) -> bool:
         """Whether the attempt was cut or given up."""
-        return self._expired or self.ended is not None
+        return self.ended is not None
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
@@ -117,41 +121,66 @@ class Attempt:
 
     # What `run` does with it
 
+    def own(self, admission: Admission) -> None:
+        """Take over the admission; from now on ending gives it back."""
+        self._admission = admission
+
     def start(self) -> None:
         """Begin; the outcome comes by `on_end`."""
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
-    def give_up(self) -> None:
-        """Settle at once as CANCELLED; the task may take a moment longer to end."""
+    def give_up(self, why: str = "The request no longer needed it.") -> None:
+        """End it as CANCELLED."""
+        url = self.facts.get("url")  # of a picture that was being fetched
+        self.end(Failure(kind=FailureKind.CANCELLED, message=why, stage=self.stage, url=url))
+
+    def end(self, outcome: Outcome) -> None:
+        """Settle, tell `run`, cancel the task and leave it to the reaper; what ended already stays as it is."""
         if self.ended is not None:
             return
-        text = "The request no longer needed this attempt."
-        url = self.facts.get("url")  # of a picture that was being fetched
-        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage, url=url))
-        if self.task is not None:
-            self.task.cancel()
+        self.outcome, self.ended = outcome, self._loop.time()
+        self.billing, self.cost = Billing.AMBIGUOUS, Cost(possible=None)  # until it is settled
+        try:
+            self._settle(outcome)
+        except BaseException as error:
+            if self._admission is not None:
+                self._admission.give_back()
+            if not isinstance(error, Exception):
+                raise
+            log.exception(
+                "a bug in pixroute: attempt %s could not be settled; its places are given back", self.request_id
+            )
+        finally:
+            self._on_end(self)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        task = self.task
+        if task is None:
+            self._free_slot()
+        elif not task.done() and task is not asyncio.current_task():
+            task.cancel()
+            self._reap(task, self.request_id)
 
     async def _run(self) -> None:
         self._cutter = self._loop.call_at(self.ends_at, self._expire)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
-            outcome = self._validated(outcome)
         except asyncio.CancelledError as error:
-            if self._expired and self.ended is None:
-                outcome = self._time_out()
-            elif self.task is not None and self.task.cancelling():
+            if self.ended is not None or (self.task is not None and self.task.cancelling()):
                 self.give_up()
                 raise
-            else:  # nobody cancelled it
-                outcome = self._bug(error)
+            outcome = self._bug(error)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
             self._cutter.cancel()
         if self.ended is None:
-            self._finish(outcome)
-            self._on_end(self)
+            self.end(self._judged(outcome))
+        elif isinstance(outcome, Success):
+            for picture in outcome.pictures:  # it came to nobody
+                picture.content.discard()
 
     def _bug(self, error: BaseException) -> Failure:
         if (wanted := lacking(error, sent=self.stage >= Stage.SEND)) is not None:
@@ -170,6 +199,7 @@ class Attempt:
         return self.stage is Stage.BODY and "first_byte" in self.facts
 
     def _expire(self) -> None:
+        """End it, for its time is over."""
         if self._is_answered and self.ends_at < self.deadline:
             # The picture is made: the body's own limits and the deadline cut it now.
             self.ends_at = self.deadline
@@ -177,12 +207,9 @@ class Attempt:
                 self._cutter = self._loop.call_at(self.deadline, self._expire)
             return
         self._expired = True
-        if self.task is not None:
-            self.task.cancel()
+        self.end(self._time_out())
 
     def _time_out(self) -> Failure:
-        if self.task is not None:
-            self.task.uncancel()
         seconds = self.ends_at - self.started
         seen = Observation(
             stage=self.stage,
@@ -207,9 +234,21 @@ class Attempt:
     def _cut_short(self) -> bool:
         return self._expired and self.ends_at - self.started < self.contender.candidate.timeout - 0.001
 
-    def _validated(self, outcome: Outcome) -> Outcome:
+    def _judged(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Failure):
             return outcome
+        if not isinstance(outcome, Success):
+            return self._bug(TypeError(type(outcome).__name__))  # type: ignore[unreachable]  # a plugin's, untyped
+        try:
+            return self._validated(outcome)
+        except Exception as error:  # noqa: BLE001 - it is ours: nothing more may be bought with a picture in hand
+            self.bug = error
+            text = f"pixroute could not judge what came ({type(error).__name__}): a bug in pixroute."
+            return Failure(
+                kind=FailureKind.UNKNOWN, message=text, stage=self.stage, billing=Billing.BILLED, blame=Blame.OURS
+            )
+
+    def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
         for picture in outcome.pictures:
             self._owner.take(picture.content)
@@ -217,13 +256,11 @@ class Attempt:
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome) -> None:
         now = self._loop.time()
-        candidate = self.contender.candidate
-        failed = isinstance(outcome, Failure)
-        if not failed:
+        candidate, learned = self.contender.candidate, self.contender.learned
+        if not isinstance(outcome, Failure):
             self.stage = Stage.DONE
-        self.ended = now
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
         pictures = len(self.images) or self.contender.request.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
@@ -231,13 +268,12 @@ class Attempt:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
             self.cost = evolve(self.cost, certain=outcome.cost)
         if isinstance(outcome, Failure):
-            outcome = evolve(outcome, billing=self.billing)
+            self.outcome = outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
-        self.outcome = outcome
-        if (
-            not isinstance(outcome, Failure) or outcome.blame is not Blame.OURS
-        ):  # what we lacked says nothing of its time
-            (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
+            if outcome.blame is not Blame.OURS:  # what we lacked says nothing of its time
+                learned.add_censored(now - self.started)
+        else:
+            learned.add(now - self.started)
         settlement = settle(
             outcome,
             age=now - self.started,
@@ -245,27 +281,28 @@ class Attempt:
             cut_short=self._cut_short,
             stage=self.stage,
         )
-        self._admission.settle(
-            upstream=settlement.upstream,
-            origin=settlement.origin,
-            now=now,
-            hint=settlement.hint,
-            hold=settlement.hold,
-            credential=self.contender.provider.credential,
-            opens=settlement.opens,
-            every_resolution=settlement.every_resolution,
-            keep_slot=True,
-            counts_from=None if self.retry_at is None else self.retry_at + 0.001,
-        )
+        if self._admission is not None:
+            self._admission.settle(
+                settlement,
+                now,
+                credential=self.contender.provider.credential,
+                keep_slot=True,
+                counts_from=None if self.retry_at is None else self.retry_at + 0.001,
+            )
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._free_slot()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_bug(error)
+            self.contender.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
+        self._free_slot()
 
     def _free_slot(self) -> None:
-        if not self._threads and self.task is not None and self.task.done():
-            self._admission.release_slot()
+        over = self.ended is not None and (self.task is None or self.task.done())
+        if over and not self._threads and self._admission is not None:
+            try:
+                self._admission.release_slot()
+            except Exception:
+                self._admission.give_back(slot=True)
+                log.exception("a bug in pixroute: the slot of attempt %s was given back to nobody", self.request_id)
 
     # What remains of it
 
@@ -289,7 +326,7 @@ class Attempt:
             number=number,
             round=round_,
             provider=self.contender.name,
-            model=self.contender.provider.model,
+            model=self.contender.member.model,
             resolution=self.contender.keys.resolution,
             started=self.started - began,
             ended=(self.ended if self.ended is not None else self._loop.time()) - began,

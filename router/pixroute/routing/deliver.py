@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONVERTED_AT_ONCE = 2
 _BYTES_PER_PIXEL = 4
 _LONGEST_NAME = 255
+_GRACE = 0.2
+"""Seconds after the deadline in which a request still ends in time (semantics §10, I6)."""
 
 
 def obstacle(path: Path, wanted: Format | None) -> str | None:
@@ -58,20 +60,35 @@ class Delivery:
         self._memory = memory
         self._places = asyncio.Semaphore(CONVERTED_AT_ONCE)
 
-    async def deliver(self, result: ImageResult, request: ImageRequest, into: Path | None) -> ImageResult:
-        """Convert where another format was asked, and put `into=` in its place; whatever fails is an adjustment."""
+    async def deliver(
+        self, result: ImageResult, request: ImageRequest, into: Path | None, *, deadline: float | None = None
+    ) -> ImageResult:
+        """Convert where another format was asked, and put `into=` in its place; whatever fails is an adjustment.
+
+        A picture that is not converted at the loop's time `deadline` stays as it is.
+        """
         if request.output_format is None and into is None and not result.extra:
             return result
         images, adjustments = list(result.images), list(result.adjustments)
         if request.output_format is not None:
             for place, image in enumerate(images):
-                images[place], told = await self._converted(image, request.output_format)
+                images[place], told = await self._in_time(image, request.output_format, deadline)
                 adjustments += told
         if into is not None:
             images[0], told = await placed(images[0], true_name(into, images[0].format))
             adjustments += told
         extra = tuple([await in_memory(image) for image in result.extra])
         return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)), extra=extra)
+
+    async def _in_time(
+        self, image: Image, wanted: Format, deadline: float | None
+    ) -> tuple[Image, tuple[Adjustment, ...]]:
+        try:
+            async with asyncio.timeout_at(deadline and deadline + _GRACE):
+                return await self._converted(image, wanted)
+        except TimeoutError:
+            why = "there was no time left to convert it"
+            return image, (Adjustment("output_format", wanted, image.format, why),)
 
     async def _converted(self, image: Image, wanted: Format) -> tuple[Image, tuple[Adjustment, ...]]:
         if image.format == wanted:

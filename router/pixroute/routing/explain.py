@@ -83,7 +83,7 @@ def explain(
         providers=tuple(
             ProviderPlan(
                 name=contender.name,
-                model=contender.provider.model,
+                model=contender.member.model,
                 ruling=contender.unfit or ruling.value,
                 resolution=contender.keys.resolution,
                 timeout=contender.candidate.timeout,

@@ -35,6 +35,7 @@ class Ruling(Enum):
     RETRY = "is asked once more in a moment"
     TRIED = "was asked already"
     UNSUPPORTED = "cannot serve this request"
+    BROKEN = "its plugin raised; the log has its text"
     DISABLED = "is disabled"
     PLAINTEXT = "is plaintext and the request is sensitive"
     HOLD = "its account is on hold"

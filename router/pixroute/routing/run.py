@@ -19,6 +19,7 @@ from attrs import define, evolve, field, frozen
 
 from pixroute import events
 from pixroute.content import Owner
+from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
 from pixroute.outcome import Billing, Failure, FailureKind
@@ -73,7 +74,10 @@ class Shared:
 
 @frozen(kw_only=True)
 class Ending:
-    """How a part ended: a winner, or the planner's last word; and all that happened."""
+    """How a part ended: a winner, or the planner's last word; and all that happened.
+
+    `shut_down`: the router was closed before it could end otherwise. `bug`: what broke in our own code.
+    """
 
     winner: Attempt | None
     stop: Stop | None
@@ -83,6 +87,7 @@ class Ending:
     rulings: tuple[Ruling, ...]
     contenders: tuple[Contender, ...]
     shut_down: bool = False
+    bug: BaseException | None = None
 
 
 @define
@@ -136,24 +141,42 @@ class Run:
         self._waiter: Waiter | None = None
         self._place_in_line: int | None = None
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
+        self._bug: BaseException | None = None
+        self._shut = False
         self._telling = Telling(shared.emit, shared.warned, request_id, part)
 
     async def drive(self) -> Ending:
-        """Drive to the end; cancellation settles everything that is in flight and passes on."""
+        """Drive to the end; cancellation settles everything that is in flight and passes on.
+
+        What breaks in our own code ends this part, and so does what breaks when a picture is in hand: nothing more is
+        bought.
+        """
         self._shared.runs[self] = None
         try:
-            while True:
-                winner = self._winner()
-                if winner is not None:
-                    return self._ending(winner, None)
-                decided = self._decide()
-                if isinstance(decided.action, Stop):
-                    return self._ending(None, decided.action)
-                await self._act(decided.action)
+            return await self._drive()
+        except Exception as error:  # noqa: BLE001 - a bug of ours becomes a value as a plugin's does, in one place
+            return self._ending(self._winner(), None, bug=error)
         finally:
             self._shared.runs.pop(self, None)
             self._leave()
             self._legs.clear()  # an attempt knows its run: else pictures would live until the garbage is collected
+
+    async def _drive(self) -> Ending:
+        while True:
+            winner = self._winner()
+            if winner is not None:
+                return self._ending(winner, None)
+            if self._bug is not None or self._shut:
+                return self._ending(None, None, bug=self._bug)
+            decided = self._decide()
+            if isinstance(decided.action, Stop):
+                return self._ending(None, decided.action)
+            await self._act(decided.action)
+
+    def shut(self) -> None:
+        """End now, for the router is closed: what is in flight is given up."""
+        self._shut = True
+        self.poke()
 
     @property
     def waits_for_slot(self) -> bool:
@@ -245,26 +268,10 @@ class Run:
 
     def _start(self, start: Start) -> None:
         contender, now = self._contenders[start.index], self._decided_at
-        number = len(self._legs) + 1
-        attempt_id = f"{self._request_id}-{self._part}.{number}"
-        if start.hedge and self._draws_from_purse(now):
-            self._shared.purse.draw()
-        admission = self._shared.health.admit(
-            contender.keys,
-            now,
-            policy=self._policy.breaker,
-            request=attempt_id,
-            evidence=self._asked.fingerprint,
-            expected=contender.candidate.expected,
-            timeout=contender.candidate.timeout,
-            waiter=self._waiter,
-        )
-        self._budget.reserve(contender.candidate.price)
         attempt = Attempt(
-            request_id=attempt_id,
+            request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
-            admission=admission,
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
@@ -272,8 +279,8 @@ class Run:
             into=self._into,
             owner=self._owner,
             on_end=self._ended,
-            on_bug=self._broke,
             retry_at=partial(self._retry_at, start, now),
+            reap=self._shared.reap,
         )
         tried = Tried(
             index=start.index,
@@ -285,9 +292,27 @@ class Run:
             may_be_billed=contender.candidate.price != 0,
             retry=start.retry,
         )
-        self._telling.start(attempt, beside=self._silent() if start.hedge else None)
-        self._legs.append(_Leg(attempt, tried, start.hedge))
+        beside = self._silent() if start.hedge else None
+        if start.hedge and self._draws_from_purse(now):
+            self._shared.purse.draw()
+        self._budget.reserve(contender.candidate.price)
+        attempt.own(self._admitted(attempt))
+        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
+        self._telling.start(attempt, beside=beside)
         attempt.start()
+
+    def _admitted(self, attempt: Attempt) -> Admission:
+        contender = attempt.contender
+        return self._shared.health.admit(
+            contender.keys,
+            attempt.started,
+            policy=self._policy.breaker,
+            request=attempt.request_id,
+            evidence=self._asked.fingerprint,
+            expected=contender.candidate.expected,
+            timeout=contender.candidate.timeout,
+            waiter=self._waiter,
+        )
 
     def _silent(self) -> str:
         """Name the provider whose attempt is joined."""
@@ -298,14 +323,12 @@ class Run:
             leg.tried.ended is None and leg.tried.join_at <= now < leg.tried.join_free_at - 0.001 for leg in self._legs
         )
 
-    def _broke(self, error: BaseException) -> None:
-        """Let a bug of our own end the request rather than leave it waiting."""
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_exception(error)
-
     def _ended(self, attempt: Attempt) -> None:
-        leg = next(leg for leg in self._legs if leg.attempt is attempt)
-        self._take_note(leg)
+        try:
+            self._take_note(next(leg for leg in self._legs if leg.attempt is attempt))
+            self._bug = self._bug or attempt.bug
+        except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here: it ends the request
+            self._bug = error
         self.poke()
 
     def _take_note(self, leg: _Leg) -> None:
@@ -350,30 +373,34 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
+        why = "The router was closed while this attempt ran." if self._shut else "The request no longer needed it."
         for leg in self._legs:
-            if leg.tried.ended is None:
-                leg.attempt.give_up()
-                self._take_note(leg)
-            if leg.attempt.task is not None and not leg.attempt.task.done():
-                self._shared.reap(leg.attempt.task, leg.attempt.request_id)
+            leg.attempt.give_up(why)
 
     def _close_waiter(self) -> None:
         if self._waiter is not None:
             self._waiter.close()
             self._waiter = None
 
-    def _ending(self, winner: Attempt | None, stop: Stop | None) -> Ending:
-        shut_down = self._shared.closing.is_set() and winner is None
+    def _ending(self, winner: Attempt | None, stop: Stop | None, *, bug: BaseException | None = None) -> Ending:
+        shut_down = winner is None and (self._shut or (self._shared.closing.is_set() and not self._legs))
         self._leave()
+        records: tuple[AttemptRecord, ...] = ()
+        decisions: tuple[Decision, ...] = ()
+        try:
+            records, decisions = self.records(), self._told_decisions()
+        except Exception as error:  # noqa: BLE001 - the pictures are kept, and the bug is told
+            bug = bug or error
         return Ending(
             winner=winner,
             stop=stop,
             attempts=tuple(leg.attempt for leg in self._legs),
-            records=self.records(),
-            decisions=self._told_decisions(),
+            records=records,
+            decisions=decisions,
             rulings=self._decisions[-1][2] if self._decisions else (),
             contenders=self._contenders,
             shut_down=shut_down,
+            bug=bug,
         )
 
     def records(self) -> tuple[AttemptRecord, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import frozen
-
 from pixroute.cost import Cost
+from pixroute.health.admission import Settlement
 from pixroute.health.breaker import OpenReason
-from pixroute.outcome import Billing, Blame, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
+from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 
 SOON = 10.0
@@ -19,18 +18,6 @@ _OPENS = {
     FailureKind.MODEL_GONE: OpenReason.MODEL_GONE,
     FailureKind.UNDERSIZED: OpenReason.UNDERSIZED,
 }
-
-
-@frozen
-class Settlement:
-    """How an attempt's admission is settled: verdicts, the provider's hint, a hold, a breaker opened at once."""
-
-    upstream: Verdict
-    origin: Verdict
-    hint: float | None = None
-    hold: Hold | None = None
-    opens: tuple[OpenReason, float] | None = None
-    every_resolution: bool = False
 
 
 _SUCCESS = Settlement(Verdict.SUCCESS, Verdict.SUCCESS)
@@ -51,15 +38,29 @@ def settle(outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: 
     if outcome.kind is FailureKind.TIMEOUT and (stage < Stage.SEND or (cut_short and age < p99)):
         return _NEUTRAL
     reaction = outcome.reaction
-    reason = _OPENS.get(outcome.kind)
+    origin = _origin(outcome, reaction.origin, stage)
+    if outcome.evidence is Evidence.REQUEST:
+        return Settlement(Verdict.NEUTRAL, origin)
+    reason, certain = _OPENS.get(outcome.kind), outcome.evidence is Evidence.MACHINE
+    opens = (reason, reaction.opens_for) if reason and reaction.opens_for else None
+    hold = _hold(outcome, reaction.hold)
+    suspected = not certain and (opens or hold)  # what only words say counts, but does not act at once
+    upstream = Verdict.HARD if suspected else reaction.upstream
     return Settlement(
-        upstream=reaction.upstream,
-        origin=Verdict.SUCCESS if outcome.answered or stage >= Stage.VALIDATE else reaction.origin,
+        upstream=upstream,
+        origin=origin,
         hint=outcome.hint if reaction.upstream in (Verdict.HARD, Verdict.THROTTLE) else None,
-        hold=_hold(outcome, reaction.hold),
-        opens=(reason, reaction.opens_for) if reason and reaction.opens_for else None,
+        hold=hold if certain else None,
+        opens=opens if certain else None,
         every_resolution=reaction.opens_every_resolution,
     )
+
+
+def _origin(failure: Failure, by_kind: Verdict, stage: Stage) -> Verdict:
+    """A complete answer settles the origin as success, unless somebody in between gave it."""
+    if failure.answered and failure.blame is Blame.HOP:
+        return by_kind if failure.evidence is not Evidence.REQUEST else Verdict.NEUTRAL
+    return Verdict.SUCCESS if failure.answered or stage >= Stage.VALIDATE else by_kind
 
 
 def _hold(failure: Failure, hold: Hold | None) -> Hold | None:

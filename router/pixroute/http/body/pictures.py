@@ -15,8 +15,9 @@ from pixroute.http.body.decoder import Blob
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.lack import lack
 from pixroute.http.wire.places import is_place
-from pixroute.outcome import Delivered, Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Delivered, Failure, FailureKind, Stage
 from pixroute.picture import BadPicture, inspect
 from pixroute.provider import AttemptContext
 
@@ -41,19 +42,20 @@ async def deliver(
     found: list[Delivered | Failure] = []
     left = iter(items[: wanted + MOST_SPARES])
     found += await fetcher.all(list(islice(left, wanted)))
+    fetcher.ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch  # for all the others together
     while len(items) > len(found) and (batch := list(islice(left, wanted - sum(map(_is_picture, found))))):
         found += await fetcher.all(batch)
     return found
 
 
 class _Fetcher:
-    """Takes the items of one answer, within one time for all of them."""
+    """Takes the items of one answer; those at URLs within a time for each, or until `ends_at`."""
 
     def __init__(self, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks) -> None:
         self._endpoint = endpoint
         self._attempt = attempt
         self._sinks = sinks
-        self._ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch
+        self.ends_at: float | None = None
         self._places = asyncio.Semaphore(FETCHED_AT_ONCE)
 
     async def all(self, items: Sequence[Item]) -> list[Delivered | Failure]:
@@ -69,16 +71,17 @@ class _Fetcher:
             if isinstance(item, str) and is_place(item):
                 return await self._fetch(item)
             return _held(item, self._sinks)
-        except Exception as error:
-            # Whatever one of them raises, those beside it are paid for.
-            log.exception("a picture of an answer could not be taken")
+        except Exception as error:  # noqa: BLE001 - whatever one of them raises, those beside it are paid for
+            log.error("a picture of an answer could not be taken\n%s", self._endpoint.sanitizer.traceback(error))  # noqa: TRY400 - without secrets
             failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
-            return evolve(failure, url=item.strip()) if isinstance(item, str) and is_place(item) else failure
+            blame = failure.blame if lack(error, Stage.BODY) is None else Blame.OURS
+            url = item.strip() if isinstance(item, str) and is_place(item) else None
+            return evolve(failure, url=url, blame=blame)
 
     async def _fetch(self, url: str) -> Delivered | Failure:
         async with self._places:
             return await self._attempt.http.fetch(
-                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self._ends_at
+                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
             )
 
 

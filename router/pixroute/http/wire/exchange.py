@@ -18,10 +18,11 @@ from pixroute.http.judging.hints import read_hint
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
 
 SNIPPET = 1024
 """Characters of a body that is no JSON which may be shown."""
+_NOWHERE = "an address that cannot be read"
 _HINTS = frozenset({"retry-after", "retry-after-ms"})
 
 
@@ -107,20 +108,30 @@ def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
     if target is None:
         message = f"The answer was {response.status}, which says neither success nor error."
         advice = "Check `base_url`: another kind of service, or a proxy, may listen there."
+        blame = Blame.PROVIDER
     else:
-        message = f"The answer was a redirect ({response.status}) to {target}, not followed."
+        message = f"The answer was a redirect ({response.status}) to {target or _NOWHERE}, not followed."
         advice = "Key and prompt would have gone there too: if that is the right place, write it into `base_url`."
-    return Failure(kind=FailureKind.PROTOCOL, message=message, advice=advice, stage=Stage.BODY, status=response.status)
+        blame = Blame.HOP if target else Blame.PROVIDER
+    return Failure(
+        kind=FailureKind.PROTOCOL,
+        message=message,
+        advice=advice,
+        stage=Stage.BODY,
+        status=response.status,
+        blame=blame,
+        answered=True,
+    )
 
 
 def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
-    """Give scheme and host of where a redirect leads; None where that cannot be read."""
+    """Give scheme and host of where a redirect leads: empty where that cannot be read, None where it leads nowhere."""
     if not (location := response.headers.get("Location")):
         return None
     try:
         target = response.url.join(URL(endpoint.conceal(location)))
     except ValueError:
-        return "an address that cannot be read"
+        return ""
     return f"{target.scheme}://{target.host}"
 
 

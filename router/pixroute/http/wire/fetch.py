@@ -11,7 +11,7 @@ import asyncio
 import re
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from attrs import define, frozen
@@ -212,7 +212,7 @@ def _elsewhere(url: str, response: aiohttp.ClientResponse) -> _Redirect | _Lost 
         return None
     said = f"{urlsplit(url).hostname} answered {response.status}, a redirect"
     try:
-        target = place(location if "://" in location else urljoin(url, location), url)
+        target = place(location, url)
     except ValueError:
         return _Lost(why=f"{said} to what is no URL")
     parts = urlsplit(target)

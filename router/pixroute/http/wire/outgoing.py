@@ -10,6 +10,7 @@ from attrs import field, frozen
 from pixroute.http.call import Call
 from pixroute.http.endpoint import Endpoint, misfit
 from pixroute.http.wire.form import encode_form
+from pixroute.http.wire.places import place
 
 
 @frozen(kw_only=True)
@@ -30,6 +31,9 @@ def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:
         ValueError: its URL is not of the endpoint's origin, or its JSON or a header of its own cannot be written.
     """
     url = endpoint.url(call.path)
+    given = url == call.path  # a whole URL, which is an upstream's word
+    if given:
+        url = place(url, endpoint.base_url)
     headers = endpoint.request_headers(request_id)
     body = None
     if call.form is not None:
@@ -40,4 +44,4 @@ def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:
         if wrong := misfit(name, value):
             raise ValueError(f"its call has a header {name!r}, {wrong}")
     headers.update(call.headers)
-    return Outgoing(method=call.method, url=url, headers=headers, body=body)
+    return Outgoing(method=call.method, url=url, headers=headers, body=body, exact=given)
