@@ -119,6 +119,7 @@ RETRIES: Mapping[QuickRetry, str] = {
     QuickRetry.UNLESS_TIMED_OUT: "the same once more, unless connecting timed out; then ",
     QuickRetry.WITHOUT_HINT: "the same once more, unless told to wait; then ",
     QuickRetry.SOON_WITHOUT_HINT: "the same once more if this came within 10 s, unless told to wait; then ",
+    QuickRetry.OTHER_ROUTE: "the same once more by its other route; then ",
     QuickRetry.IF_ALLOWED: "the same once more with `retry.on_timeout = true`, else ",
 }
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from attrs import Attribute, Factory, field, frozen
 
-from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest, Size
+from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest, Latency, Quantiles, Size
 from pixroute.dialects import openai_images
 from pixroute.http import Call, Details, Item, Reply
 from pixroute_openai.wire import FIXED_SIZES, LARGEST_PIXELS, free_size, listed_size, shape_of
@@ -47,10 +47,23 @@ class OpenAIImagesSettings(HttpSettings):
     sizes: tuple[str, ...] = field(default=Factory(_sizes_of, takes_self=True), validator=_exact)
 
 
+GPT_LATENCY = Latency(
+    table={"1K": Quantiles(15, 40, 90), "2K": Quantiles(30, 80, 150)},
+    source="users' reports of 10 to 30 s a picture, 2026; beyond P50 inferred",
+)
+"""Of the gpt-image family, at medium quality."""
+
+
 class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
     """Speaks OpenAI's images API; its prices are by token, so unknown unless configured."""
 
+    versions = ("/v1", "/api/v1", "/api/v3", "/v1beta")
     models_path = "models"
+
+    def __init__(self, name: str, settings: OpenAIImagesSettings) -> None:
+        super().__init__(name, settings)
+        if self._is_gpt:
+            self.latency = GPT_LATENCY
 
     def capabilities(self) -> Capabilities:
         """Tell what the sizes and the model's name say."""

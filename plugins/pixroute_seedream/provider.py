@@ -18,6 +18,7 @@ BASE_URLS: Mapping[str, str] = {
     "apiyi": "https://api.apiyi.com/v1",
     "ark": "https://ark.ap-southeast.bytepluses.com/api/v3",
 }
+VERSIONS: Mapping[str, tuple[str, ...]] = {"apiyi": ("/v1",), "ark": ("/api/v3",)}
 REFERENCES: Mapping[str, int] = {"apiyi": 10, "ark": 14}
 
 
@@ -47,6 +48,7 @@ class Seedream(HttpProvider[SeedreamSettings]):
         super().__init__(name, settings)
         model = model_of(settings.model)
         self.price, self.latency = model.price, model.latency
+        self.versions = VERSIONS[settings.via]
         self.models_path = "models" if settings.via == "apiyi" else None
 
     def capabilities(self) -> Capabilities:

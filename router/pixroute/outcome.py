@@ -97,6 +97,7 @@ class QuickRetry(Enum):
     WITHOUT_HINT = "yes, if without a hint"
     SOON_WITHOUT_HINT = "yes, if it came within 10 s and without a hint"
     IF_ALLOWED = "only with `retry.on_timeout = true`"
+    OTHER_ROUTE = "yes, by its other route"
 
 
 class Next(Enum):
@@ -262,6 +263,13 @@ def reaction_of(kind: FailureKind, blame: Blame, stage: Stage = Stage.BODY) -> R
     return _OURS_FOR_GOOD if lasts else _OURS
 
 
+def _by_other_route(row: Reaction) -> Reaction:
+    """Ask the same provider once more, whose upstream is not at fault."""
+    return evolve(
+        row, quick_retry=QuickRetry.OTHER_ROUTE, next=Next.IN_ORDER, opens_for=None, opens_every_resolution=False
+    )
+
+
 @frozen(kw_only=True)
 class Failure:
     """Why an attempt brought no picture: data, so that nobody parses the text again.
@@ -270,6 +278,7 @@ class Failure:
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
     that could not be fetched. `blame`: whose fault it is. `evidence`: what the kind rests on.
+    `other_route`: the provider has another way to the same model, and goes it when it is asked again.
     """
 
     kind: FailureKind
@@ -287,6 +296,7 @@ class Failure:
     provider_request_id: str | None = None
     url: str | None = None
     evidence: Evidence = Evidence.MACHINE
+    other_route: bool = False
 
     @blame.default
     def _blame_of_kind(self) -> Blame:
@@ -294,12 +304,13 @@ class Failure:
 
     @billing.default
     def _billing_of_kind(self) -> Billing:
-        return self.reaction.billing or Billing.FREE
+        return self._row.billing or Billing.FREE
 
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        return reaction_of(self.kind, self.blame, self.stage)
+        row = reaction_of(self.kind, self.blame, self.stage)
+        return _by_other_route(row) if self.other_route else row
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
@@ -322,6 +333,7 @@ class Success:
     `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
     `cost` is the price that the answer states, in `currency`; None: the table's holds.
     `surplus`: items beyond those asked, which were not taken.
+    `other_route`: as a failure's; smaller pictures than asked are then asked for once more.
     """
 
     pictures: tuple[Delivered, ...]
@@ -332,6 +344,7 @@ class Success:
     provider_request_id: str | None = None
     cost: Decimal | None = None
     currency: str = "USD"
+    other_route: bool = False
 
 
 Outcome = Success | Failure

@@ -168,7 +168,7 @@ def test_a_refusal_by_status_is_free():
 @pytest.mark.parametrize("kind", [FailureKind.MODEL_GONE, FailureKind.UNDERSIZED])
 def test_what_the_images_dialect_cannot_do_advises_the_other(kind):
     """The operator is told what to change."""
-    assert provider().advice[kind] == ADVICE
+    assert provider(api="images").advice[kind] == ADVICE
     assert kind not in provider(api="native").advice
 
 

@@ -59,6 +59,11 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    versions: tuple[str, ...] | None = None
+    """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
+
+    `pixroute check` warns of other forms.
+    """
     models_path: str | None = None
     """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ class Transport:
         self.time: Callable[[], float] | None = None
         self._keep_alive = keep_alive or KeepAlive()
         self._resolver = resolver
+        self.remembered: dict[Hashable, str] = {}
+        """What providers found out, by keys of their own; for the router's life, and for all that share an account."""
         self._told_of_proxy = False
         self._sessions: dict[Trust, aiohttp.ClientSession] = {}
         self._errands: set[asyncio.Task[None]] = set()

@@ -75,9 +75,11 @@ def _hold(failure: Failure, hold: Hold | None) -> Hold | None:
 
 def may_retry_quickly(failure: Failure, *, seconds: float, policy: RetryPolicy, timeout_given: bool) -> bool:
     """Tell whether the same provider may be asked once more before falling back."""
-    match failure.reaction.quick_retry if policy.quick else QuickRetry.NEVER:
+    match failure.reaction.quick_retry if policy.quick or failure.other_route else QuickRetry.NEVER:
         case QuickRetry.UNLESS_TIMED_OUT:
             return not failure.timed_out
+        case QuickRetry.OTHER_ROUTE:
+            return True
         case QuickRetry.WITHOUT_HINT:
             return failure.hint is None
         case QuickRetry.SOON_WITHOUT_HINT:

@@ -41,7 +41,7 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
         if judge(info, asked.size, contender.size_tolerance) is None:
             images.append(image)
         else:
-            failures.append(_undersized(info, asked, contender))
+            failures.append(evolve(_undersized(info, asked, contender), other_route=success.other_route))
             rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))

@@ -198,7 +198,8 @@ class Invariants:
             return
         if event.billing is not Billing.FREE:
             part.billed += 1
-            part.paid.add(event.provider)
+            if event.failure is None or not event.failure.other_route:
+                part.paid.add(event.provider)
         if event.at > started.ends_at + LATE:
             self._say("I6", f"{event.attempt} ended {event.at - started.ends_at:.2f} s after it should be cut")
         for gate in self._gates_of(started):
