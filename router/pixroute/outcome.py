@@ -304,7 +304,7 @@ class Failure:
 
     @billing.default
     def _billing_of_kind(self) -> Billing:
-        return self._row.billing or Billing.FREE
+        return reaction_of(self.kind, self.blame, self.stage).billing or Billing.FREE
 
     @property
     def reaction(self) -> Reaction:
