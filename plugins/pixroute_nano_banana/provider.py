@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
@@ -24,12 +22,7 @@ from pixroute import (
     Size,
 )
 from pixroute.dialects import gemini, openai_images
-from pixroute.http import Call, Details, Item, Reply
-from pixroute.outcome import Billing, Outcome, Success
-from pixroute.picture import BadPicture, inspect, judge
-from pixroute.provider import AttemptContext, Identity
-
-log = logging.getLogger("pixroute.plugins")
+from pixroute.http import Call, Details, Item, Reply, TwoRoutes
 
 PRICE = Price(amounts={"other": Decimal("0.09")}, source="APIYI's price list, November 2026: one price for 1K to 4K")
 LATENCY = Latency(
@@ -41,9 +34,6 @@ CAPABILITIES = Capabilities(
     aspect_ratios=gemini.ASPECT_RATIOS,
     references=gemini.REFERENCES,
     bills_refusals=True,
-)
-SWITCHED = (
-    "%s: the images route %s at %s; from now on the native one is asked for this account, model and class (told once)"
 )
 ADVICE = 'APIYI documents this model only for the native route: set `api = "native"`.'
 NATIVE_NEXT = "The native route is asked next, and from now on."
@@ -142,81 +132,18 @@ class NativeApi(NanoBananaPro):
         return gemini.details(reply)
 
 
-class Auto(NanoBananaPro):
-    """Asks the images route until it fails for what the route is, from then on the native one.
+class Auto(TwoRoutes[NanoBananaProHttpsSettings], NanoBananaPro):
+    """Asks the images route until it fails for what it is, from then on the native one, whichever the port."""
 
-    That is remembered for account, model and class, so both ports share it, as long as the router lives. While nothing
-    is known of the images route, one request at a time tries it: at most one smaller picture is bought for a class.
-    """
-
-    advice = MappingProxyType(dict.fromkeys((FailureKind.MODEL_GONE, FailureKind.UNDERSIZED), NATIVE_NEXT))
+    advice = MappingProxyType({FailureKind.UNDERSIZED: NATIVE_NEXT})
 
     def __init__(self, name: str, settings: NanoBananaProHttpsSettings) -> None:
         super().__init__(name, settings)
         own = MODELS["native"] if settings.model == MODELS["images"] else settings.model
-        self._images = ImagesApi(name, evolve(settings, api="images"))
-        self._native = NativeApi(name, evolve(settings, api="native", model=own))
-
-    @property
-    def identity(self) -> Identity:
-        """Share one upstream between the routes and the ports: account and model."""
-        own = super().identity
-        return evolve(own, upstream=self.settings.upstream or f"{own.account}/{self.model}")
-
-    async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
-        """Ask by the route that is known to serve, or try the first."""
-        routes, size = attempt.http.remembered, request.size or Size("1K")
-        key = (__name__, self.identity.account, self.model, size.resolution)
-        if routes.get(key) in _OTHERS_GO_NATIVE:
-            return await self._native.generate(request, attempt)
-        known = routes.get(key)
-        routes[key] = known or "tried now"
-        found = known if known == "images" else ""  # what stands there afterwards; nothing: another request may try
-        try:
-            outcome = await self._images.generate(request, attempt)
-            if why := _why_not(outcome, size):
-                found = "native"
-                log.warning(SWITCHED, self.name, why, size.resolution)
-                return _by_the_other(outcome)
-            if isinstance(outcome, Success):
-                found = "images"
-            return outcome
-        finally:
-            if routes.get(key) != "native":
-                routes[key] = found
-
-    def encode(self, request: ImageRequest) -> Call:
-        """Ask as the first route does."""
-        return self._images.encode(request)
-
-    def decode(self, reply: Reply) -> Sequence[Item]:
-        """Read as the first route does."""
-        return self._images.decode(reply)
-
-    def details(self, reply: Reply) -> Details:
-        """Read as the first route does."""
-        return self._images.details(reply)
+        self.first = ImagesApi(name, evolve(settings, api="images"))
+        self.second = NativeApi(name, evolve(settings, api="native", model=own))
 
 
-def _by_the_other(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Success):
-        return evolve(outcome, other_route=True)
-    return evolve(outcome, other_route=True, advice=NATIVE_NEXT)
-
-
-def _why_not(outcome: Outcome, asked: Size) -> str:
-    """Tell what the route itself is to blame for: it has not the model, or makes smaller pictures than asked."""
-    if isinstance(outcome, Failure):
-        gone = outcome.kind is FailureKind.MODEL_GONE and outcome.billing is Billing.FREE
-        return "does not serve the model" if gone else ""
-    for delivered in outcome.pictures:
-        with suppress(BadPicture), delivered.content.open() as source:
-            if judge(inspect(source, delivered.content.size), asked, CAPABILITIES.size_tolerance):
-                return "makes smaller pictures than asked"
-    return ""
-
-
-_OTHERS_GO_NATIVE = ("native", "tried now")
 TYPES: Mapping[str, type[NanoBananaPro]] = {"auto": Auto, "images": ImagesApi, "native": NativeApi}
 
 

@@ -58,7 +58,7 @@ async def test_one_smaller_picture_is_bought_and_the_same_provider_asked_nativel
     assert [attempt.kind for attempt in second.attempts] == [None]
     assert routes(emulator) == ["images", "native", "native", "images", "native"]
     assert "open" not in {str(entry.state) for entry in router.health()}
-    assert len([line for line in caplog.messages if "images route" in line and "4K" in line]) == 1
+    assert len([line for line in caplog.messages if "its first route" in line and "4K" in line]) == 1
 
 
 async def test_a_refused_model_is_asked_for_natively(router, emulator):
