@@ -251,7 +251,7 @@ def test_an_observer_that_calls_back_is_told():
 
     def observer(_event):
         with pytest.raises(RuntimeError, match="observer") as raised:
-            one.health()
+            one.disable("fake")
         told.append(raised.value)
 
     with router(FakeProvider(), observers={"curious": observer}) as one:

@@ -4,6 +4,7 @@ import pytest
 
 from pixroute import Capabilities, ImageRequest
 from pixroute.fit import Fit, Unfit, fit
+from pixroute.request import Reference
 
 PRO = Capabilities(resolutions={"1K", "2K", "4K"}, aspect_ratios={"1:1", "16:9", "9:16"}, references=14)
 LISTED = Capabilities(resolutions={"1K", "2K"}, exact_sizes={(1024, 1536)})
@@ -72,3 +73,13 @@ def test_a_larger_picture_is_told_and_may_be_refused():
         "size: asked 1K, delivered 2K (the provider makes no smaller pictures)"
     ]
     assert isinstance(fit(wish, SEEDREAM, upgrade="refuse"), Unfit)
+
+
+def test_answers_21_a_reference_of_a_format_that_is_refused_is_not_sent():
+    """A GIF went to `images/edits`, which takes PNG, JPEG and WebP, and came back as 400."""
+    can = Capabilities(references=2, reference_formats={"png", "jpeg"})
+    png, gif = Reference(data=b"1", media_type="image/png"), Reference(data=b"2", media_type="image/gif")
+
+    assert fit(ImageRequest("a", references=[png, gif]), can) == Unfit("takes reference pictures as jpeg, png, not gif")
+    assert isinstance(fit(ImageRequest("a", references=[png, b"not looked at yet"]), can), Fit)
+    assert isinstance(fit(ImageRequest("a", references=[gif]), Capabilities(references=1)), Fit)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixroute.outcome import REACTIONS, Billing, Failure, FailureKind, Next, QuickRetry, Verdict, classify
+from pixroute.outcome import REACTIONS, Billing, Blame, Failure, FailureKind, Next, QuickRetry, Verdict
 
 K, Q, N, V, B = FailureKind, QuickRetry, Next, Verdict, Billing
 
@@ -75,21 +75,18 @@ def test_only_four_kinds_are_worth_another_round():
     }
 
 
-@pytest.mark.parametrize(
-    ("status", "codes", "text", "kind"),
-    [
-        (503, ("insufficient_quota",), "overloaded", K.QUOTA),
-        (400, (), "The model is overloaded. Please try again later.", K.OVERLOADED),
-        (429, (), "", K.RATE_LIMITED),
-        (429, ("InputTextSensitiveContentDetected.PolicyViolation",), "", K.MODERATED),
-        (404, (), "The model `x` was not found", K.MODEL_GONE),
-        (404, (), "no such page", K.INVALID),
-        (403, (), "your key may not use this", K.FORBIDDEN),
-        (403, (), "", K.INVALID),
-        (418, (), "", K.INVALID),
-        (599, (), "", K.SERVER_ERROR),
-    ],
-)
-def test_codes_go_before_text_and_text_before_status(status, codes, text, kind):
-    """Three passes over the rows; the first match in a pass wins."""
-    assert classify(status, codes, text) == kind
+@pytest.mark.parametrize("kind", [K.INVALID, K.FORBIDDEN, K.MODEL_GONE, K.PROTOCOL, K.AUTH])
+def test_somebody_in_between_judged_nothing_about_the_request(kind):
+    """Free, the next provider is asked, no hold, no opening, neutral for the upstream, hard for the origin."""
+    row = Failure(kind=kind, message="A page.", blame=Blame.HOP).reaction
+
+    assert (row.next, row.upstream, row.origin, row.billing) == (N.OTHER_UPSTREAMS_FIRST, V.NEUTRAL, V.HARD, B.FREE)
+    assert (row.hold, row.opens_for) == (None, None)
+
+
+@pytest.mark.parametrize("kind", [K.AUTH, K.QUOTA])
+def test_a_gateways_own_account_is_not_ours(kind):
+    """Nothing of ours is held for it; it counts against the upstream, whose siblings are not asked."""
+    row = Failure(kind=kind, message="No.", blame=Blame.PROVIDER).reaction
+
+    assert (row.hold, row.upstream, row.next) == (None, V.HARD, N.NOT_SIBLINGS)

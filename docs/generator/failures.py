@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from generator.markdown import Lines, sentence, table
 from generator.words import BILLED, EXCEPTIONS, KINDS, NEXT, RETRIES
 from pixroute import errors
-from pixroute.outcome import REACTIONS, SIGNALS, Billing, FailureKind, Stage, Verdict
+from pixroute.http.judging.codes import COARSE, CODES
+from pixroute.http.judging.evidence import STATUSES
+from pixroute.http.judging.words import WORDS
+from pixroute.outcome import BLAMED, REACTIONS, Billing, FailureKind, Reaction, Stage, Verdict
 
 
 def which_failure() -> Lines:
@@ -41,11 +44,18 @@ def failures() -> Lines:
     yield "# Failures\n"
     yield "What each kind means for the next attempt, for health and for money. Planner, breakers and billing read this"
     yield "same table. *hard* and *throttle* are evidence against a breaker; – settles neutral. A complete HTTP answer"
-    yield "of any status settles the origin as success.\n"
+    yield "of any status settles the origin as success, unless somebody in between gave it.\n"
     heads = ("kind", "quick retry", "next provider", "upstream", "origin", "account", "billing", "another round")
     yield from table(heads, map(_reaction, FailureKind))
     yield "\nTwo cells depend on age. `timeout` is neutral if the caller's own deadline cut the attempt while"
     yield "it was younger than P99. `cancelled` is hard if it was older than P99 when it lost, and free before `send`."
+    yield "\nWhere somebody else is to blame than the kind's usual one, these rows count instead:\n"
+    yield from table(
+        ("kind and blame", *heads[1:]), (_cells(f"`{kind}`, `{blame}`", row) for (kind, blame), row in BLAMED.items())
+    )
+    yield "\nEvidence is read in this order: who speaks; fine machine words; `param`; 401 and 402; words, within what"
+    yield "the status class lets them say; coarse machine words; the bare status. Patterns are Python's; machine words"
+    yield "are compared without case and punctuation."
     for kind in FailureKind:
         yield f"\n## {kind}\n"
         yield KINDS[kind][0]
@@ -63,10 +73,13 @@ def failures() -> Lines:
 
 
 def _reaction(kind: FailureKind) -> tuple[str, ...]:
-    row = REACTIONS[kind]
+    return _cells(f"[`{kind}`](#{kind})", REACTIONS[kind])
+
+
+def _cells(name: str, row: Reaction) -> tuple[str, ...]:
     every = ", every resolution" if row.opens_every_resolution else ""
     return (
-        f"[`{kind}`](#{kind})",
+        name,
         row.quick_retry.value,
         row.next.value,
         f"open {row.opens_for:.0f} s{every}" if row.opens_for else row.upstream.value,
@@ -78,11 +91,20 @@ def _reaction(kind: FailureKind) -> tuple[str, ...]:
 
 
 def _signals(kind: FailureKind) -> Lines:
-    for signal in (signal for signal in SIGNALS if signal.kind is kind):
-        under = f" (under status {_codes(signal.only)} only)" if signal.only else ""
-        for what, words in (("code", signal.codes), ("text", signal.texts), ("bare status", signal.statuses)):
-            if words:
-                yield f"\nBy {what}{under if what == 'text' else ''}: {_codes(words)}."
+    """Give the rows of the tables of evidence, in their order, each with where it was seen."""
+    for row in (row for row in CODES if row.kind is kind):
+        yield f"\nBy a machine word, fine ({row.seen}): {_pattern(row.pattern)}."
+    if coarse := [word for word, of in COARSE.items() if of is kind]:
+        yield f"\nBy a coarse machine word: {_codes(coarse)}."
+    for words in (words for words in WORDS if words.kind is kind):
+        yield f"\nBy words ({words.seen}):\n"
+        yield from (f"* {_pattern(one)}" for one in words.patterns)
+    if statuses := [status for status, of in STATUSES.items() if of is kind]:
+        yield f"\nBy bare status: {_codes(statuses)}."
+
+
+def _pattern(pattern: str) -> str:
+    return f"`{pattern}`"
 
 
 def _codes(words: Iterable[object]) -> str:

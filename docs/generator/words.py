@@ -97,10 +97,11 @@ EXCEPTIONS: Mapping[type[Exception], str] = {
     errors.BudgetExceeded: "Raise `max_cost`, `max_possibly_billed`, or add a cheaper provider.",
     errors.ConfigError: "Correct what `problems` lists.",
     errors.DeadlineInfeasible: "Give more time, ask for fewer pixels, or add a faster provider.",
+    errors.InternalError: "Report it, with its cause; `images` holds what was paid for.",
     errors.InvalidRequest: "Change the request, or add a provider that can serve it.",
     errors.Moderated: "Change the prompt.",
     errors.PluginError: "Repair or remove the plugin it names.",
-    errors.ShuttingDown: "Send it to another process.",
+    errors.ShuttingDown: "Send it to another process; `cost` tells what may be billed.",
 }
 """What to do about each."""
 
@@ -119,6 +120,7 @@ RETRIES: Mapping[QuickRetry, str] = {
     QuickRetry.UNLESS_TIMED_OUT: "the same once more, unless connecting timed out; then ",
     QuickRetry.WITHOUT_HINT: "the same once more, unless told to wait; then ",
     QuickRetry.SOON_WITHOUT_HINT: "the same once more if this came within 10 s, unless told to wait; then ",
+    QuickRetry.OTHER_ROUTE: "the same once more by its other route; then ",
     QuickRetry.IF_ALLOWED: "the same once more with `retry.on_timeout = true`, else ",
 }
 

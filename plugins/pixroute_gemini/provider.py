@@ -39,6 +39,7 @@ class Gemini(HttpProvider[GeminiSettings]):
     """Speaks `generateContent`; the key goes into a header, never into the URL, which would be logged."""
 
     auth = Auth("x-goog-api-key", "{key}")
+    versions = ("/v1beta", "/v1", "/v1alpha")
     models_path = "models?pageSize=1000"
 
     def __init__(self, name: str, settings: GeminiSettings) -> None:

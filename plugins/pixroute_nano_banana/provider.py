@@ -7,8 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from attrs import Factory, field, frozen
-from attrs.validators import in_
+from attrs import Factory, evolve, frozen
 
 from pixroute import (
     Capabilities,
@@ -23,7 +22,7 @@ from pixroute import (
     Size,
 )
 from pixroute.dialects import gemini, openai_images
-from pixroute.http import Call, Details, Item, Reply
+from pixroute.http import Call, Details, Item, Reply, TwoRoutes
 
 PRICE = Price(amounts={"other": Decimal("0.09")}, source="APIYI's price list, November 2026: one price for 1K to 4K")
 LATENCY = Latency(
@@ -37,6 +36,7 @@ CAPABILITIES = Capabilities(
     bills_refusals=True,
 )
 ADVICE = 'APIYI documents this model only for the native route: set `api = "native"`.'
+NATIVE_NEXT = "The native route is asked next, and from now on."
 
 MODELS: Mapping[str, str] = {"images": "nano-banana-pro", "native": "gemini-3-pro-image"}
 SIDES_AT_1K: Mapping[tuple[int, int], tuple[int, int]] = {
@@ -56,13 +56,14 @@ class NanoBananaProHttpsSettings(HttpSettings):
 
     Args:
         base_url: scheme, host and port only, for the two dialects begin at different versions.
-        api: "images" for `/v1/images/generations`, "native" for `/v1beta/models/…:generateContent`.
-        model: by default `nano-banana-pro` for "images", `gemini-3-pro-image` for "native".
+        api: "images" for `/v1/images/generations`, "native" for `/v1beta/models/…:generateContent`; "auto" for the
+            first until it refuses the model or makes a smaller class than asked, from then on the second.
+        model: by default `nano-banana-pro` for "images", `gemini-3-pro-image` for "native", each by its own for "auto".
     """
 
     base_url: str = "https://api.apiyi.com"
-    api: Literal["images", "native"] = field(default="images", validator=in_(tuple(MODELS)))
-    model: str = Factory(lambda self: MODELS.get(self.api, ""), takes_self=True)
+    api: Literal["auto", "images", "native"] = "auto"
+    model: str = Factory(lambda self: MODELS.get(str(self.api), MODELS["images"]), takes_self=True)
 
 
 @frozen(kw_only=True)
@@ -77,6 +78,7 @@ class NanoBananaPro(HttpProvider[NanoBananaProHttpsSettings]):
 
     price = PRICE
     latency = LATENCY
+    versions = ("",)
     models_path = "v1/models"
 
     def capabilities(self) -> Capabilities:
@@ -130,9 +132,24 @@ class NativeApi(NanoBananaPro):
         return gemini.details(reply)
 
 
+class Auto(TwoRoutes[NanoBananaProHttpsSettings], NanoBananaPro):
+    """Asks the images route until it fails for what it is, from then on the native one, whichever the port."""
+
+    advice = MappingProxyType({FailureKind.UNDERSIZED: NATIVE_NEXT})
+
+    def __init__(self, name: str, settings: NanoBananaProHttpsSettings) -> None:
+        super().__init__(name, settings)
+        own = MODELS["native"] if settings.model == MODELS["images"] else settings.model
+        self.first = ImagesApi(name, evolve(settings, api="images"))
+        self.second = NativeApi(name, evolve(settings, api="native", model=own))
+
+
+TYPES: Mapping[str, type[NanoBananaPro]] = {"auto": Auto, "images": ImagesApi, "native": NativeApi}
+
+
 def create(name: str, settings: NanoBananaProHttpsSettings) -> NanoBananaPro:
     """Give the provider that speaks what `api` says."""
-    return NativeApi(name, settings) if settings.api == "native" else ImagesApi(name, settings)
+    return TYPES[settings.api](name, settings)
 
 
 def _pixels(size: Size) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Literal
 
-from attrs import Factory, evolve, field, frozen
-from attrs.validators import in_
+from attrs import Factory, evolve, frozen
 
 from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest
 from pixroute.dialects import openai_images
@@ -19,6 +18,7 @@ BASE_URLS: Mapping[str, str] = {
     "apiyi": "https://api.apiyi.com/v1",
     "ark": "https://ark.ap-southeast.bytepluses.com/api/v3",
 }
+VERSIONS: Mapping[str, tuple[str, ...]] = {"apiyi": ("/v1",), "ark": ("/api/v3",)}
 REFERENCES: Mapping[str, int] = {"apiyi": 10, "ark": 14}
 
 
@@ -35,8 +35,8 @@ class SeedreamSettings(HttpSettings):
             one call for each, independent of each other.
     """
 
-    via: Literal["apiyi", "ark"] = field(default="apiyi", validator=in_(tuple(BASE_URLS)))
-    base_url: str = Factory(lambda self: BASE_URLS.get(self.via, ""), takes_self=True)
+    via: Literal["apiyi", "ark"] = "apiyi"
+    base_url: str = Factory(lambda self: BASE_URLS.get(str(self.via), ""), takes_self=True)
     model: str = "seedream-4-5-251128"
     sequential: bool = False
 
@@ -48,6 +48,7 @@ class Seedream(HttpProvider[SeedreamSettings]):
         super().__init__(name, settings)
         model = model_of(settings.model)
         self.price, self.latency = model.price, model.latency
+        self.versions = VERSIONS[settings.via]
         self.models_path = "models" if settings.via == "apiyi" else None
 
     def capabilities(self) -> Capabilities:

@@ -26,14 +26,25 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def _on_loop(
-    method: Callable[Concatenate[AsyncRouter, P], T],
-) -> Callable[Concatenate[AsyncRouter, P], Coroutine[Any, Any, T]]:
-    """Let a plain method be called where the router lives."""
+def _on_loop(method: Callable[Concatenate[AsyncRouter, P], T]) -> Callable[Concatenate[Router, P], T]:
+    """Give a plain method that is called where the router lives; before it is entered, at once."""
 
     @wraps(method)
-    async def call(router: AsyncRouter, /, *args: P.args, **options: P.kwargs) -> T:
-        return method(router, *args, **options)
+    def call(self: Router, /, *args: P.args, **options: P.kwargs) -> T:
+        async def there() -> T:
+            return method(self._router, *args, **options)
+
+        return method(self._router, *args, **options) if self._loop is None else self._wait_for(there)
+
+    return call
+
+
+def _reading(method: Callable[Concatenate[AsyncRouter, P], T]) -> Callable[Concatenate[Router, P], T]:
+    """Give a plain method that any thread may call at any time, for it moves nothing."""
+
+    @wraps(method)
+    def call(self: Router, /, *args: P.args, **options: P.kwargs) -> T:
+        return method(self._router, *args, **options)
 
     return call
 
@@ -58,7 +69,8 @@ class Router:
     thread. Arguments and errors are those of `pixroute.Router`; beside them:
 
     Raises:
-        RuntimeError: a method was called outside `with`, or from an observer.
+        RuntimeError: a method was called outside `with`, or from an observer; `explain` and `health` may be called
+            anywhere, `disable` and `enable` before `with` too.
     """
 
     _loop: _LoopThread | None = None
@@ -108,10 +120,10 @@ class Router:
     generate = _blocking(AsyncRouter.generate)
     claim = _blocking(AsyncRouter.claim)
     reload = _blocking(AsyncRouter.reload)
-    explain = _blocking(_on_loop(AsyncRouter.explain))
-    health = _blocking(_on_loop(AsyncRouter.health))
-    disable = _blocking(_on_loop(AsyncRouter.disable))
-    enable = _blocking(_on_loop(AsyncRouter.enable))
+    disable = _on_loop(AsyncRouter.disable)
+    enable = _on_loop(AsyncRouter.enable)
+    explain = _reading(AsyncRouter.explain)
+    health = _reading(AsyncRouter.health)
 
     def __enter__(self) -> Self:
         if self._loop is not None:
@@ -132,7 +144,8 @@ class Router:
     def close(self, *, drain: float = 30.0) -> None:
         """Stop admitting, let what other threads have in flight end for `drain` seconds, then cancel it.
 
-        A call that is cancelled so raises ShuttingDown. Interrupting `close` ends the draining.
+        A call that is ended so raises ShuttingDown, which carries its record and cost. Interrupting `close` ends the
+        draining.
         """
         if self._loop is None or not self._loop.runs:
             return

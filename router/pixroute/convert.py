@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from io import BytesIO
 
 from attrs import evolve
 
-from pixroute.content import InMemory
-from pixroute.outcome import Content
+from pixroute.content import Content
 from pixroute.result import Adjustment, Format, Image
 
 
-async def converted(image: Image, wanted: Format) -> tuple[Image, Adjustment | None]:
-    """Give the picture in the wanted format, or as it is with the reason why."""
-    if image.format == wanted:
-        return image, None
+def convert(image: Image, wanted: Format) -> tuple[Image, Adjustment]:
+    """Give the picture in the wanted format, or as it is with the reason why; to be called in a thread."""
     try:
-        content = await asyncio.to_thread(_convert, image.content, wanted)
+        content = _convert(image.content, wanted)
     except ImportError:
         why = "Pillow is not installed: pip install 'pixroute[cli]'"
         return image, Adjustment("output_format", wanted, image.format, why)
-    except (OSError, ValueError) as error:
-        return image, Adjustment("output_format", wanted, image.format, f"it cannot be converted: {error}")
-    image.content.discard()
+    except Exception as error:  # noqa: BLE001 - whatever Pillow raises over it, the picture was paid for and stands
+        why = f"it cannot be converted: {error or type(error).__name__}"
+        return image, Adjustment("output_format", wanted, image.format, why)
     made_by = f"converted from the {image.format} that {image.provider} delivered"
     return evolve(image, content=content, format=wanted), Adjustment("output_format", wanted, wanted, made_by)
 
@@ -36,4 +32,4 @@ def _convert(content: Content, wanted: Format) -> Content:
         flat = picture.convert("RGB") if wanted == "jpeg" and picture.mode not in ("RGB", "L") else picture
         options = {"compress_level": 1} if wanted == "png" else {"quality": 95}
         flat.save(target, format=wanted.upper(), **options)
-    return InMemory(target.getvalue())
+    return Content(target.getvalue())

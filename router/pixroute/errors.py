@@ -6,8 +6,9 @@ PixrouteError
 │   ├── Moderated                 a provider declined the content
 │   ├── InvalidRequest            no provider can serve this request as it stands
 │   ├── DeadlineInfeasible        nobody could finish in the time given
-│   └── BudgetExceeded            what may be spent is spent, or nothing fits into it
-├── ShuttingDown                  the router is closing
+│   ├── BudgetExceeded            what may be spent is spent, or nothing fits into it
+│   └── InternalError             a bug in pixroute itself
+├── ShuttingDown                  the router is closing, or closed before the request could end
 ├── ConfigError                   a configuration with mistakes, all of them listed
 └── PluginError                   a plugin that the configuration needs is broken
 """
@@ -80,8 +81,20 @@ class BudgetExceeded(RequestFailed):
     """The request's money limits leave no provider to ask."""
 
 
+class InternalError(RequestFailed):
+    """A bug in pixroute itself ended the request; what broke is its cause (`__cause__`)."""
+
+
 class ShuttingDown(PixrouteError):
-    """The router is closing and takes no new requests."""
+    """The router is closing and takes no new requests, or was closed before this one could end.
+
+    `record` and `cost` tell of a request that had begun what was done and what may be billed; None if nothing had.
+    """
+
+    def __init__(self, message: str, *, record: Record | None = None, cost: Cost | None = None) -> None:
+        super().__init__(message)
+        self.record = record
+        self.cost = cost
 
 
 @frozen

@@ -5,6 +5,7 @@ No event carries a prompt or a secret. `at` is the loop's time in seconds; `requ
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -101,6 +102,14 @@ class BreakerChanged:
 
 
 @frozen(kw_only=True)
+class LoopLagged:
+    """The event loop was late by `seconds`, 0.25 at least: something blocked it, or the machine was paused."""
+
+    at: float
+    seconds: float
+
+
+@frozen(kw_only=True)
 class HintIgnored(Event):
     """A provider's hint was negative, absurd or unreadable."""
 
@@ -119,7 +128,7 @@ class RequestFinished(Event):
     tags: Mapping[str, str] = field(factory=dict)
 
 
-AnyEvent = Event | BreakerChanged
+AnyEvent = Event | BreakerChanged | LoopLagged
 
 
 class Observer(Protocol):
@@ -128,3 +137,19 @@ class Observer(Protocol):
     def __call__(self, event: AnyEvent) -> None:
         """Take one event."""
         ...
+
+
+def check_observer(name: str, observer: Observer) -> Observer:
+    """Refuse what cannot be told of an event.
+
+    Raises:
+        ValueError: it is no function, or an asynchronous one, which nobody would await.
+    """
+    if not callable(observer):
+        raise ValueError(f"observer {name!r} is no function: {type(observer).__name__}")  # noqa: TRY004 - as its like
+    calls = (observer, getattr(observer, "__call__", None))  # noqa: B004 - the method itself is looked at
+    if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
+        raise ValueError(
+            f"observer {name!r} is asynchronous, and nobody would await it; give a plain function that starts a task"
+        )
+    return observer

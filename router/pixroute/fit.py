@@ -42,6 +42,8 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
         return Unfit(f"takes prompts of at most {can.max_prompt} characters, not {len(request.prompt)}")
     if len(request.references) > can.references:
         return Unfit(f"takes at most {can.references} reference pictures, not {len(request.references)}")
+    if strange := _strange_format(request, can):
+        return Unfit(f"takes reference pictures as {', '.join(sorted(can.reference_formats))}, not {strange}")
     if request.size is None:
         size = Size(_smallest(can.resolutions)) if can.resolutions else None
         return Fit(request=_sized(request, size), resolution=size.resolution if size else "other")
@@ -52,6 +54,11 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
     if sent.resolution != request.size.resolution:
         adjustments = (Adjustment("size", str(request.size), str(sent), "the provider makes no smaller pictures"),)
     return Fit(request=_sized(request, sent), resolution=sent.resolution, adjustments=adjustments)
+
+
+def _strange_format(request: ImageRequest, can: Capabilities) -> str | None:
+    formats = (reference.format for reference in request.references if can.reference_formats)
+    return next((each for each in formats if each and each not in can.reference_formats), None)
 
 
 def _sized(request: ImageRequest, size: Size | None) -> ImageRequest:

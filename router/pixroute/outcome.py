@@ -2,18 +2,21 @@
 
 An attempt ends in a value, `Success | Failure`, never in an exception. What each kind of failure means for the next
 provider, for health and for money stands in one table, `REACTIONS`, which planner, breaker, money and documentation
-all read. How an upstream's words become a kind stands in another, `SIGNALS`.
+all read. How an upstream's words become a kind stands in `http.judging`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+
+if TYPE_CHECKING:
+    from pixroute.content import Content
 
 
 class Stage(IntEnum):
@@ -73,6 +76,19 @@ class Blame(StrEnum):
     OURS = "ours"
 
 
+class Evidence(StrEnum):
+    """What a failure's kind rests on, and so what it may do to others.
+
+    MACHINE: a code, a documented field, a status 401 or 402, or our own observation: the table's row in full. WORDS:
+    only words or a bare status; opens nothing and holds nothing by one answer, but counts. REQUEST: it may be about
+    what this request alone had; it touches nobody else.
+    """
+
+    MACHINE = "machine"
+    WORDS = "words"
+    REQUEST = "request"
+
+
 class QuickRetry(Enum):
     """When the same provider may be asked once more before falling back."""
 
@@ -81,6 +97,7 @@ class QuickRetry(Enum):
     WITHOUT_HINT = "yes, if without a hint"
     SOON_WITHOUT_HINT = "yes, if it came within 10 s and without a hint"
     IF_ALLOWED = "only with `retry.on_timeout = true`"
+    OTHER_ROUTE = "yes, by its other route"
 
 
 class Next(Enum):
@@ -206,6 +223,51 @@ _BLAMES: Mapping[FailureKind, Blame] = MappingProxyType(
 
 _OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
 """What this machine lacks says nothing of anybody else."""
+_OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
+"""Code or configuration that failed before anything was sent fails again: that provider is left out."""
+_STRANGER = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=Verdict.HARD)
+"""Somebody in between refused: nobody judged the request, nothing is billed."""
+_BEHIND = Reaction(next=Next.NOT_SIBLINGS, upstream=Verdict.HARD)
+"""A gateway's own account was refused: ours is as good as before."""
+
+BLAMED: Mapping[tuple[FailureKind, Blame], Reaction] = MappingProxyType(
+    {
+        (FailureKind.INVALID, Blame.HOP): _STRANGER,
+        (FailureKind.FORBIDDEN, Blame.HOP): _STRANGER,
+        (FailureKind.MODEL_GONE, Blame.HOP): _STRANGER,
+        (FailureKind.PROTOCOL, Blame.HOP): _STRANGER,
+        (FailureKind.AUTH, Blame.HOP): _STRANGER,
+        (FailureKind.SERVER_ERROR, Blame.HOP): evolve(
+            _STRANGER, quick_retry=QuickRetry.SOON_WITHOUT_HINT, repeats_rounds=True
+        ),
+        (FailureKind.OVERLOADED, Blame.HOP): evolve(
+            _STRANGER, quick_retry=QuickRetry.WITHOUT_HINT, repeats_rounds=True
+        ),
+        (FailureKind.AUTH, Blame.PROVIDER): _BEHIND,
+        (FailureKind.QUOTA, Blame.PROVIDER): _BEHIND,
+    }
+)
+"""Rows that differ by whose fault it is."""
+
+
+def blame_of(kind: FailureKind) -> Blame:
+    """Say whose fault a kind is where nothing else is known."""
+    return _BLAMES.get(kind, Blame.PROVIDER)
+
+
+def reaction_of(kind: FailureKind, blame: Blame, stage: Stage = Stage.BODY) -> Reaction:
+    """Give the row of the reaction table for a kind and whose fault it is."""
+    if blame is not Blame.OURS:
+        return BLAMED.get((kind, blame), REACTIONS[kind])
+    lasts = stage < Stage.SEND and kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
+    return _OURS_FOR_GOOD if lasts else _OURS
+
+
+def _by_other_route(row: Reaction) -> Reaction:
+    """Ask the same provider once more, whose upstream is not at fault."""
+    return evolve(
+        row, quick_retry=QuickRetry.OTHER_ROUTE, next=Next.IN_ORDER, opens_for=None, opens_every_resolution=False
+    )
 
 
 @frozen(kw_only=True)
@@ -215,12 +277,14 @@ class Failure:
     `message` is one sentence that a person can act on; `advice` what to change. `hint` is the provider's wish in
     seconds from the answer on (Retry-After and its kin), `ignored_hint` what it said instead that made no sense.
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
-    that could not be fetched. `blame`: whose fault it is.
+    that could not be fetched. `blame`: whose fault it is. `evidence`: what the kind rests on.
+    `other_route`: the provider has another way to the same model, and goes it when it is asked again.
     """
 
     kind: FailureKind
     message: str
     stage: Stage = Stage.WAIT
+    blame: Blame = field()
     billing: Billing = field()
     status: int | None = None
     code: str | None = None
@@ -231,243 +295,56 @@ class Failure:
     answered: bool = False
     provider_request_id: str | None = None
     url: str | None = None
-    blame: Blame = field()
-
-    @billing.default
-    def _billing_of_kind(self) -> Billing:
-        return REACTIONS[self.kind].billing or Billing.FREE
+    evidence: Evidence = Evidence.MACHINE
+    other_route: bool = False
 
     @blame.default
     def _blame_of_kind(self) -> Blame:
-        return _BLAMES.get(self.kind, Blame.PROVIDER)
+        return blame_of(self.kind)
+
+    @billing.default
+    def _billing_of_kind(self) -> Billing:
+        return reaction_of(self.kind, self.blame, self.stage).billing or Billing.FREE
 
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        return _OURS if self.blame is Blame.OURS else REACTIONS[self.kind]
+        row = reaction_of(self.kind, self.blame, self.stage)
+        return _by_other_route(row) if self.other_route else row
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
 
 
-class Content(Protocol):
-    """Decoded bytes of one picture, held in memory or in a file."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        ...
-
-    @property
-    def path(self) -> Path | None:
-        """The file that holds it; None in memory."""
-        ...
-
-    def data(self) -> bytes:
-        """Return the bytes, from memory or read back from the file."""
-        ...
-
-    def move(self, target: Path) -> None:
-        """Rename the file; only where there is one."""
-        ...
-
-    def open(self) -> BinaryIO:
-        """Return a readable, seekable view from the first byte on; for a look at header and end."""
-        ...
-
-    def discard(self) -> None:
-        """Drop what is held."""
-        ...
-
-
 @frozen(kw_only=True)
 class Delivered:
-    """One picture as the provider gave it, not yet validated."""
+    """One picture as the provider gave it, not yet validated; `url` is where it was fetched."""
 
     content: Content
     declared_type: str | None = None
     revised_prompt: str | None = None
+    url: str | None = None
 
 
 @frozen(kw_only=True)
 class Success:
-    """What a provider delivered: at least one picture; `failures` are items refused or broken among several."""
+    """What a provider delivered: at least one picture; `failures` are items refused or broken among several.
+
+    `usage` holds `input_tokens`, `output_tokens` and `total_tokens` where they were told, beside all the provider says.
+    `cost` is the price that the answer states, in `currency`; None: the table's holds.
+    `surplus`: items beyond those asked, which were not taken.
+    `other_route`: as a failure's; smaller pictures than asked are then asked for once more.
+    """
 
     pictures: tuple[Delivered, ...]
     failures: tuple[Failure, ...] = ()
+    surplus: int = 0
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     provider_request_id: str | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
+    other_route: bool = False
 
 
 Outcome = Success | Failure
-
-
-@frozen
-class Signal:
-    """How an upstream says a kind: by `error.code` (exact), by a fragment of the text, or by the bare status.
-
-    Everything in lower case. With `only`, the texts count under those statuses alone.
-    """
-
-    kind: FailureKind
-    codes: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    statuses: tuple[int, ...] = ()
-    only: tuple[int, ...] = ()
-
-    def in_text(self, text: str, status: int) -> bool:
-        """Tell whether the text says this kind under this status."""
-        return (not self.only or status in self.only) and any(fragment in text for fragment in self.texts)
-
-
-_K = FailureKind
-SIGNALS: tuple[Signal, ...] = (
-    Signal(
-        _K.MODERATED,
-        codes=(
-            "moderation_blocked",
-            "content_policy_violation",
-            "content_filter",
-            "image_generation_user_error",
-            "sensitivecontentdetected",
-            "inputtextsensitivecontentdetected",
-            "inputimagesensitivecontentdetected",
-            "outputimagesensitivecontentdetected",
-            "outputtextsensitivecontentdetected",
-            "inputtextriskdetection",
-            "outputtextriskdetection",
-            "inputimageriskdetection",
-            "outputimageriskdetection",
-        ),
-        texts=(
-            "rejected by the safety system",
-            "sensitive information",
-            "content policy",
-            "sensitive content",
-            "safety filter",
-            "moderation",
-        ),
-    ),
-    Signal(
-        _K.QUOTA,
-        codes=(
-            "insufficient_quota",
-            "insufficient_user_quota",
-            "billing_hard_limit_reached",
-            "quotaexceeded",
-            "setlimitexceeded",
-            "accountoverdueerror",
-            "quota_per_day",
-            "quota_zero",
-        ),
-        texts=(
-            "preconsumedquota",
-            "insufficient user quota",
-            "insufficient balance",
-            "额度不足",
-            "余额不足",
-            "credits are depleted",
-        ),
-        statuses=(402,),
-    ),
-    Signal(
-        _K.AUTH,
-        codes=("api_key_invalid", "invalid_api_key", "authenticationerror", "authentication_error", "unauthenticated"),
-        texts=("api key not valid", "incorrect api key", "无效的令牌"),
-        statuses=(401,),
-    ),
-    Signal(
-        _K.OVERLOADED,
-        codes=("serveroverloaded", "overloaded_error", "model_capacity_exhausted"),
-        texts=(
-            "overloaded",
-            "high demand",
-            "负载已饱和",
-            "no available channel",
-            "无可用渠道",
-            "service is currently unavailable",
-        ),
-        statuses=(503, 529),
-    ),
-    Signal(
-        _K.RATE_LIMITED,
-        codes=(
-            "rate_limit_exceeded",
-            "ratelimitexceeded",
-            "modelaccountrpmratelimitexceeded",
-            "modelaccounttpmratelimitexceeded",
-            "modelaccountipmratelimitexceeded",
-            "apiaccountrpmratelimitexceeded",
-            "accountratelimitexceeded",
-            "requestbursttoofast",
-            "inflightbatchsizeexceeded",
-        ),
-        texts=("rate limit", "too many requests"),
-        statuses=(429,),
-    ),
-    Signal(
-        _K.MODEL_GONE,
-        codes=("model_not_found", "invalidendpointormodel", "modelnotopen", "invalidendpoint"),
-        texts=(
-            "not supported for generatecontent",
-            "is not found for api version",
-            "does not support this model",
-            "model is not supported",
-            "not supported for this model",
-            "not supported on this",
-            "not supported by this",
-            "model does not exist",
-            "unsupported model",
-        ),
-    ),
-    Signal(_K.MODEL_GONE, texts=("model",), only=(404,)),
-    Signal(
-        _K.FORBIDDEN,
-        codes=("permission_denied", "failed_precondition", "accessdenied", "operationdenied", "access_denied"),
-        texts=(
-            "key",
-            "token",
-            "model",
-            "permission",
-            "organization",
-            "country",
-            "region",
-            "group",
-            "令牌",
-            "模型",
-            "分组",
-        ),
-        only=(403,),
-    ),
-    Signal(
-        _K.SERVER_ERROR,
-        codes=("write_response_body_failed", "bad_response_status_code", "internalserviceerror"),
-        texts=("timeout while downloading",),
-        statuses=(408, 409, 499, 500, 502, 504),
-    ),
-    Signal(_K.INVALID, statuses=(400, 403, 404, 405, 406, 411, 413, 414, 415, 422, 431)),
-)
-"""First match in a pass wins; the passes are codes, texts, status (semantics §2; words from upstreams §1.5, §2.6,
-§3.3, §4.5, captures of 2026-11-22)."""
-
-
-def classify(status: int, codes: Iterable[str] = (), text: str = "") -> FailureKind:
-    """Give the kind of an error answer: three passes over `SIGNALS`, by code, by text, by bare status.
-
-    A dotted code (`InputTextSensitiveContentDetected.PolicyViolation`) matches by its first part too. A status that
-    no row names is a SERVER_ERROR from 500 on, else INVALID.
-    """
-    lowered = [code.lower() for code in codes]
-    spoken = {*lowered, *(code.split(".", 1)[0] for code in lowered)}
-    for signal in SIGNALS:
-        if not spoken.isdisjoint(signal.codes):
-            return signal.kind
-    text = text.lower()
-    for signal in SIGNALS:
-        if signal.in_text(text, status):
-            return signal.kind
-    for signal in SIGNALS:
-        if status in signal.statuses:
-            return signal.kind
-    return FailureKind.SERVER_ERROR if status >= 500 else FailureKind.INVALID

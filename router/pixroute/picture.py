@@ -14,6 +14,8 @@ Format = Literal["png", "jpeg", "webp", "gif"]
 
 MOST_PIXELS = 64_000_000
 """More than this is refused: decoding it would cost whoever does 256 MB."""
+LONGEST_SIDE = 32_768
+"""A longer side is refused: viewers and libraries stop there, and a row of it is what a decoder takes at once."""
 
 _HEAD = 64
 _TAIL = 4096
@@ -23,6 +25,10 @@ _MOST_SEGMENTS = 2048  # before a JPEG's picture data: profiles and provenance c
 
 class BadPicture(ValueError):
     """Bytes that are no complete picture; the text says why."""
+
+
+class CutPicture(BadPicture):
+    """A picture that begins well and has no end."""
 
 
 @frozen
@@ -80,7 +86,8 @@ def inspect(source: BinaryIO, size: int) -> PictureInfo:
         size: its bytes.
 
     Raises:
-        BadPicture: it is none of PNG, JPEG, WebP and GIF, it is broken or cut, or it has more than 64 megapixels.
+        BadPicture: it is none of PNG, JPEG, WebP and GIF, it is broken or cut, or it has more than 64 megapixels or
+            a side of more than 32,768. `CutPicture` if only its end is missing.
     """
     head, tail = _read(source, 0, _HEAD), _read(source, max(0, size - _TAIL), _TAIL).rstrip(_PADDING)
     kind = next((kind for kind in _KINDS if head.startswith(kind.magic)), None)
@@ -97,8 +104,10 @@ def _check(info: PictureInfo, *, complete: bool) -> None:
         raise BadPicture(f"the {kind} has no pixels ({info.width}x{info.height})")
     if info.pixels > MOST_PIXELS:
         raise BadPicture(f"the {kind} has {info.width}x{info.height} pixels, more than {MOST_PIXELS:,}")
+    if max(info.width, info.height) > LONGEST_SIDE:
+        raise BadPicture(f"the {kind} has {info.width}x{info.height} pixels, a side of more than {LONGEST_SIDE:,}")
     if not complete:
-        raise BadPicture(f"the {kind} is cut: its end is missing")
+        raise CutPicture(f"the {kind} is cut: its end is missing")
 
 
 def _read(source: BinaryIO, offset: int, count: int) -> bytes:

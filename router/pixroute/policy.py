@@ -172,6 +172,8 @@ class Policy:
         Raises:
             ValueError: an option that a request has not, or a value that may not stand there.
         """
+        if not overrides:
+            return self
         changes = dict(overrides)
         for name in changes:
             if name not in Overrides.__annotations__:
@@ -179,7 +181,7 @@ class Policy:
         own = partial_timeouts(changes.get("attempt_timeout"))
         if isinstance(own, Mapping):
             changes["attempt_timeout"] = {**self.attempt_timeout, **own}
-        return evolve(self, **changes) if changes else self
+        return evolve(self, **changes)
 
 
 class Overrides(TypedDict, total=False):

@@ -16,10 +16,9 @@ from attrs import evolve, field, frozen
 
 from pixroute.outcome import FailureKind, Outcome, Stage
 from pixroute.policy import ByResolution, HedgeAfter, Timeouts, partial_timeouts
-from pixroute.request import AspectRatio, ImageRequest, OutputFormat, Resolution, Side
+from pixroute.request import AspectRatio, ImageRequest, OutputFormat, ReferenceFormat, Resolution, Side
 from pixroute.values import (
     KIND,
-    Above0,
     Count,
     CountFrom0,
     Form,
@@ -33,6 +32,7 @@ from pixroute.values import (
     check,
     money,
 )
+from pixroute.words import join
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -67,6 +67,7 @@ class Capabilities:
         exact_sizes: single sizes (width, height) that may be asked exactly, beside or in place of that range.
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
+        reference_formats: formats they may have, of png, jpeg, webp and gif; empty: any.
         max_images: most pictures of one call.
         max_prompt: longest prompt in characters; None: no limit known.
         size_tolerance: share of the asked pixels that may be missing before a picture counts as UNDERSIZED.
@@ -79,6 +80,7 @@ class Capabilities:
     exact_sizes: frozenset[tuple[Side, Side]] = field(default=frozenset(), converter=_sizes)
     output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
     references: CountFrom0 = 0
+    reference_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
     max_images: Count = 1
     max_prompt: Count | None = None
     size_tolerance: Share = 0.1
@@ -117,13 +119,10 @@ class Quantiles:
     """How long an attempt takes, in seconds: half, 95 and 99 in a hundred take no longer."""
 
     p50: From0
-    p95: Above0
-    p99: Above0
+    p95: From0
+    p99: From0
 
-    def __attrs_post_init__(self) -> None:
-        check(self)
-        if not self.p50 <= self.p95 <= self.p99:
-            raise Mistake("P50, P95 and P99 do not rise")
+    __attrs_post_init__ = check
 
 
 def _table(values: Mapping[Resolution, Quantiles]) -> Mapping[Resolution, Quantiles]:
@@ -137,7 +136,12 @@ class Latency:
     table: Mapping[Resolution, Quantiles] = field(factory=dict, converter=_table)
     source: str = ""
 
-    __attrs_post_init__ = check
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        for resolution, times in self.table.items():
+            if not 0 < times.p50 <= times.p95 <= times.p99:
+                said = f"p50, p95 and p99 must be above 0 and rise, not {times.p50:g}, {times.p95:g}, {times.p99:g}"
+                raise Mistake(said, join("table", resolution))
 
     def at(self, resolution: Resolution, timeout: float) -> Quantiles:
         """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
@@ -250,9 +254,9 @@ class AttemptContext(Protocol):
 class Provider(Protocol):
     """A configured provider.
 
-    `start` is called once before the first attempt, on the router's loop, `aclose` once after the last. `generate` is
-    called once per attempt, possibly many at a time; it returns `Success` or `Failure`, must let
-    `asyncio.CancelledError` pass, and is cancelled at `ends_at` at the latest.
+    `start` is called once before the first attempt, on the router's loop, `aclose` once after the last if it had
+    started. `generate` is called once per attempt, possibly many at a time; it returns `Success` or `Failure`, must
+    let `asyncio.CancelledError` pass, and is cancelled at `ends_at` at the latest.
     """
 
     @property

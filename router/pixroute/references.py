@@ -17,6 +17,7 @@ from pixroute.values import Mistake
 
 READ_WITHIN = 30.0
 """Seconds in which a file must have been read, wherever it lies."""
+_MOST_SHOWN = 200  # of a path, its end
 
 
 async def load(references: Sequence[Reference], *, within: float = READ_WITHIN) -> tuple[Reference, ...]:
@@ -34,7 +35,7 @@ async def load(references: Sequence[Reference], *, within: float = READ_WITHIN) 
         try:
             loaded.append(await _load(reference, within))
         except Mistake as error:
-            name = repr(str(reference.path))[1:-1] if reference.path else "given as bytes"
+            name = repr(str(reference.path)[-_MOST_SHOWN:])[1:-1] if reference.path else "given as bytes"
             raise Mistake(f"reference picture {name} {error} (references[{at}])") from error.__cause__
     return tuple(loaded)
 

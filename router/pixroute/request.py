@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from copy import copy
 from math import sqrt
 from os import PathLike, fspath
@@ -13,8 +13,8 @@ from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 
 from attrs import field, frozen
 
-from pixroute.values import Count, Form, Mistake, Range, as_table, check, fits, mistake
-from pixroute.words import broken_at, join, shown
+from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake
+from pixroute.words import join, shown
 
 Resolution = Literal["1K", "2K", "4K", "other"]
 """A class of sizes; "other" stands where none was asked and the provider's own default is not known."""
@@ -26,6 +26,7 @@ LARGEST_REFERENCE = 50_000_000
 """Bytes of a reference picture."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
+ReferenceFormat = Literal["png", "jpeg", "webp", "gif"]
 Side = Annotated[int, Range(1, LARGEST_SIDE)]
 AspectRatio = Annotated[str, Form(r"\s*0*[1-9]\d{0,2}\s*:\s*0*[1-9]\d{0,2}\s*", "of the form W:H, such as 16:9")]
 
@@ -35,6 +36,7 @@ _SIZE = re.compile(
 )
 _RATIO = re.compile(r"(\d{1,3})\s*:\s*(\d{1,3})")
 _URL = re.compile(r"\s*(data:|[a-z][a-z0-9+.-]+:/)", re.IGNORECASE)
+_BASE64 = re.compile(r"(?:iVBORw0KGgo|/9j/|UklGR|R0lGOD)[A-Za-z0-9+/_=\s-]{40,}|[A-Za-z0-9+/=\s]{200,}")
 _LONGEST_PATH = 4096
 _DEEPEST = 64
 _MOST_BITS = 1024
@@ -96,7 +98,9 @@ class Size:
         Raises:
             SizeError: unreadable, or an aspect ratio beside exact pixels that contradicts them.
         """
-        match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+        if not isinstance(text, str):
+            raise SizeError(f"size must be a Size, or text such as 4K, 2048x2048 or '2K 16:9', not {shown(text)}")
+        match = _SIZE.fullmatch(text.strip())
         if match is None:
             raise SizeError(f"size {_said(text)} is none of 1K, 2K, 4K, WIDTHxHEIGHT (such as 2048x2048), or '2K 16:9'")
         tail = match["ratio"]
@@ -150,15 +154,29 @@ class Size:
         )
 
 
+def _as_bytes(data: bytes | bytearray | memoryview | None) -> bytes | None:
+    whole = bytes(data) if isinstance(data, bytearray | memoryview) else data
+    if isinstance(whole, bytes) and len(whole) > LARGEST_REFERENCE:
+        raise Mistake(f"has more than {LARGEST_REFERENCE // 1_000_000} MB")
+    return whole
+
+
 @frozen
 class Reference:
     """A picture that the new one is to follow: its bytes, or the path they are read from when the request starts."""
 
-    data: bytes | None = field(default=None, repr=lambda data: f"<{len(data)} bytes>" if data else "None")
+    data: bytes | None = field(
+        default=None, converter=_as_bytes, repr=lambda data: f"<{len(data)} bytes>" if data else "None"
+    )
     path: Path | None = None
     media_type: str | None = None
 
     __attrs_post_init__ = check
+
+    @property
+    def format(self) -> str | None:
+        """Such as `"png"`; None before it has been looked at."""
+        return self.media_type.removeprefix("image/") if self.media_type else None
 
     @classmethod
     def of(cls, source: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO) -> Reference:
@@ -170,11 +188,11 @@ class Reference:
         if isinstance(source, Reference):
             return source
         if isinstance(source, bytes | bytearray | memoryview):
-            return cls(data=_bounded(bytes(source)))
+            return cls(data=source)
         if isinstance(source, str | PathLike):
             return cls(path=_path(fspath(source)))
         if callable(read := getattr(source, "read", None)):
-            return cls(data=_bounded(_contents(read)))
+            return cls(data=_contents(read))
         raise Mistake(f"must be the picture's bytes, a path or a binary file, not {shown(source)}")
 
 
@@ -184,27 +202,23 @@ def _path(text: object) -> Path:
     if match := _URL.match(text):
         what = "a data URI" if match[1].lower() == "data:" else "a URL"
         raise Mistake(f"is {what}; give the picture's bytes, or the path of a file")
-    if len(text) > _LONGEST_PATH or "\0" in text:
+    if len(text) > _LONGEST_PATH or "\0" in text or _BASE64.fullmatch(text):
         raise Mistake("is no path of a file; give the picture's bytes as bytes, not as text")
-    if at := broken_at(text):
-        raise Mistake(f"holds half a surrogate pair at character {at}; give whole characters")
+    check_one(Path(text), Path, "")
     return Path(text)
 
 
 def _contents(read: Any) -> bytes:
     try:
         data = read(LARGEST_REFERENCE + 1)
-    except (OSError, ValueError) as error:  # ValueError: a file that is closed
+    except (OSError, ValueError, TypeError) as error:  # a closed file's, or another `read` than a file's
         raise Mistake(f"is a file that cannot be read: {error}") from error
+    if isinstance(data, Coroutine):
+        data.close()
+        raise Mistake("is read with `await`; give its bytes")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise Mistake("is a file that gives no bytes; open it with mode 'rb'")
     return bytes(data)
-
-
-def _bounded(data: bytes) -> bytes:
-    if len(data) > LARGEST_REFERENCE:
-        raise Mistake(f"has more than {LARGEST_REFERENCE // 1_000_000} MB")
-    return data
 
 
 def _size(value: Size | str | None) -> Size | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import field, frozen
 
 from pixroute.cost import Cost
-from pixroute.outcome import Content, Failure
+from pixroute.outcome import Failure
 
 if TYPE_CHECKING:
+    from pixroute.content import Content
     from pixroute.routing.record import AttemptRecord, Record
 
 Format = Literal["png", "jpeg", "webp", "gif"]

@@ -7,6 +7,7 @@ as a preset's name for a table of times, says so in its metadata under `KIND`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -90,9 +91,9 @@ def check(value: Any) -> None:
         Mistake: a ValueError that names the field, what may stand there and what does.
     """
     made_of: Any = type(value)
-    for name, kind, fit in _checks(made_of):
+    for name, default, kind, fit in _checks(made_of):
         held = getattr(value, name)
-        if not fit(held):
+        if held is not default and not fit(held):
             raise mistake(held, kind, name)
 
 
@@ -112,7 +113,7 @@ def mistake(value: object, kind: Any, path: str = "") -> Mistake:
 
 def sentence(value: object, kind: Any) -> str:
     """Say that this value is not of that kind, and which is near; never of what may hold a key."""
-    if isinstance(value, str) and (at := broken_at(value)):
+    if isinstance(value, str) and Path not in members(kind) and (at := broken_at(value)):
         return f"holds half a surrogate pair at character {at}; give whole characters"
     if _holds_secret(kind):
         return NEVER_IN_CLEAR
@@ -129,9 +130,10 @@ def field_kinds(cls: type) -> dict[str, Any]:
 
 
 @cache
-def _checks(cls: type) -> tuple[tuple[str, Any, Fits], ...]:
-    hints = _hints(cls)
-    return tuple((name, kind, fits(hints.get(name, Any))) for name, kind in field_kinds(cls).items())
+def _checks(cls: type) -> tuple[tuple[str, Any, Any, Fits], ...]:
+    hints, fields = _hints(cls), attrs.fields_dict(cls)
+    kinds = field_kinds(cls).items()
+    return tuple((name, fields[name].default, kind, fits(hints.get(name, Any))) for name, kind in kinds)
 
 
 def _hints(cls: type) -> dict[str, Any]:
@@ -147,15 +149,27 @@ def _hints(cls: type) -> dict[str, Any]:
 # Whether it fits
 
 
-@cache
 def fits(kind: Any) -> Fits:
-    """Give a test of values; what no annotation can say fits always."""
-    alternatives = [_fits(member) for member in members(kind)]
+    """Give a test of values; to a type that cannot be tested everything fits."""
+    try:
+        return _fits_any(kind)
+    except TypeError:  # a plugin's own: without a hash, or such as a Protocol that no instance can be held against
+        return _everything
+
+
+def _everything(_: object) -> bool:
+    return True
+
+
+@cache
+def _fits_any(kind: Any) -> Fits:
+    first, *others = [_fits(member) for member in members(kind)]
+    if others:
+        alternatives = (first, *others)
+        first = lambda value: any(fit(value) for fit in alternatives)  # noqa: E731 - one of two such
     if kind_takes_none(kind):
-        alternatives.insert(0, lambda value: value is None)
-    if len(alternatives) == 1:
-        return alternatives[0]
-    return lambda value: any(fit(value) for fit in alternatives)
+        return lambda value: value is None or first(value)
+    return first
 
 
 def _fits(kind: Any) -> Fits:
@@ -163,10 +177,14 @@ def _fits(kind: Any) -> Fits:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if origin is Literal:
-        return lambda value: any(type(one) is type(value) and one == value for one in arguments)
+        types = {type(one) for one in arguments}
+        return lambda value: (type(value) in types or isinstance(value, str)) and value in arguments
     if origin is Annotated:
-        inner, beside = fits(arguments[0]), [one for one in arguments[1:] if isinstance(one, Range | Form)]
-        return lambda value: inner(value) and all(value in one for one in beside)
+        fit, beside = fits(arguments[0]), [one.__contains__ for one in arguments[1:] if isinstance(one, Range | Form)]
+        if len(beside) == 1:
+            (within,) = beside
+            return lambda value: fit(value) and within(value)
+        return lambda value: fit(value) and all(within(value) for within in beside)
     if origin in _MAPPINGS:
         key, item = (fits(one) for one in arguments or (str, Any))
         return lambda value: isinstance(value, Mapping) and all(key(k) and item(v) for k, v in value.items())
@@ -180,24 +198,37 @@ def _fits(kind: Any) -> Fits:
     if origin in _SEQUENCES:
         fit = fits(arguments[0])
         return lambda value: isinstance(value, tuple | list | AbstractSet) and all(map(fit, value))
-    return (lambda value: isinstance(value, kind)) if isinstance(kind, type) else (lambda _: True)
+    if not isinstance(kind, type):
+        return _everything
+    isinstance(None, kind)
+    return lambda value: isinstance(value, kind)
+
+
+_NUMBERS = (int, float)  # a tuple is looked through twice as fast as a union
 
 
 def is_number(value: object) -> bool:
     """Tell whether it is a finite number that counts in ones; a bool is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def _is_path(value: object) -> bool:
+    try:
+        return isinstance(value, Path | str) and bool(os.fsencode(value))
+    except UnicodeEncodeError:
+        return False
 
 
 _PLAIN: Mapping[Any, Fits] = MappingProxyType(
     {
-        Any: lambda _: True,
-        object: lambda _: True,
+        Any: _everything,
+        object: _everything,
         bool: lambda value: isinstance(value, bool),
         str: lambda value: isinstance(value, str) and (value.isascii() or broken_at(value) is None),
         int: lambda value: isinstance(value, int) and not isinstance(value, bool),
         float: is_number,
         Decimal: lambda value: isinstance(value, Decimal) and value.is_finite() and abs(value) < LARGEST,
-        Path: lambda value: isinstance(value, Path | str) and broken_at(str(value)) is None,
+        Path: _is_path,
     }
 )
 _MAPPINGS = (dict, Mapping)
@@ -254,7 +285,8 @@ def _alternatives(kind: Any) -> list[str]:
         return [f"a list of {len(arguments)}"]
     if origin in _SEQUENCES:
         return ["a list"]
-    return [_WORDS.get(alone) or (f"a {alone.__name__}" if attrs.has(alone) else "a table")]
+    named = isinstance(alone, type) and not issubclass(alone, Mapping)
+    return [_WORDS.get(alone) or (f"a {alone.__name__}" if named else "a table")]
 
 
 _WORDS: Mapping[Any, str] = {
@@ -262,6 +294,7 @@ _WORDS: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
+    bytes: "bytes",
     Decimal: 'an amount such as "0.09"',
     Path: "a path",
 }

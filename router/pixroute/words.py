@@ -28,9 +28,9 @@ def shown(value: object) -> str:
             return str(value).lower()
         case str():
             return quoted(value)
-        case int() | Decimal() if isinstance(value, int) or value.is_finite():
-            return str(value) if abs(value) <= 10**15 else "a number beyond 1e15"
-        case int() | float() | Decimal():
+        case int() | Decimal():
+            return str(value) if Decimal(value).is_nan() or abs(Decimal(value)) <= 10**15 else "a number beyond 1e15"
+        case float():
             return str(value)
         case Mapping():
             return "a table"

@@ -211,3 +211,13 @@ def test_what_an_interruption_may_have_cost():
 
     assert interruption([ended]) == "May have been billed: 1 by banana, $0.09 possible."
     assert interruption([evolve(ended, billing=Billing.FREE, cost=Cost())]) == "Nothing was billed."
+
+
+def test_where_a_picture_lies_that_was_paid_for_is_shown(generate):
+    """Whoever reads it can fetch it by hand."""
+    lost = fail(FailureKind.BAD_IMAGE, url="https://files.example/x.png?sig=1")
+
+    code, out, _ = generate(FakeProvider(lost))
+
+    assert code == Exit.FAILED
+    assert "Paid for and not fetched: https://files.example/x.png?sig=1" in out

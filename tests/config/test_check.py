@@ -13,7 +13,7 @@ from pixroute.config.load import structure
 from pixroute.errors import ConfigError
 from pixroute.plugins import load_plugins
 
-ENV = {"APIYI": "sk-apiyi", "ARK": "sk-ark", "OTHER": "sk-other"}
+ENV = {"APIYI": "sk-apiyi", "ARK": "sk-of-ark", "OTHER": "sk-other"}
 _HEAD, *CASES, _END = (Path(__file__).parent / "findings.txt").read_text(encoding="utf-8").split("-----\n")
 KNOWN = tomllib.loads(_HEAD.partition("\n\n")[2])
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixroute.config.load import read_toml, structure
-from pixroute.errors import ConfigError
+from pixroute.errors import ConfigError, Problem
 
 WORDS = [
     *("chains", "rules", "providers", "policy", "observers", "default", "a", "b", "acme", "type", "when", "chain"),
@@ -74,6 +74,11 @@ def test_nothing_but_a_config_error_comes_of_rubbish(mapping, plugins):
         b"a = " + b"9" * 5000,
         b"a = 2026-99-99",
         b"a = '\x00'",
+        b"a" + b".a" * 50_000 + b" = 1",
+        b"a" + b" . 'a'" * 50_000 + b" = 1",
+        b"[" + b"a." * 50_000 + b"a]",
+        b"\n".join(b"k%d = 1" % number for number in range(200_000)),
+        b"a" * 900_000,
     ],
 )
 def test_a_file_that_is_not_toml_is_a_config_error(content, tmp_path):
@@ -85,3 +90,25 @@ def test_a_file_that_is_not_toml_is_a_config_error(content, tmp_path):
         read_toml(path)
 
     assert caught.value.source == str(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_very_many_unknown_names_are_told_shortly(read):
+    """200,000 of them were 16 MB of complaints."""
+    unknown = {f"k{number}": 1 for number in range(100_000)}
+    tables = {"chains": {"default": ["a"]}, "providers": {"a": {"type": "acme", **unknown}}}
+
+    with pytest.raises(ConfigError) as caught:
+        read({**tables, **unknown, "policy": {"breaker": unknown, "retry": {"x" * 10_000: 1}}})
+
+    assert len(caught.value.problems) == 64
+    assert str(caught.value.problems[20]) == "holds 99,980 more names that are not known here"
+    assert len(str(caught.value)) < 20_000
+
+
+def test_very_many_mistakes_are_counted():
+    """The text lists a hundred, `problems` all."""
+    error = ConfigError([Problem(f"providers.a{number}", "is not a table") for number in range(5000)])
+
+    assert len(error.problems) == 5000
+    assert str(error).splitlines()[-1] == "  and 4,900 more"

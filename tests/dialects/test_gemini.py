@@ -1,5 +1,6 @@
 """Gemini's dialect: what is asked, and every shape of answer (upstreams §2)."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -59,6 +60,42 @@ def test_no_size_leaves_all_to_the_model():
     call = gemini.call(ImageRequest("A cat"), model="m")
 
     assert call.json["generationConfig"]["imageConfig"] == {}
+
+
+def in_snake_case(value):
+    """The document as Google's SDK passes it on."""
+    if isinstance(value, dict):
+        return {re.sub("[A-Z]", r"_\g<0>", name).lower(): in_snake_case(item) for name, item in value.items()}
+    return [in_snake_case(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        candidate({"text": "Hm.", "thought": True}, inline("b25l", thought=True)),
+        candidate(inline("ZHJhZnQ=", thought=True), inline("b25l", thought=True), {"text": "Here it is."}),
+        {"candidates": [{"content": None}, {"content": {"parts": [inline("b25l")]}}]},
+        {"candidates": [candidate()["candidates"][0], {**candidate(inline("b25l"))["candidates"][0], "index": 1}]},
+        [candidate({"text": "Here"}, reason=None), candidate(inline("b25l")), candidate({"text": "it is."})],
+        {"response": candidate(inline("b25l"))},
+        {"candidates": [{"content": {"parts": inline("b25l")}}]},
+    ],
+    ids=["thought", "last thought", "second candidate", "its index", "chunks", "wrapped", "no list"],
+)
+@pytest.mark.parametrize("spelt", [lambda document: document, in_snake_case], ids=["camel", "snake"])
+def test_the_only_picture_is_taken_wherever_it_lies(document, spelt):
+    """A preference for parts that are no thought is no filter; relays spell and nest in their own ways."""
+    document = spelt(document)
+
+    assert gemini.refusal(reply(document)) is None
+    assert gemini.pictures(reply(document)) == ["b25l"]
+
+
+def test_a_refusal_is_read_in_snake_case():
+    """`finish_reason` declines as `finishReason` does."""
+    document = in_snake_case(candidate(reason="IMAGE_SAFETY"))
+
+    assert gemini.refusal(reply(document)).kind is FailureKind.MODERATED
 
 
 LAST = blob()
@@ -125,10 +162,9 @@ def test_drafts_and_long_signatures_are_discarded():
             FailureKind.MODERATED,
             "PROHIBITED_CONTENT",
         ),
-        ({"candidates": None, "promptFeedback": {"blockReason": "OTHER"}}, FailureKind.EMPTY, "OTHER"),
+        ({"candidates": None, "promptFeedback": {"blockReason": "OTHER"}}, FailureKind.MODERATED, "OTHER"),
         (candidate({"text": "I can't create that, see https://policies.example."}), FailureKind.EMPTY, "STOP"),
         (candidate(inline("ZHJhZnQ="), reason="IMAGE_SAFETY"), FailureKind.MODERATED, "IMAGE_SAFETY"),
-        (candidate(inline("ZHJhZnQ=", thought=True)), FailureKind.EMPTY, "STOP"),
         (candidate(reason="MAX_TOKENS"), FailureKind.EMPTY, "MAX_TOKENS"),
         (candidate(reason="SOMETHING_NEW"), FailureKind.EMPTY, "SOMETHING_NEW"),
         ({}, FailureKind.EMPTY, None),

@@ -122,3 +122,24 @@ def test_details_tell_model_usage_and_rewritten_prompts():
 def test_details_of_an_aggregators_answer_are_empty():
     """`usage: null` and a missing model are None, not an error."""
     assert openai_images.details(reply({"created": 1, "data": [], "usage": None})) == Details()
+
+
+PARTIAL = {"type": "image_generation.partial_image", "b64_json": "cHJldmlldw==", "partial_image_index": 0}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ([PARTIAL, {"type": "image_generation.completed", "b64_json": "b25l"}], ["b25l"]),
+        ([PARTIAL, {"type": "image_edit.partial_image", "b64_json": "bGFzdA=="}], ["bGFzdA=="]),
+        ([PARTIAL, {"created": 1, "data": [{"b64_json": "b25l"}]}], ["b25l"]),
+        ({"type": "image_generation.completed", "b64_json": "b25l"}, ["b25l"]),
+        ({"data": {"url": "https://a.example/1.png"}}, ["https://a.example/1.png"]),
+        ({"code": 0, "msg": "success", "data": {"images": [{"b64_json": "b25l"}]}}, ["b25l"]),
+        ({"images": [{"image_url": {"url": "https://a.example/1.png"}}]}, ["https://a.example/1.png"]),
+        ({"data": ["https://a.example/1.png"]}, ["https://a.example/1.png"]),
+    ],
+)
+def test_a_picture_is_found_in_streams_and_other_nestings(document, expected):
+    """Previews count only where nothing else came."""
+    assert openai_images.pictures(reply(document)) == expected

@@ -86,8 +86,8 @@ class Wired:
         """Find no connection that anybody still holds."""
         for _ in range(3):
             await asyncio.sleep(0)  # an attempt's task ends a moment after its outcome
-        if self.router._reaping:
-            await asyncio.wait(self.router._reaping)
+        if self.router._life._reaping:
+            await asyncio.wait(self.router._life._reaping)
         held = [c for session in self.transport._sessions.values() for c in session.connector._acquired]
         assert held == []
 

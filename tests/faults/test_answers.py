@@ -285,16 +285,16 @@ async def test_row_35_a_401_holds_the_account(wired, caplog):
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "state"),
+    ("words", "code", "kind", "state"),
     [
-        ("This key has no access to the model", K.FORBIDDEN, ("open", OpenReason.FORBIDDEN)),
-        ("user quota is not enough: preConsumedQuota", K.QUOTA, ("closed", None)),
+        ("This key has no access to the model", "model_access_denied", K.FORBIDDEN, ("open", OpenReason.FORBIDDEN)),
+        ("user quota is not enough: preConsumedQuota", "insufficient_user_quota", K.QUOTA, ("closed", None)),
     ],
     ids=["model", "money"],
 )
-async def test_row_35_a_403_is_what_its_body_says(wired, words, kind, state):
+async def test_row_35_a_403_is_what_its_body_says(wired, words, code, kind, state):
     """The model forbidden closes the upstream, the money gone holds the account."""
-    async with ScriptedServer(error(403, words)) as server, wired(server.origin) as wire:
+    async with ScriptedServer(error(403, words, code)) as server, wired(server.origin) as wire:
         told = await wire.ask()
         again = await wire.ask("another")
         found = wire.state()

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from pixroute.events import BreakerChanged
+from pixroute.health.admission import Settlement
 from pixroute.health.breaker import Breaker
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
@@ -34,6 +35,12 @@ class Patient:
             self.now = max(self.now, self.breaker.next_check)
             self.breaker.evaluate(self.now)
         self.now = seconds
+        return self
+
+    def pause(self, seconds):
+        """Let the machine sleep for so many seconds."""
+        self.now += seconds
+        self.breaker.leave_out(seconds)
         return self
 
     def after(self, seconds):
@@ -195,7 +202,8 @@ class World:
 
     def end(self, admission, upstream=Verdict.SUCCESS, origin=Verdict.SUCCESS, **more):
         """Settle an attempt."""
-        admission.settle(upstream=upstream, origin=origin, now=self.now, **more)
+        said = {name: more.pop(name) for name in ("hint", "hold", "opens", "every_resolution") if name in more}
+        admission.settle(Settlement(upstream, origin, **said), self.now, **more)
 
     def call(self, keys, upstream=Verdict.SUCCESS, origin=Verdict.SUCCESS, times=1, **more):
         """Admit and settle in the same instant."""

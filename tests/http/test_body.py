@@ -45,7 +45,7 @@ def plain(value):
 # The rule of the module's docstring, written again: slowly, and with the whole string at hand.
 
 UNITS = re.compile(rb"\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
-SYMBOLS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\n\r\f")
+SYMBOLS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_ \t\n\r\f")
 
 
 def symbols(text):
@@ -71,22 +71,24 @@ def unit_end(text, start):
 
 
 def expected(text):
-    """What a value string of the wire becomes: its text, a picture, or binascii.Error."""
+    """What a value string of the wire becomes: its text, or a picture between texts."""
     begin = 0
-    uri = text[:WINDOW].find(b";base64,")
+    uri = text[:WINDOW].lower().find(b";base64,")
     if len(text) >= WINDOW and uri >= 0:
         begin = uri + 8
     if not looks_like_base64(text[begin:]):
         return json.loads(b'"%b"' % text)
     end = begin + symbols(text[begin:])
-    if end < len(text) and not begin:
-        raise ValueError(text)
-    base64_text = json.loads(b'"%b"' % text[begin:end]).translate(dict.fromkeys(b" \t\n\r\f"))
-    data = base64.b64decode(base64_text, validate=True)
-    if len(base64_text) != len(base64.b64encode(data)):
-        raise ValueError(text)  # padding that is not needed: b64decode lets it pass
+    data = loosely(json.loads(b'"%b"' % text[begin:end], strict=False))
     prefix, suffix = (json.loads(b'"%b"' % part) for part in (text[:begin], text[end:]))
     return (prefix, data, suffix)
+
+
+def loosely(text):
+    """Base64 in either alphabet, with padding anywhere or nowhere, and with a lone symbol that makes no byte."""
+    pieces = text.translate({ord("-"): "+", ord("_"): "/", **dict.fromkeys(b" \t\n\r\f")}).split("=")
+    whole = [piece[: len(piece) - (len(piece) % 4 == 1)] for piece in pieces]
+    return b"".join(base64.b64decode(piece + "=" * (-len(piece) % 4)) for piece in whole)
 
 
 @st.composite
@@ -107,7 +109,9 @@ small_text = st.text(st.sampled_from('aB3+/=-_ ;,.\n"\\{}[]:é☃'), max_size=2 
 @st.composite
 def pictures(draw):
     """The wire text of a string that is base64, or nearly."""
-    text = base64.b64encode(draw(st.binary(max_size=60))).decode()
+    encode = draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
+    text = encode(draw(st.binary(max_size=60))).decode()
+    text = text.rstrip("=") if draw(st.booleans()) else text
     at = draw(st.integers(0, len(text)))
     text = text[:at] + draw(white_space | small_text) + text[at:]
     prefix = draw(st.sampled_from(["", "", ";base64,", "data:;base64,", "![](;base64,", "a long text ;base64,"]))
@@ -120,16 +124,13 @@ wire_strings = pictures() | small_text.flatmap(escaped)
 
 @st.composite
 def documents(draw):
-    """A document as bytes, and what it becomes; nothing if one of its strings is refused."""
+    """A document as bytes, and what it becomes."""
     strings = draw(st.lists(wire_strings, min_size=1, max_size=4))
     gap = draw(st.sampled_from([b"", b" ", b"\n\t"]))
-    key = draw(wire_strings)
+    key = draw(wire_strings.filter(lambda text: json.loads(b'"%b"' % text) != "a"))
     parts = [b'"%b"' % text for text in strings]
     body = b'{"a":%b[%b],"%b":%b%b%b}' % (gap, (gap + b"," + gap).join(parts), key, gap, parts[0], gap)
-    try:
-        values = [expected(text) for text in strings]
-    except ValueError:
-        return body, None
+    values = [expected(text) for text in strings]
     return body, {"a": values, json.loads(b'"%b"' % key): values[0]}
 
 
@@ -139,15 +140,10 @@ sizes = st.lists(st.integers(1, 40), max_size=20) | st.integers(1, 5).map(lambda
 @pytest.mark.slow  # hundreds of examples
 @given(documents(), sizes)
 def test_strings_with_base64_become_what_b64decode_makes_of_them(document, sizes):
-    """However it is written and split, a document is what json.loads and a strict b64decode make of it."""
+    """However it is written and split, a document is what json.loads and b64decode make of it."""
     body, values = document
 
-    if values is None:
-        with pytest.raises(BodyError) as caught:
-            decode(body, sizes=sizes)
-        assert caught.value.fault is BodyFault.BAD_BASE64
-    else:
-        assert decode(body, sizes=sizes) == values
+    assert decode(body, sizes=sizes) == values
 
 
 json_values = st.recursive(
@@ -204,7 +200,14 @@ def test_a_damaged_document_is_refused_as_json_loads_refuses_it(document, at, da
         (BASE64[:20], BASE64[:20].decode()),
         (b"data:image/png;base64," + BASE64[:20], "data:image/png;base64," + BASE64[:20].decode()),
         (b"a text, and no picture at all " + BASE64, "a text, and no picture at all " + BASE64.decode()),
-        (base64.urlsafe_b64encode(b"\xff" * 60), "_" * 80),
+        (base64.urlsafe_b64encode(b"\xff\xfe\xfd" * 20), ("", b"\xff\xfe\xfd" * 20, "")),
+        (BASE64.rstrip(b"="), ("", DATA, "")),
+        (BASE64 + b"==", ("", DATA, "")),
+        (BASE64[:-3], ("", DATA[:-1], "")),
+        (BASE64 + b"YWFh", ("", DATA + b"aaa", "")),
+        (BASE64 + b"\n", ("", DATA, "")),
+        (BASE64 + b'\\"', ("", DATA, '"')),
+        (BASE64[:-4] + b"\\u0141", ("", DATA[:-1], "\u0141")),
     ],
 )
 def test_what_becomes_a_picture_and_what_stays_text(text, value):
@@ -266,16 +269,6 @@ def test_the_document_ends_at_its_bracket():
         (b'["%b"1]' % BASE64, BodyFault.NOT_JSON),
         (b'["\xff"]', BodyFault.NOT_JSON),
         (b'["\xed\xa0\x80"]', BodyFault.NOT_JSON),
-        (b"[%b]" % (b"1" * 5000), BodyFault.NOT_JSON),
-        (b'["%b"]' % BASE64[:-1], BodyFault.BAD_BASE64),
-        (b'["%b="]' % BASE64, BodyFault.BAD_BASE64),
-        (b'["%bYQ=="]' % BASE64, BodyFault.BAD_BASE64),
-        (b'["%b-_-_"]' % BASE64[:-4], BodyFault.BAD_BASE64),
-        (b'["%b\\""]' % BASE64, BodyFault.BAD_BASE64),
-        (b'["%b\\u0141"]' % BASE64, BodyFault.BAD_BASE64),
-        (b'["%b\n"]' % BASE64, BodyFault.BAD_BASE64),
-        (b'["data:;base64,%b)"]' % BASE64[:-1], BodyFault.BAD_BASE64),
-        (b'["data:;base64,%bYQ==)"]' % BASE64, BodyFault.BAD_BASE64),
         (b"[" * 101 + b"]" * 101, BodyFault.SKELETON_LIMIT),
     ],
 )
@@ -288,15 +281,59 @@ def test_refused(body, fault):
         assert caught.value.fault is fault
 
 
-@pytest.mark.parametrize("more", [b"YQ==", b"YWFh", b"="])
-def test_nothing_follows_the_padding(more):
-    """A second base64 text behind the first is refused wherever the body was split."""
+@pytest.mark.parametrize("more", [b"YQ==", b"YWFh", b"=", b"YQ"])
+def test_what_follows_the_padding_goes_on(more):
+    """Base64 that was written in pieces, each with its padding, is one picture wherever the body was split."""
     body = b'["%b%b"]' % (BASE64, more)
 
     for at in range(len(body)):
-        with pytest.raises(BodyError) as caught:
-            decode(body, sizes=[at, 1, 1, 2])
-        assert caught.value.fault is BodyFault.BAD_BASE64
+        assert decode(body, sizes=[at, 1, 1, 2]) == [("", DATA + loosely(more.decode()), "")]
+
+
+PICTURE = b"\x89PNG" + DATA
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        b'"seed":%b' % (b"1" * 5000),
+        b'"score":NaN,"most":-Infinity',
+        b'"prompt":"a\nb\tc"',
+        b'"prompt":"caf\xe9"',
+        b'"picture":null',
+        b'"picture":""',
+    ],
+)
+def test_what_stands_beside_a_picture_does_not_lose_it(beside):
+    """A number too long for Python, a raw line end, another encoding, a name twice: the picture is there."""
+    for body in (b'{%b,"picture":"%b"}', b'{"picture":"%b",%b}'):
+        parts = (beside, base64.b64encode(PICTURE))
+        written = b"\xef\xbb\xbf" + body % (parts if body.startswith(b"{%b,") else parts[::-1])
+
+        for sizes in ([], [1] * len(written)):
+            document = decode(written, sizes=sizes, limits=BodyLimits(window=WINDOW))
+            assert document["picture"] == ("", PICTURE, "")
+
+
+def test_a_long_integer_is_a_float():
+    """Python refuses to read it; JSON does not."""
+    assert decode(b"[%b, 12]" % (b"1" * 5000), limits=BodyLimits()) == [float("inf"), 12]
+
+
+@pytest.mark.parametrize("name", ["thoughtSignature", "thought_signature", "signature"])
+def test_of_a_signature_only_a_sample_is_held(name):
+    """It may be larger than the picture beside it, and nobody asked for it; a picture under that name is kept."""
+    decoder = BodyDecoder()
+    decoder.feed(b'{"%b" : "' % name.encode())
+    for _ in range(100):
+        decoder.feed(base64.b64encode(b"noise " * 2**14))
+    decoder.feed(b'", "picture": "%b", "%b2": 1}' % (base64.b64encode(PICTURE * 40), name.encode()))
+
+    document = decoder.result()
+
+    assert document[name].size == 100 * 6 * 2**14
+    assert decoder.held < 5000 + len(PICTURE * 40)
+    assert document["picture"].data() == PICTURE * 40
 
 
 def test_html_is_refused_at_its_first_byte():
@@ -324,7 +361,7 @@ def test_an_error_quotes_nothing_of_the_body():
     ("fits", "too_much", "fault"),
     [
         (b'["%b"]' % base64.b64encode(bytes(4096)), b'["%b"]' % base64.b64encode(bytes(4097)), BodyFault.DECODED_LIMIT),
-        (b'["%b"]' % (b"-" * 4092), b'["%b"]' % (b"-" * 4093), BodyFault.SKELETON_LIMIT),
+        (b'["%b"]' % (b"." * 4092), b'["%b"]' % (b"." * 4093), BodyFault.SKELETON_LIMIT),
         (b"[%b1]" % (b" " * 4093), b"[%b1]" % (b" " * 4094), BodyFault.SKELETON_LIMIT),
         (
             b"[%b1]" % (b'"%b",' % BASE64 * 100),

@@ -78,7 +78,7 @@ DOCUMENTED = [
     (400, google(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", BAD_KEY), K.AUTH, None),
     (400, google(400, "FAILED_PRECONDITION", "User location is not supported for the API use."), K.FORBIDDEN, None),
     (402, google(402, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."), K.QUOTA, None),
-    (403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked."), K.FORBIDDEN, None),
+    (403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked."), K.AUTH, None),
     (404, google(404, "NOT_FOUND", "models/x is not found for API version v1beta"), K.MODEL_GONE, None),
     (429, google(429, "RESOURCE_EXHAUSTED", GOOGLE_QUOTA, *PER_MINUTE), K.RATE_LIMITED, 31.0),
     (429, google(429, "RESOURCE_EXHAUSTED", GOOGLE_QUOTA), K.RATE_LIMITED, 31.4),
@@ -108,7 +108,7 @@ DOCUMENTED = [
     (403, gateway("user [10001] quota [120] preConsumedQuota [45000] is not enough"), K.QUOTA, None),
     (403, gateway("该令牌无权访问模型 nano-banana-pro"), K.FORBIDDEN, None),
     (403, gateway("Your request was rejected by the safety system."), K.MODERATED, None),
-    (403, gateway("refused"), K.INVALID, None),
+    (403, gateway("refused"), K.FORBIDDEN, None),
     (502, gateway("", param="502", code="bad_response_status_code"), K.SERVER_ERROR, 30.0),
     (500, gateway("bad response status code 503", param="503", code="bad_response_status_code"), K.OVERLOADED, None),
     (500, gateway("bad response status code 429", param="429", code="bad_response_status_code"), K.RATE_LIMITED, None),
@@ -333,18 +333,18 @@ def test_keys_are_not_shown():
 
 
 def test_long_words_are_cut():
-    """Two hundred characters suffice."""
+    """240 characters suffice."""
     failure = judged(500, openai("x" * 5000))
 
-    assert len(failure.message) < 250
+    assert len(failure.message) < 290
     assert failure.message.endswith("x….")
 
 
 @pytest.mark.parametrize(
     ("status", "text", "kind", "quoted"),
     [
-        (404, "<html><head><title>404 Not Found</title></head><body>x</body></html>", K.INVALID, "404 Not Found"),
-        (401, "<p>Please <b>log in</b></p>", K.AUTH, "Please log in"),
+        (404, "<html><head><title>404 Not Found</title></head><body>x</body></html>", K.MODEL_GONE, "no such path"),
+        (401, "Please log in", K.AUTH, "Please log in"),
         (500, "boom", K.SERVER_ERROR, "boom"),
         (503, "busy", K.OVERLOADED, "busy"),
         (502, "", K.SERVER_ERROR, "without a word"),

@@ -68,7 +68,7 @@ def test_time_outs(reply, name, remedy):
     ("reply", "name", "meaning"),
     [
         (page(502, nginx("502 Bad Gateway")), "nginx", "broke off"),
-        (page(503, nginx("503 Service Temporarily Unavailable")), "nginx", "nobody"),
+        (page(503, nginx("503 Service Temporarily Unavailable")), "nginx", "its own limit"),
         (
             page(502, HAPROXY.format("502", "The server returned an invalid or incomplete response.")),
             "HAProxy",
@@ -97,7 +97,7 @@ def test_other_cuts(reply, name, meaning):
     [
         (page(413, nginx("413 Request Entity Too Large")), "`client_max_body_size`"),
         (page(413, "<html>", server="cloudflare"), "smaller reference pictures"),
-        (page(403, "<title>Just a moment...</title>", server="cloudflare"), "behind it"),
+        (page(403, "<title>Just a moment...</title>", server="cloudflare"), "Nobody judged"),
     ],
 )
 def test_refusals_of_its_own(reply, words):

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 
 from pixroute.http import Auth, Call, Details, HttpProvider, HttpSettings, Part, Picture, Reply
-from pixroute.outcome import Billing, Failure, FailureKind, Stage, Success
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage, Success
 from pixroute.provider import Capabilities, Price
 from pixroute.request import ImageRequest, Reference
 from pixroute.secret import Secret
@@ -254,11 +254,10 @@ class TestFailures:
         assert outcome.kind is FailureKind.EMPTY
 
     async def test_a_page_in_place_of_an_answer_is_shown(self, generate):
-        """A 200 that is no JSON says what it begins with."""
+        """A web page under 200 is nobody's answer of such an API: free, and what it says is quoted."""
         outcome, _ = await generate(Step.reply(200, b"<html>Please log in", {"Content-Type": "text/html"}))
 
-        assert outcome.kind is FailureKind.EMPTY
-        assert "text/html" in outcome.message
+        assert (outcome.kind, outcome.blame, outcome.billing) == (FailureKind.PROTOCOL, Blame.HOP, Billing.FREE)
         assert "Please log in" in outcome.message
 
     async def test_text_that_is_no_base64(self, generate):

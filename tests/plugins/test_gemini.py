@@ -109,7 +109,7 @@ PLAN = "You exceeded your current quota, please check your plan and billing deta
         (400, "INVALID_ARGUMENT", "Invalid value.", [], FailureKind.INVALID, None),
         (400, "INVALID_ARGUMENT", "API key not valid.", [BAD_KEY], FailureKind.AUTH, None),
         (402, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.", [], FailureKind.QUOTA, None),
-        (403, "PERMISSION_DENIED", "Your API key was reported as leaked.", [], FailureKind.FORBIDDEN, None),
+        (403, "PERMISSION_DENIED", "Your API key was reported as leaked.", [], FailureKind.AUTH, None),
         (404, "NOT_FOUND", "models/m is not found for API version v1beta.", [], FailureKind.MODEL_GONE, None),
         (429, "RESOURCE_EXHAUSTED", PLAN, [QUOTA, RETRY], FailureKind.RATE_LIMITED, 31.0),
         (429, "RESOURCE_EXHAUSTED", PLAN, [PER_DAY], FailureKind.QUOTA, None),

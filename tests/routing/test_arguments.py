@@ -134,7 +134,8 @@ async def test_newcomer_12_nothing_stands_beside_a_whole_request():
     "source",
     [
         *("https://pics.example/a.png", "HTTP://x", "s3://b/k", Path("https://pics.example/a.png")),
-        *(f"data:image/png;base64,{BASE64}", f" data:,{BASE64}", BASE64, "file:///a.png"),
+        *(f"data:image/png;base64,{BASE64}", f" data:,{BASE64}", BASE64, BASE64[:120], f"/9j/{BASE64[:80]}"),
+        *("file:///a.png", "x" * 300),
     ],
 )
 def test_answers_21_a_url_is_no_path_and_is_not_repeated(source):
@@ -162,6 +163,17 @@ def test_answers_21_bytes_of_every_kind_are_references(tmp_path):
 
     assert [reference.data for reference in request.references[:-1]] == [PNG] * 6
     assert request.references[-1].path == path
+
+
+async def test_answers_21_a_file_that_is_awaited_is_named():
+    """Web frameworks hand out such uploads."""
+
+    class Upload:
+        async def read(self, size=-1):
+            return PNG
+
+    with pytest.raises(ValueError, match=r"^references\[0\] is read with `await`; give its bytes$"):
+        ImageRequest("a", references=[Upload()])
 
 
 async def test_a_reference_that_never_ends_or_never_begins_is_refused(tmp_path):

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 
 import pytest
 
-from pixroute import AllProvidersFailed, FailureKind, Policy, Stage
+from pixroute import AllProvidersFailed, FailureKind, PixrouteError, Policy, Stage
 from pixroute.outcome import Billing
 from pixroute.policy import RetryPolicy
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture, run_virtual, silence
@@ -216,17 +217,72 @@ def test_a_provider_that_answers_its_cancellation_does_not_change_the_end():
     assert result.attempts[0].kind is K.CANCELLED
 
 
-def test_what_breaks_while_settling_ends_the_request(caplog):
-    """Rather than leave it waiting for ever: here, a credential that cannot be read."""
+def test_a_credential_that_cannot_be_read_while_settling():
+    """The hold is placed without it, and the request ends as it would have."""
 
     class Keyless(FakeProvider):
         def credential(self):
             raise OSError("no such secret")
 
-    async def main():
-        async with fake_router(Keyless(fail(K.AUTH, 1))) as router:
-            with pytest.raises(OSError, match="no such secret"):
-                await router.generate("a lighthouse")
-            return asyncio.get_running_loop().time()
+    attempt = run_virtual(failed(Keyless(fail(K.AUTH, 1))))
 
-    assert run_virtual(main()) == pytest.approx(1)
+    assert (attempt.kind, attempt.seconds) == (K.AUTH, pytest.approx(1))
+
+
+class Stubborn(FakeProvider):
+    """A provider that swallows every cancellation until it is let go."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.go = None
+
+    async def generate(self, request, attempt):
+        """Deliver when it is let go, whatever happens meanwhile."""
+        self.go = asyncio.get_running_loop().create_future()
+        while not self.go.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(self.go)
+        return _pictures(request)
+
+
+def test_a_provider_that_swallows_its_cancellation_delays_nobody(caplog):
+    """At the end of its time the next is asked at once (I6), and it is named once."""
+    stubborn = Stubborn(attempt_timeout=20)
+
+    async def main():
+        async with fake_router(one=stubborn, two=FakeProvider(picture(1), latency=(1, 2, 3))) as router:
+            result = await router.generate("a lighthouse", timeout=100, hedge_after="off")
+            ended = asyncio.get_running_loop().time()
+            await asyncio.sleep(5)
+            stubborn.go.set_result(None)
+            await asyncio.sleep(1)
+            return result, ended, [entry.in_flight for entry in router.health()]
+
+    result, ended, in_flight = run_virtual(main())
+
+    assert [attempt.kind for attempt in result.attempts] == [K.TIMEOUT, None]
+    assert ended == pytest.approx(21, abs=0.01)
+    assert caplog.text.count("has not ended") == 1
+    assert not any(in_flight)
+
+
+def test_a_request_that_fails_at_once_lets_others_run():
+    """A caller who asks again and again would starve the loop."""
+    turns = []
+
+    async def others():
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    async def main():
+        async with fake_router(FakeProvider(enabled=False)) as router:
+            task = asyncio.ensure_future(others())
+            for _ in range(20):
+                with pytest.raises(PixrouteError):
+                    await router.generate("a lighthouse")
+            task.cancel()
+
+    run_virtual(main())
+
+    assert len(turns) >= 20

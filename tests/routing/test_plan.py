@@ -4,7 +4,7 @@ from decimal import Decimal
 from math import inf
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 
 from pixroute.health.scopes import ADMITS, Block, Standing
 from pixroute.health.states import OpenReason
@@ -189,10 +189,39 @@ class TestTwoTimes:
 
     def test_less_than_an_even_chance_buys_nothing(self):
         """A caller's short time goes straight to the faster fallback."""
-        decided = plan(view(candidate(), seedream(), remaining=119 + RESERVE))
+        decided = plan(view(candidate(), seedream(), remaining=119))
 
         assert decided.rulings == (R.NO_TIME, R.READY)
-        assert decided.action == Start(1, NOW + 60, NOW + 60, NOW + 119 + RESERVE)
+        assert decided.action == Start(1, NOW + 60, NOW + 60, NOW + 119)
+
+    @pytest.mark.parametrize(
+        ("remaining", "kept"), [(119 + RESERVE, RESERVE - 1), (140, 20), (138, 18), (137, 0), (120, 0)]
+    )
+    def test_a_reserve_never_takes_the_time_of_whom_it_is_kept_beside(self, remaining, kept):
+        """It shrinks to what the P50 leaves, and is none where the fallback's own P50 would not fit into it."""
+        action = plan(view(candidate(), seedream(), remaining=remaining)).action
+
+        assert action == Start(0, NOW + remaining - kept, NOW + remaining - kept, NOW + remaining)
+
+    @pytest.mark.parametrize("budget", [10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600, 900])
+    def test_unknown_times_forbid_nothing(self, budget):
+        """A guess is no measurement: P50 is at most a quarter of the budget, and as much is kept for a fallback."""
+        guess = {"timeout": 300.0, "expected": Quantiles(60, 120, 180), "known": False, "hedge_after": 270.0}
+        p50 = min(60, budget / 4)
+
+        for fast in (Quantiles(3, 5, 8), Quantiles(p50, 2 * p50, 3 * p50)):
+            first = candidate("first", **{**guess, "expected": fast, "known": True})
+            seen = evolve(view(first, candidate("other", **guess), remaining=budget), budget=budget)
+            kept = min(p50, budget - fast.p50)
+            assert reserve(seen, 0, budget) == kept
+            assert plan(seen).action == Start(
+                0, NOW + min(270, budget - kept), NOW + min(270, budget - kept), NOW + min(300, budget)
+            )
+        unknown = evolve(view(candidate("a", **guess), candidate("b", **guess), remaining=budget), budget=budget)
+        assert plan(unknown).action.index == 0
+        assert reserve(unknown, 0, budget) == p50
+        late = evolve(unknown, deadline=NOW + p50 - 0.01)
+        assert plan(late).rulings == (R.NO_TIME, R.NO_TIME)
 
     def test_within_the_slack_of_a_clock_the_time_is_enough(self):
         """A timer that fires early or late by a millisecond changes nothing."""
@@ -204,7 +233,7 @@ class TestTwoTimes:
         slow = candidate("slow", expected=Quantiles(20, 300, 400))
 
         assert plan(view(candidate(), slow, remaining=299)).action.join_at == NOW + 299
-        assert plan(view(candidate(), slow, remaining=300)).rulings[0] is R.NO_TIME
+        assert plan(view(candidate(), slow, remaining=300)).action.join_at == NOW + 120
 
     def test_the_last_of_the_chain_keeps_nothing(self):
         """It may use all that is left."""
@@ -658,7 +687,7 @@ class TestSlots:
 
     def test_without_time_to_wait_it_falls_back(self):
         """When the wait would take the time for the call."""
-        decided = plan(view(candidate(), seedream(), standings={0: FULL}, remaining=120 + RESERVE))
+        decided = plan(view(candidate(), seedream(), standings={0: FULL}, remaining=120))
 
         assert decided.rulings == (R.NO_TIME, R.READY)
         assert decided.action.index == 1

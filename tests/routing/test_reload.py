@@ -224,11 +224,11 @@ async def test_a_file_is_read(tmp_path):
         '[chains]\ndefault = ["two"]\n[providers.two]\ntype = "workshop"\nseconds = 0\n[policy]\nconnect_timeout = 3'
     )
     async with Router.from_config(config(tmp_path, one={}, policy={"connect_timeout": 7})) as router:
-        before = router._shared.http.pace.connect
+        before = router._life._shared.http.pace.connect
         await router.reload(path, plugins=PLUGINS)
         result = await router.generate("a lighthouse")
 
-    assert (before, result.provider, router._shared.http.pace.connect) == (7, "two", 3)
+    assert (before, result.provider, router._life._shared.http.pace.connect) == (7, "two", 3)
 
 
 def test_closing_waits_for_nobody_who_was_left_out(tmp_path):
@@ -248,4 +248,4 @@ def test_closing_waits_for_nobody_who_was_left_out(tmp_path):
     ended, closed = run_virtual(main())
 
     assert ended
-    assert closed == [1, 1, 1]
+    assert closed == [1, 1]

@@ -6,10 +6,11 @@ import pytest
 
 from pixroute.content import InMemory
 from pixroute.cost import Cost
+from pixroute.health.admission import Settlement
 from pixroute.health.states import OpenReason
 from pixroute.outcome import REACTIONS, Billing, Delivered, Failure, FailureKind, Hold, Stage, Success, Verdict
 from pixroute.policy import RetryPolicy
-from pixroute.routing.settle import Settlement, billing_of, cost_of, may_retry_quickly, settle
+from pixroute.routing.settle import billing_of, cost_of, may_retry_quickly, settle
 
 K, V = FailureKind, Verdict
 P99 = 250.0

@@ -1,6 +1,7 @@
 """The conformance kit finds what is wrong with a provider, and says why it matters."""
 
 import asyncio
+import logging
 import re
 from itertools import count
 
@@ -214,13 +215,12 @@ def test_a_provider_that_lingers():
 
 @pytest.mark.slow  # a real router before a real socket
 def test_a_failure_that_repeats_the_key(caplog, capfd):
-    """What `classify` says is searched; the library takes the key out of others' words, but not out of its advice."""
+    """What a plugin writes to the log itself is searched; the library takes the key out of everything else."""
 
-    def quoting(_, reply):
-        words = reply.json["error"]["message"]
-        return Failure(kind=FailureKind.AUTH, message="Refused.", advice=words)
+    def quoting(provider, _):
+        logging.getLogger("tested").warning(provider.settings.api_key.reveal())
 
-    with fails("The key stands in the error"):
+    with fails("The key stands in the log"):
         kit.test_secrets_are_not_told(make(classify=quoting), caplog, capfd)
 
 

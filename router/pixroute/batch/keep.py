@@ -7,11 +7,11 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import gettempdir
 
 from pixroute.batch.facts import Kept
 from pixroute.batch.items import Item
-from pixroute.result import Image
+from pixroute.content import spare_file
+from pixroute.result import Image, true_name
 
 log = logging.getLogger("pixroute.batch")
 
@@ -28,7 +28,7 @@ async def _keep(image: Image, path: Path) -> Path:
         written = await image.save(path)
         await asyncio.to_thread(_reach_disk, written)
     except OSError as error:
-        written = await image.save(Path(gettempdir()) / path.name)
+        written = await image.save(spare_file(true_name(path, image.format)))
         log.warning("%s: %s; written to %s", path, error.strerror, written)
     return written
 

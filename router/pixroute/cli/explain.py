@@ -54,11 +54,10 @@ async def _explain(config: Config, wish: Asked) -> None:
 
 
 def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:
-    margin = plan.timeout - plan.expected.p95
     return (
         plan.name,
         plan.resolution,
-        f"{plan.timeout:.0f} s = P95 {plan.expected.p95:.0f} + {margin:.0f} margin",
+        plan.cut,
         f"{plan.reserve:.0f} s",
         "never" if plan.join_after is None else f"{plan.join_after:.0f} s",
         amount(plan.price, currency),

@@ -77,7 +77,7 @@ async def _run(job: Job) -> Exit:
         click.echo(job.source.sentence)
     async with job.source.open({"screen": screen}) as router:
         plans = router.explain(job.request, **job.limits).providers
-        screen.expected = {plan.name: plan.expected for plan in plans}
+        screen.expected = {plan.name: plan.expected for plan in plans if plan.known}
         try:
             with screen.live():
                 result = await router.generate(job.request, **job.limits)

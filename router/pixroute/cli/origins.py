@@ -45,8 +45,8 @@ def _of_provider(config: Config, explanation: Explanation, plan: ProviderPlan) -
         factor if factor == "off" else f"{factor} × P99",
         _table(config, chain, plan.name, "hedge_after"),
     )
-    times = ", ".join(number(time) for time in (usual.p50, usual.p95, usual.p99))
-    yield "latency", times, _said(plan, plan.latency_source, "0.2, 0.4 and 0.6 of attempt_timeout")
+    times = ", ".join(number(time) for time in (usual.p50, usual.p95, usual.p99)) if plan.known else "unknown"
+    yield "latency", times, _said(plan, plan.latency_source, "learned" if plan.known else "nobody")
     yield "price", amount(plan.price, explanation.currency), _said(plan, plan.price_source, "nobody")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from pixroute.cli.words import console, money, number, seconds, table
 from pixroute.cost import Cost
 from pixroute.errors import RequestFailed
 from pixroute.events import AttemptFinished
-from pixroute.outcome import Billing
+from pixroute.outcome import Billing, Failure
 from pixroute.result import Image, ImageResult
 from pixroute.routing.plan import NOT_NEEDED
 from pixroute.routing.record import AttemptRecord, Record
@@ -26,6 +26,7 @@ def print_result(result: ImageResult, paths: Sequence[Path], extra: Sequence[Pat
         click.echo(f"Note: {adjustment}.")
     for missing in result.missing:
         click.echo(f"Missing: part {missing.part + 1}: {missing.failure}")
+    _print_lost(result.record, (missing.failure for missing in result.missing))
     for image, path in zip(result.images, paths, strict=True):
         click.echo(f"Saved {path}: {_described(image)}.")
     for image, path in zip(result.extra, extra, strict=True):
@@ -38,6 +39,7 @@ def print_result(result: ImageResult, paths: Sequence[Path], extra: Sequence[Pat
 def print_failure(error: RequestFailed, rejected: Sequence[Path]) -> None:
     """Print what was tried, and what was paid for in vain."""
     _print_record(error.record)
+    _print_lost(error.record)
     for image, path in zip(error.images, rejected, strict=True):
         click.echo(f"Saved {path}: {_described(image)}; not what was asked, but paid for.")
     if error.cost != Cost(currency=error.cost.currency):
@@ -60,6 +62,13 @@ def _print_record(record: Record) -> None:
         click.echo()
         console().print(table(HEADS, rows, right=("seconds",), whole=("provider", "stage", "billing")))
         click.echo()
+
+
+def _print_lost(record: Record, failures: Iterable[Failure] = ()) -> None:
+    """Print where pictures lie that were paid for and could not be fetched."""
+    tried = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
+    for url in dict.fromkeys(failure.url for failure in (*tried, *failures) if failure.url):
+        click.echo(f"Paid for and not fetched: {url}")
 
 
 def _attempt(attempt: AttemptRecord) -> tuple[str, ...]:

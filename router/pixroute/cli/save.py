@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Literal
 
 import click
 from attrs import frozen
 
-from pixroute.result import Image
+from pixroute.content import spare_file
+from pixroute.result import Image, true_name
+from pixroute.routing.deliver import obstacle
 
 FORMATS: Mapping[str, Literal["png", "jpeg", "webp"]] = {
     ".png": "png",
@@ -39,15 +39,10 @@ class Target:
             click.UsageError: it says why.
         """
         path = self.path or Path("picture")
-        folder = path.parent
         if path.suffix and path.suffix.lower() not in FORMATS:
             raise click.UsageError(f"-o {path}: pictures are written as {', '.join(FORMATS)}.")
-        if path.is_dir():
-            raise click.UsageError(f"-o {path} is a folder; name a file.")
-        if not folder.is_dir():
-            raise click.UsageError(f"-o {path}: there is no folder {folder}.")
-        if not os.access(folder, os.W_OK):
-            raise click.UsageError(f"-o {path}: the folder {folder} cannot be written to.")
+        if why := obstacle(path, self.output_format):
+            raise click.UsageError(f"-o {path}: {why}.".replace(": it ", " ", 1))
 
     async def save(self, images: Sequence[Image], *, request_id: str, what: str = "") -> list[Path]:
         """Write the pictures and say where; several are numbered. `what` is added to the name.
@@ -70,6 +65,6 @@ async def _save(image: Image, path: Path) -> Path:
     try:
         return await image.save(path)
     except OSError as error:
-        elsewhere = Path(gettempdir()) / path.name
-        click.echo(f"Warning: {path}: {error.strerror}; written elsewhere.", err=True)
+        elsewhere = spare_file(true_name(path, image.format))
+        click.echo(f"Warning: {path}: {error.strerror or error}; written elsewhere.", err=True)
         return await image.save(elsewhere)

@@ -81,7 +81,7 @@ class Screen:
     def _prospect(self, event: AttemptStarted) -> str:
         cut = f"cut at {seconds(event.ends_at - event.at)}"
         usual = self.expected.get(event.provider)
-        return f"; usually {number(usual.p50)} to {seconds(usual.p99)}, {cut}" if usual else f"; {cut}"
+        return f"; usually {number(usual.p50)} to {seconds(usual.p99)}, {cut}" if usual else f"; times unknown, {cut}"
 
     # Drawn by rich's thread, many times a second
 
@@ -113,7 +113,7 @@ class Screen:
     def _marks(self, event: AttemptStarted) -> str:
         usual = self.expected.get(event.provider)
         cut = f"cut {seconds(event.ends_at - event.at)}"
-        return f"P50 {number(usual.p50)}  P99 {number(usual.p99)}  {cut}" if usual else cut
+        return f"P50 {number(usual.p50)}  P99 {number(usual.p99)}  {cut}" if usual else f"times unknown  {cut}"
 
 
 def _who(event: Event, name: str) -> str:

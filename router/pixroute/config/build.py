@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pixroute.config.model import Config, ObserverConfig, ProviderConfig
 from pixroute.errors import ConfigError, PluginError, Problem
-from pixroute.events import Observer
+from pixroute.events import Observer, check_observer
 from pixroute.plugins import resolve
 from pixroute.provider import Price, Provider
 from pixroute.words import join
@@ -42,6 +42,11 @@ def build(config: Config, before: Built | None = None) -> Built:
         _kept("observers", config, before),
     )
     problems += wrong
+    for name, observer in observers.items():
+        try:
+            check_observer(name, observer)
+        except ValueError as error:
+            problems.append(Problem(join("observers", name), str(error)))
     for chain in config.chains.values():
         made = [name for name in chain.providers if name in providers]
         prices = {name: enabled[name].settings.price or providers[name].price for name in made}

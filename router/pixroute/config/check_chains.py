@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from pixroute.config.build import Built
 from pixroute.config.walk import CLASSES, Finding, Link, Walk
-from pixroute.policy import Policy
 from pixroute.request import Resolution
 from pixroute.words import join
 
@@ -124,29 +123,29 @@ def _deadlines(built: Built, walk: Walk) -> Iterator[Finding]:
             continue
         first, sent = able[0]
         usual = first.usual(sent, walk.policy)
-        kept, behind = _reserve(able, walk.policy, given)
-        if given - kept < usual.p50:
-            beside = f" and the {kept:.0f} s kept for {behind}, which is asked first" if kept else ""
+        if first.knows(sent) and given < usual.p50:
             yield Finding(
                 level="warning",
                 path=walk.where(built, "timeout"),
-                message=f"{given:g} s are too few at {sent} for {first.name} (P50 {usual.p50:g} s){beside}",
-                fix=f"give at least {usual.p95 + kept:.0f} s, or another chain for short requests",
+                message=f"{given:g} s are too few at {sent} for {first.name} (P50 {usual.p50:g} s)",
+                fix=f"give at least {usual.p95:.0f} s, or another chain for short requests",
             )
 
 
-def _reserve(able: Sequence[tuple[Link, Resolution]], policy: Policy, given: float) -> tuple[float, str]:
-    """Give the seconds kept for the fallback, and who that is (semantics §3.3)."""
-    for link, sent in able[1:]:
-        p95 = link.usual(sent, policy).p95
-        if link.upstream != able[0][0].upstream and p95 <= given:
-            return policy.reserve_factor * p95 + policy.reserve_extra, link.name
-    return 0.0, ""
+def _unknown_times(_: Built, walk: Walk) -> Iterator[Finding]:
+    for link in walk.links:
+        if unknown := [sent for sent in link.sizes(walk.policy) if not link.knows(sent)]:
+            yield Finding(
+                level="note",
+                path=join(link.path, "latency"),
+                message=f"times unknown at {', '.join(unknown)}: until 30 pictures have come they are guessed",
+                fix="measure them with `pixroute calibrate`, or say latency = { 1K = [8, 20, 40] }",
+            )
 
 
 def _cut_short(built: Built, walk: Walk) -> Iterator[Finding]:
     for link in walk.links:
-        for sent in link.sizes(walk.policy):
+        for sent in filter(link.knows, link.sizes(walk.policy)):
             timeout, usual = link.timeout(sent, walk.policy), link.usual(sent, walk.policy)
             if timeout < usual.p99:
                 yield Finding(
@@ -174,6 +173,7 @@ RULES: tuple[Callable[[Built, Walk], Iterator[Finding]], ...] = (
     _unserved,
     _money,
     _deadlines,
+    _unknown_times,
     _cut_short,
     _spent,
 )

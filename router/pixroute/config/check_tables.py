@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
+import attrs
+
 from pixroute.config.build import Built
 from pixroute.config.model import Rule
 from pixroute.config.walk import Finding, Level, Walk
+from pixroute.sanitizer import tried
+from pixroute.secret import Secret, doubts
 from pixroute.words import join
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -71,6 +75,20 @@ def _plaintext(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
             )
 
 
+def _keys(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+    for name, provider in built.providers.items():
+        for one in attrs.fields(type(provider.settings)) if attrs.has(type(provider.settings)) else ():
+            secret = getattr(provider.settings, one.name)
+            key = tried(secret.reveal) if isinstance(secret, Secret) else ""
+            for doubt in doubts(key) if key else ():
+                yield Finding(
+                    level="warning",
+                    path=join(join("providers", name), one.name),
+                    message=f"the key {doubt}",
+                    fix="look at what was copied into its variable or file",
+                )
+
+
 def _recommended(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
     for name, provider in built.providers.items():
         if advice := getattr(provider, "recommendation", ""):
@@ -86,5 +104,6 @@ RULES: tuple[Callable[[Built, Sequence[Walk]], Iterator[Finding]], ...] = (
     _unreached,
     _shadowed,
     _plaintext,
+    _keys,
     _recommended,
 )

@@ -12,6 +12,7 @@ from typing import Any
 from pixroute.config.model import Config
 from pixroute.errors import ConfigError, Problem
 from pixroute.plugins import Plugins
+from pixroute.words import shown
 
 CONFIG_VARIABLE = "PIXROUTE_CONFIG"
 KEY_VARIABLE = "APIYI_API_KEY"
@@ -83,6 +84,8 @@ def structure(
     from pixroute.config.reader import Reader  # noqa: PLC0415 - cattrs takes 50 ms to import
     from pixroute.config.strict import strict_converter  # noqa: PLC0415
 
+    if not isinstance(mapping, Mapping):
+        raise ConfigError([Problem("", f"must be a table, not {shown(mapping)}")], source=source)
     reader = Reader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
     config = reader.config()
     if reader.problems:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from pixroute.secret import Secret
+from pixroute.sanitizer import tried
+from pixroute.secret import NoSecret, Secret, fault
 from pixroute.values import NEVER_IN_CLEAR
 
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -22,11 +23,11 @@ class FromEnvironment:
     env: Mapping[str, str] = field(repr=False)
 
     def __call__(self) -> str:
-        """Give the key; raises LookupError where there is none."""
+        """Give the key; raises NoSecret where there is none."""
         if key := self.env.get(self.name, "").strip():
             return key
         state = "is empty" if self.name in self.env else "is not set"
-        raise LookupError(f"the environment variable {self.name} {state}")
+        raise NoSecret(f"the environment variable {self.name} {state}")
 
 
 @define
@@ -38,15 +39,15 @@ class FromFile:
     _key: str = field(default="", init=False, repr=False)
 
     def __call__(self) -> str:
-        """Give the key; raises LookupError where there never was one."""
+        """Give the key; raises NoSecret where there never was one."""
         try:
             self._refresh()
         except (OSError, ValueError) as error:
             if not self._key:
                 why = error.strerror if isinstance(error, OSError) else "it is not text"
-                raise LookupError(f"the file cannot be read: {why}") from None
+                raise NoSecret(f"the file cannot be read: {why}") from None
         if not self._key:
-            raise LookupError("the file is empty")
+            raise NoSecret("the file is empty")
         return self._key
 
     def _refresh(self) -> None:
@@ -75,13 +76,16 @@ class SecretReader:
         """Give the secret; code may give a `Secret` or a callable instead of a table.
 
         Raises:
-            ValueError: anything else. The text never shows the value.
+            ValueError: anything else, or a key with a line end or a NUL in it. The text never shows the value.
         """
         if isinstance(value, Secret):
             return value
         if isinstance(value, Mapping):
-            return Secret(self._source(value))
-        if callable(value) or (self.clear_keys and isinstance(value, str) and value):
+            source = self._source(value)
+            return _checked(Secret(source), tried(source))
+        if self.clear_keys and isinstance(value, str) and value:
+            return _checked(Secret(value), value)
+        if callable(value):
             return Secret(value)
         raise ValueError(NEVER_IN_CLEAR)
 
@@ -94,3 +98,9 @@ class SecretReader:
                     raise ValueError('after env stands the name of a variable, such as { env = "APIYI_API_KEY" }')
                 return FromEnvironment(name, self.env)
         raise ValueError(NEVER_IN_CLEAR)
+
+
+def _checked(secret: Secret, key: str) -> Secret:
+    if key and (wrong := fault(key)) is not None:
+        raise ValueError(f"the key cannot be sent: {wrong}")
+    return secret

@@ -195,13 +195,11 @@ def _price(converter: Converter, value: object, _: Any) -> Price:
 
 def _latency(converter: Converter, value: object, _: Any) -> Latency:
     """Read `{ "4K" = [50, 120, 150] }`."""
-    table = {}
-    for resolution, times in _mapping(converter, value, LatencyTable).items():
-        try:
-            table[resolution] = Quantiles(*times)
-        except Mistake as error:
-            raise Mistake(error.message, join("", resolution)) from None
-    return Latency(table=table, source="configuration")
+    table = {key: Quantiles(*times) for key, times in _mapping(converter, value, LatencyTable).items()}
+    try:
+        return Latency(table=table, source="configuration")
+    except Mistake as error:
+        raise Mistake(error.message, error.path.removeprefix("table.")) from None
 
 
 def _has_origin(origins: Sequence[Any], kind: Any) -> bool:

@@ -64,6 +64,10 @@ class Link:
         """Give an attempt's time-out."""
         return (self.settings.attempt_timeout or {}).get(sent, policy.attempt_timeout[sent])
 
+    def knows(self, sent: Resolution) -> bool:
+        """Tell whether anybody says how long it takes."""
+        return sent in self.settings.latency_over(self.provider.latency).table
+
     def usual(self, sent: Resolution, policy: Policy) -> Quantiles:
         """Give the times to expect."""
         return self.settings.latency_over(self.provider.latency).at(sent, self.timeout(sent, policy))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixroute.dialects.references import base64_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
-from pixroute.http.judging.envelope import carries_error
+from pixroute.http.judging.envelope import ADVICE, request_id_in, says_error
 from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.redact import quote
 from pixroute.request import ImageRequest
 
 ASPECT_RATIOS = frozenset({"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"})
@@ -34,9 +35,10 @@ REFUSALS = frozenset(
 )
 """The reasons, of finishing or of blocking, that decline the content (upstreams §2.5); any other is no picture."""
 
+_CAPITAL = re.compile("[A-Z]")
 _LINK = re.compile(
     r"""(?xm)
-    data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]+
+    data:image/[\w.+-]+;base64,[A-Za-z0-9+/=_-]+
   | (?<=\]\()https?://[^\s()]+(?=\))              # ![image](https://…)
   | ^[ \t]*https?://\S+[ \t]*$                    # alone on its line: a link within a sentence is not the picture
     """
@@ -67,24 +69,38 @@ def _parts(request: ImageRequest) -> Iterator[dict[str, Any]]:
 
 
 def refusal(reply: Reply) -> Failure | None:
-    """Give why a 2xx answer holds no picture, unless it is an error; drafts before a refusal do not count."""
-    if not reply.ok or carries_error(reply.json):
+    """Give why a 2xx answer holds no picture, unless it is an error; drafts before a refusal do not count.
+
+    Any `blockReason` declines the prompt; what the model or Google's filter says beside it is passed on.
+    """
+    if not reply.ok or reply.json is None or says_error(reply.json):
         return None
-    reason = _reason(reply.json)
-    if reason in REFUSALS:
-        return _failure(FailureKind.MODERATED, f"The provider declined the content: {reason}.", reply, reason)
+    reason, blocked, said = _ending(reply.json)
+    if blocked or reason in REFUSALS:
+        told = f"{reason}: {said}" if said else f"{reason}"
+        return _failure(FailureKind.MODERATED, f"The provider declined the content: {told.rstrip('.')}.", reply, reason)
     if _picture(reply.json) is None:
-        text = f"The answer holds no picture; it ended with {reason or 'no reason given'}."
+        text = f"The answer holds no picture; it ended with {reason or 'no reason given'}"
+        said = said or quote(" ".join(_texts(reply.json)), limit=_QUOTED)
+        text += f" and said: {said.rstrip('.')}." if said else "."
         return _failure(FailureKind.EMPTY, text, reply, reason)
     return None
 
 
 def _failure(kind: FailureKind, message: str, reply: Reply, reason: str | None) -> Failure:
-    return Failure(kind=kind, message=message, stage=Stage.BODY, status=reply.status, code=reason)
+    return Failure(
+        kind=kind,
+        message=message,
+        advice=ADVICE.get(kind, "Ask for a picture in the prompt, or check `model`; what was answered is billed."),
+        stage=Stage.BODY,
+        status=reply.status,
+        code=reason,
+        provider_request_id=request_id_in(reply.headers),
+    )
 
 
 def pictures(reply: Reply) -> Sequence[Item]:
-    """Give the one picture: the last that is no thought; all other binary of the answer is discarded."""
+    """Give the one picture: the last that is no thought, if there is one; other binary is discarded."""
     picture = _picture(reply.json)
     if picture is None:
         raise ValueError("the answer holds no picture")
@@ -96,27 +112,84 @@ def pictures(reply: Reply) -> Sequence[Item]:
 
 def details(reply: Reply) -> Details:
     """Give the model's version and the tokens."""
-    model, usage = _at(reply.json, "modelVersion"), _at(reply.json, "usageMetadata")
+    chunks = reply.json if isinstance(reply.json, list) else [reply.json]
+    model, usage = (
+        next((one for chunk in reversed(chunks) if (one := _at(chunk, name))), None)
+        for name in ("modelVersion", "usageMetadata")
+    )
     return Details(
         model=model if isinstance(model, str) else None,
         usage=usage if isinstance(usage, dict) else None,
     )
 
 
-def _reason(document: Any) -> str | None:
-    """Why it ended: the prompt's block before the candidate's end, for a blocked prompt has no candidates."""
-    blocked = _at(document, "promptFeedback", "blockReason")
-    reason = blocked or _at(document, "candidates", 0, "finishReason")
-    return reason if isinstance(reason, str) else None
+def _ending(document: Any) -> tuple[str | None, bool, str]:
+    """Say why it ended, whether the prompt was blocked, and in whose words: a blocked prompt has no candidates."""
+    reason: str | None = None
+    said = ""
+    for chunk in document if isinstance(document, list) else [document]:
+        feedback = _either(chunk, "promptFeedback", "prompt_feedback")
+        if isinstance(block := _either(feedback, "blockReason", "block_reason"), str) and block:
+            return block, True, _quoted(_either(feedback, "blockReasonMessage", "block_reason_message"))
+        candidate = _at(chunk, "candidates", 0)
+        if isinstance(ended := _either(candidate, "finishReason", "finish_reason"), str):
+            reason, said = ended, _quoted(_either(candidate, "finishMessage", "finish_message"))
+    return reason, False, said
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """Give what the model said in place of a picture, thoughts apart."""
+    for chunk in document if isinstance(document, list) else [document]:
+        parts = _at(chunk, "candidates", 0, "content", "parts")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(text := _at(part, "text"), str) and not _at(part, "thought"):
+                yield text
+
+
+def _either(document: Any, *names: str) -> Any:
+    """Give the field by whichever of its spellings is there."""
+    return next((found for name in names if (found := _at(document, name)) is not None), None)
+
+
+def _quoted(text: Any) -> str:
+    return quote(text, limit=_QUOTED) if isinstance(text, str) else ""
+
+
+_QUOTED = 240  # characters of an explanation that are passed on
 
 
 def _picture(document: Any) -> Picture | None:
-    parts = _at(document, "candidates", 0, "content", "parts")
-    listed = parts if isinstance(parts, list) else []
-    shown = [part for part in listed if isinstance(part, dict) and not part.get("thought")]
-    inline = [data for part in shown if isinstance(data := _at(part, "inlineData", "data"), Blob | str) and data]
-    written = [link for part in shown if (link := _linked(part.get("text")))]
-    return (inline or written or [None])[-1]
+    """Find the picture: the last of a candidate that is no thought, else one written as text, else the last thought."""
+    candidates = list(_parts_of_candidates(document))
+    for wanted in (_inline, _written):
+        for parts in candidates:
+            if found := [one for part in parts if not part.get("thought") and (one := wanted(part))]:
+                return found[-1]
+    thoughts = [one for parts in candidates for part in parts if (one := _inline(part) or _written(part))]
+    return thoughts[-1] if thoughts else None
+
+
+def _parts_of_candidates(document: Any) -> Iterator[list[Mapping[str, Any]]]:
+    """Give the parts of every candidate, in order; those of a stream's chunks are put together."""
+    by_index: dict[int, list[Mapping[str, Any]]] = {}
+    for chunk in document if isinstance(document, list) else [document]:
+        held = _at(chunk, "candidates") or _at(chunk, "response", "candidates")  # as Google's other endpoints wrap it
+        for place, candidate in enumerate(held if isinstance(held, list) else [held]):
+            index = _at(candidate, "index")
+            parts = _at(candidate, "content", "parts")
+            by_index.setdefault(index if isinstance(index, int) else place, []).extend(
+                part for part in (parts if isinstance(parts, list) else [parts]) if isinstance(part, Mapping)
+            )
+    return iter(by_index.values())
+
+
+def _inline(part: Mapping[str, Any]) -> Picture | None:
+    data = _at(part, "inlineData", "data") or _at(part, "fileData", "fileUri")
+    return data if isinstance(data, Blob | str) and data else None
+
+
+def _written(part: Mapping[str, Any]) -> Picture | None:
+    return _linked(part.get("text"))
 
 
 def _linked(text: Any) -> Picture | None:
@@ -128,12 +201,17 @@ def _linked(text: Any) -> Picture | None:
 
 
 def _at(document: Any, *path: str | int) -> Any:
-    """Give what lies at the path, or None: an answer may hold null, or nothing, at every step."""
+    """Give what lies at the path, or None: an answer may hold null, or nothing, at every step.
+
+    Names are sought as they are written and in snake case, as Google's SDK passes an answer on.
+    """
     for step in path:
         try:
             document = document[step]
         except (KeyError, IndexError, TypeError):
-            return None
+            if not isinstance(step, str) or not isinstance(document, Mapping):
+                return None
+            document = document.get(_CAPITAL.sub(r"_\g<0>", step).lower())
     return document
 
 

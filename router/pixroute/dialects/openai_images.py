@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from attrs import evolve
@@ -11,6 +12,8 @@ from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
+from pixroute.http.judging.pictureless import declined, flag_in
+from pixroute.http.usage import amount_of
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 
@@ -36,16 +39,63 @@ def _files(request: ImageRequest) -> Iterator[Part]:
 
 
 def pictures(reply: Reply) -> Sequence[Item]:
-    """Give every entry of `data`: base64 or URL, whichever was asked for, or the failure that stands in its place."""
-    return [_read(item, reply) for item in reply.json["data"]]
+    """Give every entry of `data`: base64 or URL, whichever was asked for, or the failure that stands in its place.
+
+    Of a stream the previews count only where nothing else came.
+    """
+    return [_read(item, reply) for item in _entries(reply.json)]
+
+
+def _entries(document: Any) -> Sequence[Any]:
+    """Find the entries: under `data` or `images`, there once more, or in the events of a stream."""
+    if isinstance(document, list):
+        previews = [event for event in document if _is_preview(event)]
+        rest = [event for event in document if not _is_preview(event)]
+        found = [entry for event in rest for entry in _entries_or_none(event)]
+        return found if any(_picture_in(entry) for entry in found) else found + previews[-1:]
+    if _picture_in(document):
+        return [document]
+    if not isinstance(document, Mapping):
+        raise TypeError("the answer is no object")
+    held = document.get("data") or document["images" if "images" in document else "data"]
+    if isinstance(held, Mapping) and not _picture_in(held) and not carries_error(held):
+        return _entries(held)
+    return held if isinstance(held, list) else [held]
+
+
+def _entries_or_none(event: Any) -> Sequence[Any]:
+    try:
+        return _entries(event)
+    except (KeyError, TypeError, AttributeError):
+        return [event] if _picture_in(event) else []
+
+
+def _is_preview(event: Any) -> bool:
+    return isinstance(event, Mapping) and "partial_image" in str(event.get("type"))
+
+
+def _picture_in(entry: Any) -> Blob | str | None:
+    """Give what an entry holds, by any name that is used for it."""
+    if isinstance(entry, Blob):
+        return entry
+    if isinstance(entry, str):
+        return entry if entry.lstrip().lower().startswith(_BARE) else None
+    if not isinstance(entry, Mapping):
+        return None
+    values = (entry.get(name) for name in _NAMES)
+    found = (value.get("url") if isinstance(value, Mapping) else value for value in values)
+    return next((value for value in found if isinstance(value, Blob | str) and value), None)
+
+
+_BARE = ("https://", "http://", "data:image/")  # an entry that is nothing but the picture
+_NAMES = ("b64_json", "url", "b64", "base64", "image_url", "image")
 
 
 def _read(item: Any, reply: Reply) -> Item:
-    match item:
-        case {"b64_json": (Blob() | str()) as picture} if picture:
-            return picture
-        case {"url": (Blob() | str()) as picture} if picture:
-            return picture
+    if flag := flag_in(item):
+        return declined(flag, reply)
+    if picture := _picture_in(item):
+        return picture
     if carries_error(item):
         return failure_from(evolve(reply, json=item), stage=Stage.BODY)
     return Failure(
@@ -60,13 +110,21 @@ def _read(item: Any, reply: Reply) -> Item:
 
 def details(reply: Reply) -> Details:
     """Give Ark's model, the usage, and the prompts as they were rewritten."""
-    document = reply.json if isinstance(reply.json, dict) else {}
+    last = reply.json[-1] if isinstance(reply.json, list) and reply.json else reply.json
+    document = last if isinstance(last, dict) else {}
     model, usage, items = document.get("model"), document.get("usage"), document.get("data")
     return Details(
         model=model if isinstance(model, str) else None,
         usage=usage if isinstance(usage, dict) else None,
+        cost=_ticks(usage),
         revised_prompts=tuple(_revised_prompt(item) for item in (items if isinstance(items, list) else ())),
     )
+
+
+def _ticks(usage: Any) -> Decimal | None:
+    """Read the one price whose name says unit and currency: xAI's ticks of 1e-10 dollars."""
+    ticks = amount_of(usage.get("cost_in_usd_ticks")) if isinstance(usage, dict) else None
+    return None if ticks is None else ticks.scaleb(-10)
 
 
 def _revised_prompt(item: Any) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from pixroute.health.in_flight import Token
 from pixroute.health.scopes import Route
 from pixroute.health.states import OpenReason
@@ -12,6 +14,27 @@ from pixroute.outcome import Hold, Verdict
 
 if TYPE_CHECKING:
     from pixroute.health.registry import Health
+
+
+@frozen
+class Settlement:
+    """What an outcome means for health: verdicts, the provider's hint, a hold, a breaker opened at once.
+
+    Args:
+        upstream: for the upstream's breaker.
+        origin: for the origin's.
+        hint: the provider's wish in seconds; acts on every resolution of the upstream.
+        hold: for the account.
+        opens: a reason for which one answer is enough, and for how many seconds.
+        every_resolution: whether `opens` acts on every resolution of the upstream.
+    """
+
+    upstream: Verdict
+    origin: Verdict
+    hint: float | None = None
+    hold: Hold | None = None
+    opens: tuple[OpenReason, float] | None = None
+    every_resolution: bool = False
 
 
 class Admission:
@@ -25,51 +48,51 @@ class Admission:
 
     def settle(
         self,
-        *,
-        upstream: Verdict,
-        origin: Verdict,
+        settlement: Settlement,
         now: float,
-        hint: float | None = None,
-        hold: Hold | None = None,
+        *,
         credential: Callable[[], str] | None = None,
-        opens: tuple[OpenReason, float] | None = None,
-        every_resolution: bool = False,
         keep_slot: bool = False,
         counts_from: float | None = None,
     ) -> None:
         """Give the outcome of the attempt.
 
         Args:
-            upstream: for the upstream's breaker.
-            origin: for the origin's.
+            settlement: what it means.
             now: seconds on the loop's clock.
-            hint: the provider's wish in seconds; acts on every resolution of the upstream.
-            hold: for the account.
             credential: gives the secret's fingerprint, whose change ends the hold.
-            opens: a reason for which one answer is enough, and for how many seconds.
-            every_resolution: whether `opens` acts on every resolution of the upstream.
             keep_slot: the slot stays taken until `release_slot`.
             counts_from: a failure is evidence from that time on, unless the request is asked again by then.
 
         Raises:
             KeyError: it was settled before.
         """
-        health, route = self._health, self._route
+        health, route, said = self._health, self._route, settlement
         current = self._tokens[0].generation == route.upstream.breaker.generation
-        route.upstream.breaker.settle(self._tokens[0], upstream, now, hint=hint, counts_from=counts_from)
+        route.upstream.breaker.settle(self._tokens[0], said.upstream, now, hint=said.hint, counts_from=counts_from)
         if route.origin is not None:
-            route.origin.breaker.settle(self._tokens[1], origin, now, counts_from=counts_from)
-        if hint is not None:
-            health.hint(route.keys, hint, now)
-        if opens is not None and current:
-            health.open_now(route.keys, *opens, now, every_resolution=every_resolution)
-        if hold is not None:
-            health.hold(route.keys.account, hold, now, credential)
-        elif upstream is Verdict.SUCCESS:
+            route.origin.breaker.settle(self._tokens[1], said.origin, now, counts_from=counts_from)
+        if said.hint is not None:
+            health.hint(route.keys, said.hint, now)
+        if said.opens is not None and current:
+            health.open_now(route.keys, *said.opens, now, every_resolution=said.every_resolution)
+        if said.hold is not None:
+            health.hold(route.keys.account, said.hold, now, credential)
+        elif said.upstream is Verdict.SUCCESS:
             health.served(route.keys.account)
         if not keep_slot:
             self._free_slot()
         health.settled(route)
+
+    def give_back(self, *, slot: bool = False) -> None:
+        """Give the places back with no word of how it went: the plain way, where `settle` itself fails.
+
+        What was given back, or settled, already is left alone; the slot stays taken unless `slot`.
+        """
+        for scope, token in zip(self._route.scopes, self._tokens, strict=False):
+            scope.breaker.forget(token)
+        if slot:
+            self._free_slot()
 
     def release_slot(self) -> None:
         """Free the slot that `settle` kept; once freed, nothing happens."""

@@ -6,13 +6,13 @@
 A *generation* begins whenever the breaker opens, so what was in flight then can neither open nor close it later. A
 hint begins none: it is a pause, not a sickness, and what is in flight stays evidence.
 
-Whoever owns a breaker calls `evaluate` at `next_check` at the latest. A call that comes more than 5 s after it shows
-that the machine was paused; that time is taken off the age of everything in flight.
+Whoever owns a breaker calls `evaluate` at `next_check` at the latest, and `leave_out` when the machine was paused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from math import ceil, inf, log
 
 from pixroute.health.evidence import Evidence
@@ -23,7 +23,6 @@ from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
 
-LONGEST_GAP = 5.0
 RAMP_EVERY = 3.0
 """Seconds without a failure after which a ramp goes on, where answers had opened: they come in seconds."""
 RAMP_SHARE = 8
@@ -44,6 +43,7 @@ class Breaker:
         jitter: called for a number in [0, 1) whenever it opens.
         silence: whether overdue calls and stall are evidence; not for an origin, whose window is `policy.window`.
         on_change: called after every change of state or reason.
+        heard: gives the time up to which every answer that had arrived is settled; later silence is not judged yet.
 
     `siblings` are the breakers of the same upstream's other resolutions: one probe speaks for all of them.
     """
@@ -55,6 +55,7 @@ class Breaker:
         jitter: Callable[[], float],
         silence: bool = True,
         on_change: Callable[[], None] = lambda: None,
+        heard: Callable[[], float] = lambda: inf,
     ) -> None:
         self.policy = policy
         self.state = State.CLOSED
@@ -66,6 +67,7 @@ class Breaker:
         self._jitter = jitter
         self._silence = silence
         self._on_change = on_change
+        self._heard = heard
         self._evidence = Evidence()
         self._in_flight = InFlight()
         self._until = -inf
@@ -79,9 +81,15 @@ class Breaker:
         self._ramp_from = inf
         self._last_success = -inf
         self._last_throttle = -inf
-        self._evaluated = -inf
         self._due = inf
         self._listen_at = -inf if silence else inf
+
+    def copied(self) -> Breaker:
+        """Give a copy that time may act on while this one stays as it is; nobody is told of what the copy does."""
+        breaker = copy(self)
+        own = {"_in_flight": self._in_flight.copied(), "_evidence": self._evidence.copied()}
+        vars(breaker).update(own, _jitter=float, _on_change=_tell_nobody)
+        return breaker
 
     @property
     def in_flight(self) -> int:
@@ -208,6 +216,11 @@ class Breaker:
         if hint is not None:
             self.hint(hint, now)
 
+    def forget(self, token: Token) -> None:
+        """Take back an admission as if it had never been; one that was settled is left alone."""
+        self._in_flight.forget(token)
+        self._due = self._next()
+
     def hint(self, seconds: float, now: float) -> None:
         """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
         self.evaluate(now)
@@ -231,7 +244,6 @@ class Breaker:
         """Let time act: reopening, ramp, overdue calls, stall."""
         if now >= self._due:
             self._advance(now)
-        self._evaluated = now
         if now >= self._listen_at:
             self._listen(now)
 
@@ -301,30 +313,41 @@ class Breaker:
 
     # -- what time does
 
-    def _advance(self, now: float) -> None:
-        if self._in_flight.live and now > self._due + LONGEST_GAP:
-            self._leave_out(now - self._evaluated)
-        self._evaluated = now
-        while (at := self._due) <= now:
-            self._step(at)
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off the age of everything in flight; the upstream's own clock went on."""
+        if self._in_flight:
+            self._in_flight.leave_out(pause)
+            self._last_success += pause
+            self._ramp_from += pause
             self._due = self._next()
 
-    def _step(self, at: float) -> None:
+    def _advance(self, now: float) -> None:
+        heard = self._heard()
+        while (at := max(self._due, self._next(heard))) <= now:
+            self._step(at, heard)
+            self._due = -inf
+        self._due = self._next()
+
+    def _step(self, at: float, heard: float) -> None:
         if self.state is State.OPEN and self._until <= at:
             if self.reason is OpenReason.HINT:
                 self._move(State.CLOSED, None, at)
             else:
                 self._half_open(at)
-        elif min(self._overdue_due(), self._probe_due()) <= at:
+        elif self._silent_at(heard) <= at:
             self._sicken(OpenReason.OVERDUE, at)
         elif self._ramp_due() <= at:
             self._ramp_from += RAMP_EVERY
             self._allowed = max(self._allowed, self._before // RAMP_SHARE)
             self._double(at)
 
-    def _next(self) -> float:
+    def _next(self, heard: float = inf) -> float:
         reopens = self._until if self.state is State.OPEN else inf
-        return min(reopens, self._overdue_due(), self._probe_due(), self._ramp_due())
+        return min(reopens, self._silent_at(heard), self._ramp_due())
+
+    def _silent_at(self, heard: float) -> float:
+        at = min(self._overdue_due(), self._probe_due())
+        return at if at <= heard else inf
 
     def _overdue_due(self) -> float:
         if not self._silence:
@@ -339,12 +362,6 @@ class Breaker:
     def _ramp_due(self) -> float:
         ramps = self.state is State.HALF_OPEN and self._answered and self._in_flight.live
         return self._ramp_from + RAMP_EVERY if ramps else inf
-
-    def _leave_out(self, gap: float) -> None:
-        self._in_flight.leave_out(gap)
-        self._last_success += gap
-        self._ramp_from += gap
-        self._due = self._next()
 
     def _listen(self, now: float) -> None:
         """Open for a silence only when it is still as unlikely a look later.
@@ -412,3 +429,7 @@ class Breaker:
             self._until = -inf
         self._due = self._next()
         self._on_change()
+
+
+def _tell_nobody() -> None:
+    """Say nothing."""

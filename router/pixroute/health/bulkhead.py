@@ -15,6 +15,12 @@ class Bulkhead:
         self.used = 0
         self.promised = 0
 
+    def copied(self) -> Bulkhead:
+        """Give a copy."""
+        slots = Bulkhead(self.limit)
+        slots.used, slots.promised = self.used, self.promised
+        return slots
+
     def room(self, *, promised: bool) -> bool:
         """Tell whether a slot is free, for one to whom it is promised or for anybody."""
         return self.limit is None or self.limit - self.used > self.promised - promised

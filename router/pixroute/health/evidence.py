@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from copy import copy
 
 from pixroute.outcome import Verdict
 
@@ -19,6 +20,12 @@ class Evidence:
         self._settled: OrderedDict[Hashable, tuple[float, bool]] = OrderedDict()
         self._bad = 0
         self._suspended: OrderedDict[Hashable, tuple[float, Verdict]] = OrderedDict()
+
+    def copied(self) -> Evidence:
+        """Give a copy."""
+        evidence = Evidence()
+        vars(evidence).update({name: copy(value) for name, value in vars(self).items()})
+        return evidence
 
     def suspend(self, request: Hashable, verdict: Verdict, until: float) -> None:
         """Take a failure that a retry may still make good: it counts from `until` on, unless it is withdrawn."""

@@ -27,6 +27,12 @@ class Holds:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def copied(self) -> Holds:
+        """Give a copy, to be read."""
+        holds = Holds()
+        vars(holds).update(_held=dict(self._held))
+        return holds
+
     def place(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
         """Hold an account; one that comes back to fail again is held twice as long, up to `hold.longest`.
 
@@ -43,7 +49,7 @@ class Holds:
             held.until = max(held.until, now + hold.first)
             return
         seconds = min(2 * held.seconds, hold.longest) if held is not None and held.hold == hold else hold.first
-        fingerprint = credential() if credential else None
+        fingerprint = _asked(credential) if credential else None
         self._held[account] = _Held(hold, now + seconds, seconds, credential, fingerprint)
 
     def until(self, account: str, now: float) -> float | None:
@@ -51,7 +57,8 @@ class Holds:
         held = self._held.get(account)
         if held is None or now >= held.until:
             return None
-        if held.credential is not None and held.credential() != held.fingerprint:
+        now_given = _asked(held.credential) if held.credential is not None else None
+        if now_given is not None and now_given != held.fingerprint:
             del self._held[account]
             return None
         return held.until
@@ -63,3 +70,11 @@ class Holds:
     def active(self, now: float) -> dict[str, float]:
         """Give the accounts held, with the time until when."""
         return {account: until for account in list(self._held) if (until := self.until(account, now)) is not None}
+
+
+def _asked(credential: Callable[[], str]) -> str | None:
+    """Give a fingerprint; None where its source has none now, which changes nothing."""
+    try:
+        return credential()
+    except Exception:  # noqa: BLE001 - a key's source is anybody's code, and what it raises is no news of the account
+        return None

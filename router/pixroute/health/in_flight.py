@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from copy import copy
 from heapq import nsmallest
 from math import inf
 
@@ -17,7 +18,11 @@ REFUSED_WITHIN = 10.0
 
 @define(eq=False)
 class Token:
-    """One admission; settled exactly once. `started` moves on by the time that the machine was paused."""
+    """One admission; settled exactly once.
+
+    `started` moves on by the time that the machine was paused. The answer to what was in flight then may be lost, so
+    from then on its silence is no evidence.
+    """
 
     request: str
     evidence: Hashable
@@ -26,6 +31,7 @@ class Token:
     expected: Quantiles
     timeout: float
     survival: Survival
+    paused: bool = False
 
     def answered(self, now: float) -> bool:
         """Tell whether a failure that comes now is an answer; what comes later than P99 was silence first."""
@@ -42,6 +48,13 @@ class InFlight:
     def __len__(self) -> int:
         return len(self.live) + len(self.older)
 
+    def copied(self) -> InFlight:
+        """Give a copy, tokens and all."""
+        flight = InFlight()
+        flight.live = {copy(token) for token in tuple(self.live)}
+        flight.older = {copy(token) for token in tuple(self.older)}
+        return flight
+
     def retire(self) -> None:
         """Begin a new generation."""
         self.older |= self.live
@@ -57,6 +70,11 @@ class InFlight:
         (self.live if live else self.older).remove(token)
         return live
 
+    def forget(self, token: Token) -> None:
+        """Take an admission out, if it is there."""
+        self.live.discard(token)
+        self.older.discard(token)
+
     def accepted(self, since: float, now: float) -> int:
         """Count the live admissions since a time that are past an overloaded upstream's quick refusal."""
         return sum(since <= token.started <= now - REFUSED_WITHIN for token in self.live)
@@ -64,7 +82,7 @@ class InFlight:
     def overdue_at(self, count: int, factor: float) -> float:
         """Tell when `count` live requests will be older than `factor` × P99; inf while there are fewer."""
         by_request: dict[str, float] = {}
-        for token in self.live:
+        for token in self._heard():
             at = token.started + factor * token.expected.p99
             by_request[token.request] = min(at, by_request.get(token.request, inf))
         first = nsmallest(count, by_request.values())
@@ -76,10 +94,14 @@ class InFlight:
 
     def log_likelihood(self, last_success: float, now: float, slowdown: float) -> float:
         """Give the log-likelihood of the silence since the last success."""
-        calls = ((token.started, token.survival) for token in self.live)
+        calls = ((token.started, token.survival) for token in self._heard())
         return silence_log_likelihood(calls, last_success, now, slowdown)
 
     def leave_out(self, gap: float) -> None:
         """Take a pause of the machine off the age of everything live."""
-        for token in self.live:
+        for token in (*self.live, *self.older):
             token.started += gap
+            token.paused = True
+
+    def _heard(self) -> Iterator[Token]:
+        return (token for token in self.live if not token.paused)

@@ -75,11 +75,16 @@ class LearnedLatency:
             self._quantiles = Quantiles(at(0.5), max(at(0.95), least.p95), max(at(0.99), least.p99))
         return self._quantiles
 
+    @property
+    def learned(self) -> bool:
+        """Whether enough successes are known to say so."""
+        return len(self._successes) >= ENOUGH
+
     def add(self, seconds: float) -> None:
         """Take in a call that succeeded."""
         if self._learns():
             self._successes.add(seconds)
-            if len(self._successes) >= ENOUGH:
+            if self.learned:
                 self._quantiles = None
 
     def add_censored(self, age: float) -> None:
@@ -89,7 +94,7 @@ class LearnedLatency:
 
     def survival(self, age: float) -> float:
         """Give the share of calls that take longer than an age, at least 1e-4."""
-        if len(self._successes) < ENOUGH:
+        if not self.learned:
             return table_survival(self._table, age)
         outlived = self._censored.above(age)
         return max(FLOOR, (self._successes.above(age) + outlived) / (len(self._successes) + outlived))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from math import inf
 from random import Random
@@ -12,6 +12,7 @@ from pixroute.health.admission import Admission
 from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.holds import Holds
+from pixroute.health.in_flight import Token
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
 from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
@@ -31,6 +32,7 @@ class Health:
         call_at: the loop's `call_at`.
         random: for the jitter of openings.
         on_change: told every change of a breaker.
+        after_a_turn: calls when all that had arrived at the loop is handled.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class Health:
         call_at: Callable[[float, Callable[[], None]], Timer],
         random: Random,
         on_change: Callable[[BreakerChanged], None],
+        after_a_turn: Callable[[Callable[[], None]], None] = lambda call: call(),
     ) -> None:
         self._clock = clock
         self._call_at = call_at
         self._random = random
         self._on_change = on_change
+        self._after_a_turn = after_a_turn
+        self._heard = -inf
         self._routes: dict[Keys, Route] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._origins: dict[str, Scope] = {}
@@ -84,6 +89,22 @@ class Health:
             *(provider_entry(name, slots, enabled=name not in self._disabled) for name, slots in self._slots.items()),
         )
 
+    def copied(self, now: float) -> Health:
+        """Give a copy that stands still at `now`, for whoever reads: what is asked of it moves nothing here.
+
+        It may be made in any thread: each step is one that no other thread can come between.
+        """
+        copy = still(now)
+        vars(copy).update(
+            _origins={name: scope.copied() for name, scope in list(self._origins.items())},
+            _upstreams={name: upstream.copied() for name, upstream in list(self._upstreams.items())},
+            _slots={name: slots.copied() for name, slots in list(self._slots.items())},
+            _latencies=dict(self._latencies),
+            _holds=self._holds.copied(),
+            _disabled=set(self._disabled),
+        )
+        return copy
+
     # -- acting
 
     def admit(
@@ -115,17 +136,22 @@ class Health:
         if waiter is not None:
             waiter.drop_promise()
         route.bulkhead.used += 1
-        tokens = []
-        for scope in route.scopes:
-            breaker = scope.breaker
-            breaker.policy = policy
-            tokens.append(
-                breaker.admit(
-                    now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
+        tokens: list[Token] = []
+        admission = Admission(self, route, tokens)
+        try:
+            for scope in route.scopes:
+                breaker = scope.breaker
+                breaker.policy = policy
+                tokens.append(
+                    breaker.admit(
+                        now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
+                    )
                 )
-            )
-        self._arm(*route.scopes)
-        return Admission(self, route, tokens)
+            self._arm(*route.scopes)
+        except BaseException:
+            admission.give_back(slot=True)
+            raise
+        return admission
 
     def settled(self, route: Route) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
@@ -197,11 +223,21 @@ class Health:
             self._passing = False
         self._arm(*self._line.scopes())
 
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off the age of everything in flight."""
+        for scope in self._scopes():
+            scope.breaker.leave_out(pause)
+
     def close(self) -> None:
         """Cancel the timers."""
-        for scope in (*self._origins.values(), *(s for u in self._upstreams.values() for s in u.scopes.values())):
+        for scope in self._scopes():
             if scope.timer is not None:
                 scope.timer.cancel()
+
+    def _scopes(self) -> Iterator[Scope]:
+        yield from self._origins.values()
+        for upstream in self._upstreams.values():
+            yield from upstream.scopes.values()
 
     def _first(self, now: float) -> tuple[Waiter, Route] | None:
         for waiter in self._line.heads():
@@ -225,7 +261,11 @@ class Health:
     def _fire(self, scope: Scope) -> None:
         now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
         scope.timer, scope.fires_at = None, inf
-        scope.breaker.evaluate(now)
+        self._after_a_turn(partial(self._judge, scope, now))
+
+    def _judge(self, scope: Scope, fired: float) -> None:
+        self._heard = max(self._heard, fired)
+        scope.breaker.evaluate(max(self._clock(), fired))
         self._arm(scope)
         self.pass_on()
 
@@ -260,6 +300,29 @@ class Health:
 
             self._arm(scope)  # a sibling's probe may have moved it, and nobody else looks
 
-        breaker = Breaker(BreakerPolicy(), jitter=self._random.random, silence=silence, on_change=tell)
+        breaker = Breaker(
+            BreakerPolicy(),
+            jitter=self._random.random,
+            silence=silence,
+            on_change=tell,
+            heard=lambda: self._heard,
+        )
         scope = Scope(key, breaker)
         return scope
+
+
+class _Never:
+    """A timer that nobody set."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+def still(now: float = 0.0) -> Health:
+    """Give a health in which no time passes and of which nobody is told."""
+    return Health(
+        clock=lambda: now,
+        call_at=lambda _at, _call: _Never(),
+        random=Random(0),  # noqa: S311 - never drawn from but for an opening that only a copy sees
+        on_change=lambda _event: None,
+    )

@@ -85,6 +85,12 @@ class Scope:
         self.timer: Timer | None = None
         self.fires_at = inf
 
+    def copied(self) -> Scope:
+        """Give a copy without a timer."""
+        scope = Scope(self.key, self.breaker.copied())
+        scope.promised = self.promised
+        return scope
+
     def room(self, now: float, *, promised: bool) -> bool:
         """Tell whether a place is free, for one to whom it is promised or for anybody."""
         places = self.breaker.places(now)

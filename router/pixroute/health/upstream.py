@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from math import inf
 
 from pixroute.health.breaker import Breaker
@@ -21,14 +22,25 @@ class Upstream:
         self._gone_until = -inf
         self._gone_reason = OpenReason.MODEL_GONE
 
+    def copied(self) -> Upstream:
+        """Give a copy."""
+        upstream = copy(self)
+        upstream.scopes = {resolution: scope.copied() for resolution, scope in list(self.scopes.items())}
+        upstream.introduce()
+        return upstream
+
+    def introduce(self) -> None:
+        """Make the breakers each other's siblings."""
+        breakers = [each.breaker for each in self.scopes.values()]
+        for each in breakers:
+            each.siblings = [other for other in breakers if other is not each]
+
     def scope(self, resolution: Resolution, make: Callable[[str], Scope], now: float) -> Scope:
         """Give the breaker of a resolution, made (from its key) when first asked for."""
         scope = self.scopes.get(resolution)
         if scope is None:
             scope = self.scopes[resolution] = make(f"{self._name} {resolution}")
-            breakers = [each.breaker for each in self.scopes.values()]
-            for each in breakers:
-                each.siblings = [other for other in breakers if other is not each]
+            self.introduce()
             self._catch_up(scope.breaker, now)
         return scope
 

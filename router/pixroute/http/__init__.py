@@ -4,6 +4,7 @@ from pixroute.http.body.blob import Blob
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
 from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Running
 from pixroute.http.provider import HttpProvider
+from pixroute.http.routes import TwoRoutes
 
 __all__ = [
     "Auth",
@@ -22,4 +23,5 @@ __all__ = [
     "Queued",
     "Reply",
     "Running",
+    "TwoRoutes",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -62,13 +63,15 @@ class Reply:
     """A complete answer.
 
     `headers` have lower-case names. `json` is the document, its long base64 strings replaced by `Blob`s; None if the
-    body is not JSON. `text` holds the first KiB of a body that is not JSON.
+    body is not JSON. The data of an event stream is one document, or a list of them. `picture` is what a 2xx answer
+    brought as its body, raw or as base64. `text` holds the first KiB of a body that is neither.
     """
 
     status: int
     headers: Mapping[str, str]
     json: Any = None
     text: str = ""
+    picture: Blob | None = None
 
     @property
     def ok(self) -> bool:
@@ -78,10 +81,15 @@ class Reply:
 
 @frozen(kw_only=True)
 class Details:
-    """What an answer tells beside its pictures."""
+    """What an answer tells beside its pictures.
+
+    `cost` is what the whole answer cost, only where the provider documents unit and currency.
+    """
 
     model: str | None = None
     usage: Mapping[str, Any] | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
     revised_prompts: tuple[str | None, ...] = ()
 
 
@@ -122,8 +130,8 @@ class HttpSettings(ProviderSettings):
     model: str = ""
     plaintext: Literal["refuse", "accept", "private"] = "refuse"
     connect_timeout: Above0 | None = None
-    headers: Mapping[str, str] = field(factory=dict)
-    proxy: str | None = None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
     ca_file: Path | None = field(default=None, converter=_path)
     allow_private_results: bool = False
 

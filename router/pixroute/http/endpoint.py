@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.http.call import Auth, HttpSettings
+from pixroute.http.hosts import trusts
 from pixroute.http.wire.sockets import Reach, admits
 from pixroute.redact import redact
-from pixroute.secret import Secret
+from pixroute.sanitizer import Sanitizer, sanitizer_of, secrets_of, tried
+from pixroute.secret import NoSecret, Secret, fault
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS = re.compile(r"[\r\n\0]")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -33,7 +38,8 @@ class Trust:
 class Endpoint:
     """A provider's place on the network.
 
-    `origin` is `scheme://host:port`; `connect_timeout` None leaves it to the transport.
+    `origin` is `scheme://host:port`; `connect_timeout` None leaves it to the transport. `others` are secrets beside the
+    key. `key` is what is sent where the source is not asked again, and `sanitizer` looks for it in what comes back.
     """
 
     base_url: str
@@ -45,6 +51,10 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     connect_timeout: float | None = None
     private_results: bool = False
+    others: tuple[Secret, ...] = field(default=(), repr=False)
+    job_hosts: tuple[str, ...] = ()
+    key: str | None = field(default=None, repr=False)
+    sanitizer: Sanitizer = field(factory=Sanitizer, repr=False, eq=False)
 
     @classmethod
     def of(cls, settings: HttpSettings, auth: Auth | None) -> Endpoint:
@@ -53,8 +63,10 @@ class Endpoint:
         Raises:
             ValueError: they do not say where to go, or say it in a way that would give the key away.
         """
-        parts = _checked(settings, needs_key=auth is not None)
+        parts = _checked(settings)
+        key = _key_of(settings, needed=auth is not None)
         private = parts.scheme == "http" and settings.plaintext == "private"
+        others = tuple(secret for secret in secrets_of(settings) if secret is not settings.api_key)
         return cls(
             base_url=settings.base_url.rstrip("/"),
             origin=origin_of(parts),
@@ -65,7 +77,21 @@ class Endpoint:
             proxy=settings.proxy,
             connect_timeout=settings.connect_timeout,
             private_results=settings.allow_private_results,
+            others=others,
+            sanitizer=_sanitizer(key, others),
         )
+
+    def now(self) -> Endpoint:
+        """Give this place with the key as it is now, so that an attempt asks the source once.
+
+        Raises:
+            NoSecret: there is no key that can be sent; the text may be shown.
+        """
+        key = None if self.api_key is None else self.api_key.ask()
+        sanitizer = _sanitizer(key or "", self.others)
+        if key == self.key and sanitizer is self.sanitizer:
+            return self
+        return evolve(self, key=key, sanitizer=sanitizer)
 
     @property
     def plaintext(self) -> bool:
@@ -73,31 +99,37 @@ class Endpoint:
         return self.origin.startswith("http:")
 
     def url(self, path: str) -> str:
-        """Append a path to the base URL, or take a whole URL of the same origin.
+        """Append a path to the base URL, or take a whole URL of the same origin or of `job_hosts`.
 
         Raises:
             ValueError: a URL elsewhere: the key goes to no other origin.
         """
         if not path.startswith(("https://", "http://")):
             return f"{self.base_url}/{path.lstrip('/')}"
-        if origin_of(urlsplit(path)) != self.origin:
-            raise ValueError(f"a URL at {origin_of(urlsplit(path))} is not asked with the key of {self.origin}")
+        parts = urlsplit(path)
+        if (origin := origin_of(parts)) != self.origin and not trusts(self.job_hosts, parts):
+            raise ValueError(f"the plugin does not trust host {origin} with the key of {self.origin} (`job_hosts`)")
         return path
 
     def request_headers(self, request_id: str) -> dict[str, str]:
         """Give the headers of a call; the key is asked for at each."""
         headers = {"User-Agent": "pixroute", "X-Client-Request-Id": request_id, **self.headers}
         if self.auth and self.api_key:
-            headers[self.auth.header] = self.auth.pattern.format(key=self.api_key.reveal())
+            key = self.api_key.reveal() if self.key is None else self.key
+            headers[self.auth.header] = self.auth.pattern.format(key=key)
         return headers
 
     def redact(self, text: str) -> str:
-        """Take the key, and what looks like one, out of the words of others."""
-        return redact(self.conceal(text))
+        """Take the secrets, and what looks like one, out of the words of others."""
+        return self.sanitizer.redact(text)
 
     def conceal(self, text: str) -> str:
-        """Take the key, and nothing else, out of an id or a code of others."""
-        return text.replace(self.api_key.reveal(), "***") if self.api_key else text
+        """Take the secrets, and nothing else, out of an id or a code of others."""
+        return self.sanitizer.conceal(text)
+
+
+def _sanitizer(key: str, others: tuple[Secret, ...]) -> Sanitizer:
+    return sanitizer_of((key, *(tried(secret.reveal) for secret in others)))
 
 
 def origin_of(url: SplitResult) -> str:
@@ -118,16 +150,49 @@ def within_reach(url: SplitResult, reach: Reach) -> bool:
         return True
 
 
-def _checked(settings: HttpSettings, *, needs_key: bool) -> SplitResult:
+def _checked(settings: HttpSettings) -> SplitResult:
     parts = urlsplit(settings.base_url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"`base_url` is {redact(settings.base_url)!r}; give it as https://host/v1")
     if parts.username or parts.password:
         raise ValueError("`base_url` carries a user name or password; give the credential as `api_key`")
-    if needs_key and (settings.api_key is None or not settings.api_key.reveal()):
-        raise ValueError('`api_key` is missing; give it as { env = "NAME" } or { file = "/path" }')
+    _check_headers(settings)
     _check_plaintext(settings, parts)
     return parts
+
+
+def _key_of(settings: HttpSettings, *, needed: bool) -> str:
+    """Give the key as it is now; a source that has none is an error only where one is needed."""
+    if not needed:
+        return tried(settings.api_key.reveal) if settings.api_key else ""
+    try:
+        key = settings.api_key.ask(_fault_at_load) if settings.api_key else ""
+    except NoSecret as error:
+        raise ValueError(f"`api_key` cannot be used: {error}") from None
+    if not key:
+        raise ValueError('`api_key` is missing; give it as { env = "NAME" } or { file = "/path" }')
+    return key
+
+
+def _fault_at_load(key: object) -> str | None:
+    return None if key == "" else fault(key)
+
+
+def _check_headers(settings: HttpSettings) -> None:
+    for name, value in settings.headers.items():
+        if wrong := misfit(name, value):
+            raise ValueError(f"`headers` has {name!r}, {wrong}")
+
+
+def misfit(name: str, value: str) -> str | None:
+    """Tell why a header cannot be sent; the value is not shown."""
+    if not _TOKEN.fullmatch(name):
+        return "which is no name of a header"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "whose value holds half a surrogate pair"
+    return "whose value holds a line end or a NUL" if _BREAKS.search(value) else None
 
 
 def _check_plaintext(settings: HttpSettings, parts: SplitResult) -> None:

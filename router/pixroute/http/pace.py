@@ -20,7 +20,8 @@ class Pace:
         send_idle: seconds without progress while sending.
         body_idle: seconds without a byte of the answer's body.
         slowest: bytes per second, on average, that a body must come with after its first `grace` seconds.
-        fetch: seconds for a picture that lies at a URL, altogether.
+        fetch: seconds for a picture that lies at a URL, altogether; as many again for all tried in place of others.
+        fetch_pause: seconds before such a URL is asked again; every further pause is twice as long.
         first_poll, longest_poll: seconds between polls of a job, at first and at last.
     """
 
@@ -30,5 +31,6 @@ class Pace:
     slowest: int = 64 * 1024
     grace: float = 10.0
     fetch: float = 60.0
+    fetch_pause: float = 1.0
     first_poll: float = 0.5
     longest_poll: float = 5.0

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
@@ -14,16 +15,23 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.body.echoes import without
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
+from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.asked import Asked
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.judging.lack import lack
+from pixroute.http.judging.pictureless import flagged, pictureless
+from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
-from pixroute.outcome import Billing, Delivered, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
 from pixroute.redact import quote
 from pixroute.request import ImageRequest
+from pixroute.secret import NoSecret
 
 S = TypeVar("S", bound=HttpSettings)
 
@@ -51,14 +59,20 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    versions: tuple[str, ...] | None = None
+    """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
+
+    `pixroute check` warns of other forms.
+    """
     models_path: str | None = None
     """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
 
     def __init__(self, name: str, settings: S) -> None:
         self.name = name
         self.settings = settings
+        self._fingerprint = ""
         try:
-            self.endpoint = Endpoint.of(settings, self.auth)
+            self.endpoint = self._place = Endpoint.of(settings, self.auth)
         except ValueError as error:
             raise ValueError(f"provider {name!r}: {error}") from None
 
@@ -80,6 +94,7 @@ class HttpProvider(ABC, Generic[S]):
     def decode(self, reply: Reply) -> Sequence[Item]:
         """Find the pictures in a 2xx answer: bytes, base64 text, a data URI or a URL; a `Failure` for one refused.
 
+        It is not asked where the body is a picture itself (`reply.picture`), which is taken as it is.
         A KeyError, IndexError, TypeError or ValueError means that there is none.
         """
 
@@ -111,8 +126,14 @@ class HttpProvider(ABC, Generic[S]):
         )
 
     def credential(self) -> str:
-        """Give the fingerprint of the key as it is now; a hold ends when it changes. Empty without a key."""
-        return self.settings.api_key.fingerprint if self.settings.api_key else ""
+        """Give the fingerprint of the key as it is now; a hold ends when it changes. Empty without a key.
+
+        While its source has none, the one before stands: that is no change.
+        """
+        if self.settings.api_key is not None:
+            with suppress(Exception):  # a source is anybody's code; an attempt tells what is wrong with it
+                self._fingerprint = self.settings.api_key.fingerprint
+        return self._fingerprint
 
     async def start(self) -> None:
         """Do nothing: connections are made when they are needed."""
@@ -122,86 +143,121 @@ class HttpProvider(ABC, Generic[S]):
 
     async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
         """Send the request, judge the answer, collect the pictures."""
-        write = partial(self._outgoing, request, attempt.request_id)
+        return await self._through_the_door(attempt, partial(self._ask, request))
+
+    async def _through_the_door(self, attempt: AttemptContext, work: Callable[[Door], Awaitable[Outcome]]) -> Outcome:
+        """Do the work of an attempt with the key as it is now; whatever comes of it, an exception too, is a value."""
+        try:
+            self._place = self._place.now()
+        except NoSecret as error:
+            return self._advised(_no_key(self.name, error))
+        door = Door(attempt, self._place)
+        try:
+            outcome = await work(door)
+        except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything, and its text may hold the key
+            outcome = self._raised(error, door)
+        outcome = without_secrets(outcome, door.sanitizer)
+        return self._advised(outcome)
+
+    def _advised(self, outcome: Outcome) -> Outcome:
+        """Give this provider's advice where it has one."""
+        if isinstance(outcome, Success):
+            failures = tuple(map(self._advise, outcome.failures))
+            return evolve(outcome, failures=failures) if failures else outcome
+        return self._advise(outcome)
+
+    def _advise(self, failure: Failure) -> Failure:
+        advice = self.advice.get(failure.kind) if failure.blame is not Blame.OURS else None
+        return failure if advice is None else evolve(failure, advice=advice)
+
+    def _raised(self, error: Exception, door: Door) -> Failure:
+        """Make a failure of what was raised: of this machine's lack, or of a bug, which before sending is ours too."""
+        if (lacks := lack(error, door.stage)) is not None:
+            return lacks
+        log.error("provider %s raised\n%s", self.name, door.sanitizer.traceback(error))
+        sent = door.stage >= Stage.SEND
+        return Failure(
+            kind=FailureKind.UNKNOWN,
+            message=f"The provider's code raised {type(error).__name__}{'' if sent else ' before anything was sent'}.",
+            advice="This is a bug of the plugin; its text is in the log.",
+            stage=door.stage,
+            billing=Billing.AMBIGUOUS if sent else Billing.FREE,
+            blame=Blame.PROVIDER if sent else Blame.OURS,
+        )
+
+    async def _ask(self, request: ImageRequest, door: Door) -> Outcome:
+        door.asked = partial(Asked.of, request, self.name)
+        write = partial(self._outgoing, request, door)
         try:
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
-            return self._hushed(_inexpressible(self.name, error))
-        with Sinks(attempt.into) as sinks:
-            return self._hushed(await self._answer(first, request, attempt, sinks))
+            return _inexpressible(self.name, error)
+        with Sinks(door.into, wanted=request.n) as sinks:
+            return await self._answer(first, request, door, sinks)
 
-    async def _answer(self, first: Outgoing, request: ImageRequest, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
         began = asyncio.get_running_loop().time()
-        reply = await attempt.http.exchange(
-            first, endpoint=self.endpoint, attempt=attempt, sinks=sinks, pictures=request.n
+        reply = await door.http.exchange(
+            first, endpoint=door.endpoint, attempt=door.context, sinks=sinks, pictures=request.n
         )
         if isinstance(reply, Failure):
             return reply
-        refusal = self._refusal(reply, elapsed=asyncio.get_running_loop().time() - began)
-        return refusal or await self._conclude(reply, attempt, sinks)
+        if request.references and reply.ok:
+            json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
+            reply = evolve(reply, json=json, picture=picture)
+        told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
+        refusal = self._refusal(told, elapsed=elapsed, asked=door.asked)
+        return refusal or await self._conclude(reply, told, door, sinks)
 
-    async def _conclude(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
-        """Make an outcome of the 2xx answer to the request."""
-        return await self._collect(reply, attempt, sinks)
+    async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
+        """Make an outcome of the 2xx answer to the request; `told` is the answer as it may be shown."""
+        return await self._collect(reply, told, door, sinks)
 
-    def _refusal(self, reply: Reply, *, elapsed: float | None = None) -> Failure | None:
+    def _refusal(
+        self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], Asked] = Asked
+    ) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
-            failure = failure_from(reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time())
+            failure = failure_from(
+                reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked()
+            )
+        if failure is None:
+            failure = flagged(reply, who=self.name)
         if failure is None:
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
             failure = evolve(failure, billing=Billing.BILLED)
         return evolve(failure, answered=True)
 
-    async def _collect(self, reply: Reply, attempt: AttemptContext, sinks: Sinks) -> Outcome:
+    async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
-        if reply.json is None:
-            return self._empty(reply, f"no JSON ({reply.headers.get('content-type', 'no type given')})")
+        if reply.json is None and reply.picture is None:
+            return self._empty(told, f"no JSON ({told.headers.get('content-type', 'no type given')})", door.asked)
         try:
-            items = list(self.decode(reply))
+            items = [reply.picture] if reply.picture else list(self.decode(reply))
+            if told is not reply and not reply.picture:
+                # What is fetched is taken as it was given, what is said as it may be shown.
+                words = self.decode(told)
+                items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
-            return self._empty(reply, f"{type(error).__name__} while reading it")
+            log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__)
+            return self._empty(told, "it has another shape than expected", door.asked)
         if not items:
-            return self._empty(reply, "no item")
-        found = await deliver(items, endpoint=self.endpoint, attempt=attempt, sinks=sinks)
+            return self._empty(told, "it lists none", door.asked)
+        found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
-        return self._success(reply, pictures, failures) if pictures else failures[0]
+        if not pictures:
+            return failures[0]
+        if (stated := stated_price(told.json)) is not None:
+            door.context.note(stated_price=str(stated))
+        return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
 
-    def _empty(self, reply: Reply, why: str) -> Failure:
-        """Explain a 2xx without a picture."""
-        shown = f": {quote(reply.text)}" if reply.text else ""
-        return Failure(
-            kind=FailureKind.EMPTY,
-            message=f"{self.name} answered {reply.status} without a picture: {why}{shown.rstrip('.')}.",
-            advice="Check `base_url` and `model`; what was answered is billed.",
-            stage=Stage.BODY,
-            status=reply.status,
-            answered=True,
-        )
-
-    def _hushed(self, outcome: Outcome) -> Outcome:
-        """Take the key out of the words of others, and give this provider's advice where it has one."""
-        if isinstance(outcome, Success):
-            return evolve(outcome, failures=tuple(map(self._hush, outcome.failures))) if outcome.failures else outcome
-        return self._hush(outcome)
-
-    def _hush(self, failure: Failure) -> Failure:
-        conceal = self.endpoint.conceal
-        code, request_id, hint = (
-            text and conceal(text) for text in (failure.code, failure.provider_request_id, failure.ignored_hint)
-        )
-        return evolve(
-            failure,
-            message=self.endpoint.redact(failure.message),
-            advice=self.advice.get(failure.kind, failure.advice),
-            code=code,
-            provider_request_id=request_id,
-            ignored_hint=hint,
-        )
+    def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
+        """Explain a 2xx without a picture: by what it says, else by what it is."""
+        return pictureless(reply, who=self.name, why=why, now=time.time(), asked=asked())
 
     def _classified(self, reply: Reply) -> Failure | None:
         try:
@@ -222,7 +278,9 @@ class HttpProvider(ABC, Generic[S]):
             pictures=tuple(pictures),
             failures=tuple(failures),
             model=details.model,
-            usage=details.usage,
+            usage=one_shape(details.usage),
+            cost=details.cost,
+            currency=details.currency,
             provider_request_id=request_id_in(reply.headers),
         )
 
@@ -234,8 +292,8 @@ class HttpProvider(ABC, Generic[S]):
             log.warning("provider %s: the details of an answer could not be read (%s)", self.name, type(error).__name__)
             return Details()
 
-    def _outgoing(self, request: ImageRequest, request_id: str) -> Outgoing:
-        return outgoing(self._call(request), self.endpoint, request_id)
+    def _outgoing(self, request: ImageRequest, door: Door) -> Outgoing:
+        return outgoing(self._call(request), door.endpoint, door.request_id)
 
     def _call(self, request: ImageRequest) -> Call:
         """Encode, and add what the request has for this provider."""
@@ -245,6 +303,17 @@ class HttpProvider(ABC, Generic[S]):
         if call.form is None:
             return evolve(call, json=_merged(call.json or {}, extra))
         return evolve(call, form=(*call.form, *(Part(name=name, value=str(value)) for name, value in extra.items())))
+
+
+def _no_key(name: str, error: NoSecret) -> Failure:
+    return Failure(
+        kind=FailureKind.AUTH,
+        message=f"The key of {name} cannot be used: {str(error).rstrip('.')}.",
+        advice="Look at where `api_key` comes from; nothing was sent, nothing is billed.",
+        stage=Stage.QUEUED,
+        billing=Billing.FREE,
+        blame=Blame.OURS,
+    )
 
 
 def _inexpressible(name: str, error: ValueError) -> Failure:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ class Transport:
         keep_alive: how silent connections are asked whether they live.
         memory: bytes that all bodies being read may hold together; files are not counted.
         resolver: asked for names in place of the system.
+
+    `time` gives the loop's time without the pauses of the machine, once a router knows of them.
     """
 
     def __init__(
@@ -51,8 +53,11 @@ class Transport:
     ) -> None:
         self.pace = pace or Pace()
         self.memory = Memory(memory)
+        self.time: Callable[[], float] | None = None
         self._keep_alive = keep_alive or KeepAlive()
         self._resolver = resolver
+        self.remembered: dict[Hashable, str] = {}
+        """What providers found out, by keys of their own; for the router's life, and for all that share an account."""
         self._told_of_proxy = False
         self._sessions: dict[Trust, aiohttp.ClientSession] = {}
         self._errands: set[asyncio.Task[None]] = set()
@@ -78,18 +83,36 @@ class Transport:
             follow_up: not the attempt's first request, whose stage and facts stand.
         """
         exchange_, wire_ = _aiohttp_side()
-        wire = wire_(pace=self.pace, limit=pictures * PER_PICTURE, attempt=None if follow_up else attempt)
+        wire = wire_(
+            pace=self.pace,
+            limit=pictures * PER_PICTURE,
+            attempt=None if follow_up else attempt,
+            time=self.time,
+            document=True,
+        )
         with self.memory.share() as share:
             exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, share=share)
             return await exchange.run(self.session(endpoint.trust), request, self.proxy(request.url, endpoint))
 
     async def fetch(
-        self, url: str, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
+        self,
+        url: str,
+        *,
+        endpoint: Endpoint,
+        attempt: AttemptContext,
+        sinks: Sinks,
+        ends_at: float | None = None,
     ) -> Delivered | Failure:
-        """Fetch a picture that lies at a URL, within a time of its own and without a credential."""
+        """Fetch a picture that lies at a URL, without a credential, until the loop's time `ends_at`.
+
+        None: within `pace.fetch` seconds from now.
+        """
         from pixroute.http.wire.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
 
-        return await Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks).run(url)
+        if ends_at is None:
+            ends_at = asyncio.get_running_loop().time() + self.pace.fetch
+        fetch = Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks, ends_at=ends_at)
+        return await fetch.run(url)
 
     def session(self, trust: Trust) -> aiohttp.ClientSession:
         """Give the session whose connections reach and believe no more than this, opened when first needed."""
@@ -131,7 +154,14 @@ class Transport:
 
 @cache
 def _aiohttp_side() -> tuple[type[Exchange], type[Wire]]:
-    """Import once: an import statement in a function costs as much as building a request."""
+    """Import once: an import statement in a function costs as much as building a request.
+
+    All that a request may need comes along: a process that has run out of descriptors can import nothing more.
+    """
+    import encodings.idna  # noqa: PLC0415, F401 - read by the first name that is resolved
+
+    import pixroute.http.wire.fetch  # noqa: PLC0415 - imports aiohttp
+    import pixroute.http.wire.session  # noqa: PLC0415, F401 - imports aiohttp
     from pixroute.http.wire.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
     from pixroute.http.wire.wire import Wire  # noqa: PLC0415 - imports aiohttp
 

@@ -73,7 +73,7 @@ def path_of(into: str | PathLike[str] | None) -> Path | None:
     if isinstance(into, str | PathLike):
         path = Path(into)
         if path.name and "\0" not in str(path):
-            check_one(str(path), str, "into")
+            check_one(path, Path, "into")
             return path
         raise Mistake("must name a file", "into")
     raise mistake(into, Path, "into")

@@ -1,12 +1,14 @@
 """One attempt, a straight line: (admitted) → clock → provider → validate → settle.
 
 Slot and admission are taken by `run` in the same breath as the decision, so that nothing can come between them. From
-then on the attempt owns them: on every way out its token is settled exactly once and its slot is freed.
+then on the attempt owns them: on every way out its token is settled exactly once and its slot is freed. There is one
+way to end it, `end`, whether its provider answered, its time was over or nobody needs it any more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,19 +17,24 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
-from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
+from pixroute.http.judging.lack import lacking, wanting
+from pixroute.http.wire.clock import Limit
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.settle import billing_of, cost_of, settle
-from pixroute.routing.validate import validate
+from pixroute.routing.validate import at_most, validate
 
 if TYPE_CHECKING:
+    from pixroute.content import Owner
     from pixroute.health.admission import Admission
     from pixroute.http.transport import Transport
     from pixroute.request import ImageRequest
     from pixroute.routing.chain import Contender
 
 T = TypeVar("T")
+
+log = logging.getLogger("pixroute.routing")
 
 
 class Attempt:
@@ -39,14 +46,16 @@ class Attempt:
         request_id: str,
         contender: Contender,
         asked: ImageRequest,
-        admission: Admission,
         http: Transport,
         started: float,
         ends_at: float,
+        deadline: float,
         into: Path | None,
+        owner: Owner,
         on_end: Callable[[Attempt], None],
-        on_bug: Callable[[BaseException], None],
         retry_at: Callable[[Failure, float], float | None],
+        reap: Callable[[asyncio.Task[None], str], None],
+        time: Callable[[], float] | None = None,
     ) -> None:
         self.request_id = request_id
         self.contender = contender
@@ -54,7 +63,9 @@ class Attempt:
         self.http = http
         self.started = started
         self.ends_at = ends_at
+        self.deadline = deadline
         self.into = into
+        self.paused = 0.0
         self.ended: float | None = None
         self.retry_at: float | None = None
         self.outcome: Outcome | None = None
@@ -64,15 +75,19 @@ class Attempt:
         self.billing = Billing.FREE
         self.cost = Cost()
         self.won = False
+        self.bug: BaseException | None = None
         self.facts: dict[str, Any] = {}
         self.task: asyncio.Task[None] | None = None
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._admission = admission
+        self._admission: Admission | None = None
+        self._owner = owner
         self._on_end = on_end
-        self._on_bug = on_bug
         self._draw_retry = retry_at
+        self._reap = reap
+        self._time = time or self._loop.time
+        self.moves = 0
         self._expired = False
         self._threads = 0
 
@@ -81,14 +96,16 @@ class Attempt:
     @property
     def cancelled(self) -> bool:
         """Whether the attempt was cut or given up."""
-        return self._expired or self.ended is not None
+        return self.ended is not None
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
+        self.moves += 1
         self.stage = stage
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
+        self.moves += 1
         self.facts.update(facts)
 
     def progress(self, fraction: float) -> None:
@@ -110,42 +127,76 @@ class Attempt:
 
     # What `run` does with it
 
+    def own(self, admission: Admission) -> None:
+        """Take over the admission; from now on ending gives it back."""
+        self._admission = admission
+
     def start(self) -> None:
         """Begin; the outcome comes by `on_end`."""
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
-    def give_up(self) -> None:
-        """Settle at once as CANCELLED; the task may take a moment longer to end."""
+    def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
+        """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
+        self.paused += seconds
+        self.ends_at, self.deadline = ends_at, deadline
+
+    def give_up(self, why: str = "The request no longer needed it.") -> None:
+        """End it as CANCELLED."""
+        url = self.facts.get("url")  # of a picture that was being fetched
+        self.end(Failure(kind=FailureKind.CANCELLED, message=why, stage=self.stage, url=url))
+
+    def end(self, outcome: Outcome) -> None:
+        """Settle, tell `run`, cancel the task and leave it to the reaper; what ended already stays as it is."""
         if self.ended is not None:
             return
-        text = "The request no longer needed this attempt."
-        self._finish(Failure(kind=FailureKind.CANCELLED, message=text, stage=self.stage))
-        if self.task is not None:
-            self.task.cancel()
+        self.outcome, self.ended = outcome, self._loop.time()
+        self.billing, self.cost = Billing.AMBIGUOUS, Cost(possible=None)  # until it is settled
+        try:
+            self._settle(outcome)
+        except BaseException as error:
+            if self._admission is not None:
+                self._admission.give_back()
+            if not isinstance(error, Exception):
+                raise
+            log.exception(
+                "a bug in pixroute: attempt %s could not be settled; its places are given back", self.request_id
+            )
+        finally:
+            self._on_end(self)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        task = self.task
+        if task is None:
+            self._free_slot()
+        elif not task.done() and task is not asyncio.current_task():
+            task.cancel()
+            self._reap(task, self.request_id)
 
     async def _run(self) -> None:
-        cutter = self._loop.call_at(self.ends_at, self._expire)
+        cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
+        cutter.moved_to(self.ends_at)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
-            outcome = self._validated(outcome)
         except asyncio.CancelledError as error:
-            if self._expired and self.ended is None:
-                outcome = self._time_out()
-            elif self.task is not None and self.task.cancelling():
+            if self.ended is not None or (self.task is not None and self.task.cancelling()):
                 self.give_up()
                 raise
-            else:  # nobody cancelled it
-                outcome = self._bug(error)
+            outcome = self._bug(error)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
             cutter.cancel()
         if self.ended is None:
-            self._finish(outcome)
-            self._on_end(self)
+            self.end(self._judged(outcome))
+        elif isinstance(outcome, Success):
+            for picture in outcome.pictures:  # it came to nobody
+                picture.content.discard()
 
     def _bug(self, error: BaseException) -> Failure:
+        if (wanted := lacking(error, sent=self.stage >= Stage.SEND)) is not None:
+            return wanting(wanted, self.stage)
         self.contender.log_bug(error)
         return Failure(
             kind=FailureKind.UNKNOWN,
@@ -154,84 +205,122 @@ class Attempt:
             stage=self.stage,
         )
 
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the network is bringing the answer; a provider without one has no limits of a body."""
+        return self.stage is Stage.BODY and "first_byte" in self.facts
+
+    def _due(self) -> float:
+        """Give its end; once the picture is made, the body's own limits and the deadline cut it."""
+        return max(self.ends_at, self.deadline) if self._is_answered else self.ends_at
+
     def _expire(self) -> None:
+        """End it, for its time is over."""
+        self.ends_at = self._due()
         self._expired = True
-        if self.task is not None:
-            self.task.cancel()
+        self.end(self._time_out())
 
     def _time_out(self) -> Failure:
-        if self.task is not None:
-            self.task.uncancel()
-        seconds = self.ends_at - self.started
+        seconds = self._allowed
         seen = Observation(
             stage=self.stage,
             elapsed=seconds,
             received=self.facts.get("wire_bytes", 0),
             time_out=seconds,
             by_deadline=self._cut_short,
-            expected=self.contender.candidate.expected,
+            expected=self.contender.candidate.expected if self.contender.candidate.known else None,
             plaintext=self.contender.member.identity.plaintext,
         )
         said = diagnose(FailureKind.TIMEOUT, seen)
         return Failure(
-            kind=FailureKind.TIMEOUT, message=said.message, advice=said.advice, stage=self.stage, timed_out=True
+            kind=FailureKind.TIMEOUT,
+            message=said.message,
+            advice=said.advice,
+            stage=self.stage,
+            timed_out=True,
+            url=self.facts.get("url"),
         )
 
     @property
     def _cut_short(self) -> bool:
-        return self._expired and self.ends_at - self.started < self.contender.candidate.timeout - 0.001
+        return self._expired and self._allowed < self.contender.candidate.timeout - 0.001
 
-    def _validated(self, outcome: Outcome) -> Outcome:
+    @property
+    def _allowed(self) -> float:
+        return self.ends_at - self.started - self.paused
+
+    def _judged(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Failure):
             return outcome
+        if not isinstance(outcome, Success):
+            return self._bug(TypeError(type(outcome).__name__))  # type: ignore[unreachable]  # a plugin's, untyped
+        try:
+            return self._validated(outcome)
+        except Exception as error:  # noqa: BLE001 - it is ours: nothing more may be bought with a picture in hand
+            self.bug = error
+            text = f"pixroute could not judge what came ({type(error).__name__}): a bug in pixroute."
+            return Failure(
+                kind=FailureKind.UNKNOWN, message=text, stage=self.stage, billing=Billing.BILLED, blame=Blame.OURS
+            )
+
+    def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
-        checked = validate(outcome, self.asked, self.contender)
+        for picture in outcome.pictures:
+            self._owner.take(picture.content)
+        checked = at_most(validate(outcome, self.asked, self.contender), self.contender.request.n)
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 
-    def _finish(self, outcome: Outcome) -> None:
-        now = self._loop.time()
-        candidate = self.contender.candidate
-        failed = isinstance(outcome, Failure)
-        if not failed:
+    def _settle(self, outcome: Outcome) -> None:
+        now = self._time()
+        candidate, learned = self.contender.candidate, self.contender.learned
+        if not isinstance(outcome, Failure):
             self.stage = Stage.DONE
-        self.ended = now
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
         pictures = len(self.images) or self.contender.request.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+            self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
+            self.cost = evolve(self.cost, certain=outcome.cost)
         if isinstance(outcome, Failure):
-            outcome = evolve(outcome, billing=self.billing)
+            self.outcome = outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
-        self.outcome = outcome
-        (self.contender.learned.add_censored if failed else self.contender.learned.add)(now - self.started)
+            ours = outcome.blame is Blame.OURS
+        else:
+            ours = False
+        age = now - self.started - self.paused
+        if not ours and not self.paused:  # what we lacked, and an answer that came while we slept, tell no time
+            (learned.add_censored if isinstance(outcome, Failure) else learned.add)(age)
         settlement = settle(
             outcome,
-            age=now - self.started,
+            age=age,
             p99=candidate.expected.p99,
             cut_short=self._cut_short,
             stage=self.stage,
+            paused=self.paused > 0,
         )
-        self._admission.settle(
-            upstream=settlement.upstream,
-            origin=settlement.origin,
-            now=now,
-            hint=settlement.hint,
-            hold=settlement.hold,
-            credential=self.contender.provider.credential,
-            opens=settlement.opens,
-            every_resolution=settlement.every_resolution,
-            keep_slot=True,
-            counts_from=None if self.retry_at is None else self.retry_at + 0.001,
-        )
+        if self._admission is not None:
+            self._admission.settle(
+                settlement,
+                now,
+                credential=self.contender.provider.credential,
+                keep_slot=True,
+                counts_from=None if self.retry_at is None else self.retry_at + 0.001,
+            )
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._free_slot()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_bug(error)
+            self.contender.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
+        self._free_slot()
 
     def _free_slot(self) -> None:
-        if not self._threads and self.task is not None and self.task.done():
-            self._admission.release_slot()
+        over = self.ended is not None and (self.task is None or self.task.done())
+        if over and not self._threads and self._admission is not None:
+            try:
+                self._admission.release_slot()
+            except Exception:
+                self._admission.give_back(slot=True)
+                log.exception("a bug in pixroute: the slot of attempt %s was given back to nobody", self.request_id)
 
     # What remains of it
 
@@ -255,7 +344,7 @@ class Attempt:
             number=number,
             round=round_,
             provider=self.contender.name,
-            model=self.contender.provider.model,
+            model=self.contender.member.model,
             resolution=self.contender.keys.resolution,
             started=self.started - began,
             ended=(self.ended if self.ended is not None else self._loop.time()) - began,

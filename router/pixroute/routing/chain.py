@@ -6,19 +6,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.fit import Fit, Unfit, fit
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
 from pixroute.policy import ByResolution, Policy, partial_timeouts
-from pixroute.provider import Identity, Latency, Price, Provider, Quantiles
+from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution
 from pixroute.result import Adjustment
 from pixroute.routing.plan import Candidate, Ruling
+from pixroute.sanitizer import sanitizer_for
 from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
@@ -26,27 +27,46 @@ log = logging.getLogger("pixroute.routing")
 
 @frozen(kw_only=True)
 class Member:
-    """A provider as a member of chains: what does not change between requests."""
+    """A provider as a member of chains: what does not change between requests.
+
+    `broken`: what it tells of itself could not be read; it is asked again for every request. `told` holds what the log
+    was told of its plugin.
+    """
 
     name: str
     provider: Provider
+    model: str | None = None
     identity: Identity
     keys: Mapping[Resolution, Keys]
-    attempt_timeout: ByResolution | None
-    hedge_after: float | Literal["off"] | None
-    price: Price | None
-    latency: Latency
-    waits_when_full: bool
+    attempt_timeout: ByResolution | None = None
+    hedge_after: float | Literal["off"] | None = None
+    price: Price | None = None
+    latency: Latency = field(factory=Latency)
+    waits_when_full: bool = True
+    broken: bool = False
+    told: set[str] = field(factory=set, eq=False)
 
     @classmethod
-    def of(cls, name: str, provider: Provider) -> Member:
+    def of(cls, name: str, provider: Provider, told: set[str] | None = None) -> Member:
         """Read a provider's settings once."""
+        told = set() if told is None else told
+        try:
+            return cls._read(name, provider, told)
+        except Exception as error:  # noqa: BLE001 - a plugin's code: it bars itself and nobody else
+            _log_once(name, provider, told, error)
+            identity = Identity(upstream=name, account=name)
+            keys = {each: _keys(name, identity, each, None) for each in RESOLUTIONS}
+            return cls(name=name, provider=provider, identity=identity, keys=keys, broken=True, told=told)
+
+    @classmethod
+    def _read(cls, name: str, provider: Provider, told: set[str]) -> Member:
         settings, identity = provider.settings, provider.identity
         if settings.upstream:
             identity = evolve(identity, upstream=settings.upstream)
         return cls(
             name=name,
             provider=provider,
+            model=provider.model,
             identity=identity,
             keys={each: _keys(name, identity, each, settings.max_in_flight) for each in RESOLUTIONS},
             attempt_timeout=settings.attempt_timeout,
@@ -54,11 +74,21 @@ class Member:
             price=settings.price or provider.price,
             latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
+            told=told,
         )
 
-    def can_serve(self, request: ImageRequest) -> bool:
-        """Tell whether it could make one such picture, whatever its health."""
-        return isinstance(fit(request, self.provider.capabilities()), Fit)
+    def now(self) -> Member:
+        """Give it as it is now: read again if it could not be read."""
+        return Member.of(self.name, self.provider, self.told) if self.broken else self
+
+    def can_serve(self, request: ImageRequest) -> Capabilities | None:
+        """Tell what it can do if it could make one such picture, whatever its health; None if it could not."""
+        try:
+            can = self.provider.capabilities()
+            return can if isinstance(fit(request, can), Fit) else None
+        except Exception as error:  # noqa: BLE001 - as in `of`
+            _log_once(self.name, self.provider, self.told, error)
+            return None
 
 
 @frozen(kw_only=True)
@@ -110,7 +140,7 @@ class Contender:
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
-        log.error("provider %s raised", self.name, exc_info=error)
+        log.error("provider %s raised\n%s", self.name, sanitizer_for(self.provider.settings).traceback(error))
 
 
 def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: int | None) -> Keys:
@@ -128,7 +158,56 @@ def contenders(
     chain: Chain, request: ImageRequest, policy: Policy, health: Health, overrides: Mapping[str, object]
 ) -> tuple[Contender, ...]:
     """Prepare every provider of the chain for one part; `overrides` holds what the request itself says of policy."""
-    return tuple(_contender(member, request, policy, health, overrides, chain.currency) for member in chain.members)
+    ready = []
+    for each in chain.members:
+        member = each.now()
+        try:
+            if not member.broken:
+                ready.append(_contender(member, request, policy, health, overrides, chain.currency))
+                continue
+        except Exception as error:  # noqa: BLE001 - a plugin's code: it bars itself and nobody else
+            _log_once(member.name, member.provider, member.told, error)
+        ready.append(_barred_for_its_bug(member, request, policy, health, chain.currency))
+    return tuple(ready)
+
+
+def _log_once(name: str, provider: Provider, told: set[str], error: Exception) -> None:
+    """Tell of a plugin's bug outside an attempt, once of each kind."""
+    kind = type(error).__name__
+    if kind in told:
+        return
+    told.add(kind)
+    try:
+        text = sanitizer_for(provider.settings).traceback(error)
+    except Exception:  # noqa: BLE001 - its settings may be what raises: then nobody knows its secrets
+        text = kind
+    log.error("provider %s raised before anything was sent: it is passed over (told once)\n%s", name, text)
+
+
+def _barred_for_its_bug(
+    member: Member, request: ImageRequest, policy: Policy, health: Health, currency: str
+) -> Contender:
+    keys, timeout = member.keys[request.resolution], policy.attempt_timeout[request.resolution]
+    learned = health.latency(keys, Latency().at(request.resolution, timeout))
+    return Contender(
+        member=member,
+        request=request,
+        candidate=Candidate(
+            name=member.name,
+            upstream=member.identity.upstream,
+            account=member.identity.account,
+            timeout=timeout,
+            expected=learned.quantiles,
+            hedge_after=inf,
+            price=None,
+            barred=Ruling.BROKEN,
+        ),
+        keys=keys,
+        learned=learned,
+        unit_price=None,
+        currency=currency,
+        size_tolerance=0.0,
+    )
 
 
 def _contender(  # noqa: PLR0917 - one call site, in the same file
@@ -158,6 +237,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
             account=member.identity.account,
             timeout=timeout,
             expected=expected,
+            known=resolution in latency.table or learned.learned,
             hedge_after=_hedge_after(member, policy, overrides, expected),
             price=None if unit_price is None else unit_price * request.n,
             barred=_barred(member, request, policy, unfit=unfit),
@@ -208,6 +288,7 @@ def build_chains(
     Raises:
         ValueError: a chain names an unknown provider or none at all, or mixes currencies.
     """
+    check_one(chains, Mapping[str, Any], "chains")
     members = {name: Member.of(name, provider) for name, provider in providers.items()}
     built = {}
     for name, value in chains.items():

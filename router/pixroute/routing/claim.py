@@ -112,7 +112,7 @@ def _record(
         number=1,
         round=0,
         provider=contender.name,
-        model=contender.provider.model,
+        model=contender.member.model,
         resolution="other",
         started=0.0,
         ended=seconds,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pixroute import errors
 from pixroute.cost import Cost
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.plan import NOT_NEEDED, Ruling
@@ -43,7 +43,8 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
     """
     won = [ending for ending in endings if ending.winner is not None]
     cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
-    if not won:
+    lost = sum(len(ending.attempts) for ending in endings) > len(record.attempts)
+    if not won or lost:
         raise _error(endings, record, cost)
     images = tuple(image for ending in won for image in (ending.winner.images if ending.winner else ()))
     first = won[0].winner
@@ -54,7 +55,7 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
         record=record,
         adjustments=_distinct(won),
         missing=_missing(endings),
-        extra=tuple(_paid_for(endings, won=True)),
+        extra=tuple(paid_for(endings, beside=True)),
         usage=None if success is None or isinstance(success, Failure) else success.usage,
         tags=request.tags,
         fell_back=any(ending.winner and ending.winner.contender is not ending.contenders[0] for ending in won),
@@ -84,12 +85,12 @@ def _last_failure(ending: Ending) -> Failure:
     return Failure(kind=FailureKind.SKIPPED, message=f"No provider was asked: {reasons}.", stage=Stage.QUEUED)
 
 
-def _paid_for(endings: Sequence[Ending], *, won: bool) -> list[Image]:
-    """Give pictures that were paid for beside the winners: valid ones of losers, and those not accepted."""
+def paid_for(endings: Sequence[Ending], *, beside: bool = False) -> list[Image]:
+    """Give pictures that were paid for, accepted or not; with `beside` none of the winners'."""
     images: list[Image] = []
     for ending in endings:
         for attempt in ending.attempts:
-            if attempt is not ending.winner and attempt.failure is None and won:
+            if attempt.failure is None and not (beside and attempt is ending.winner):
                 images += attempt.images
             images += attempt.rejected
     return images
@@ -99,8 +100,10 @@ def _paid_for(endings: Sequence[Ending], *, won: bool) -> list[Image]:
 
 
 def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
-    if any(ending.shut_down for ending in endings) and not record.attempts:
-        return errors.ShuttingDown("The router is closing and takes no new requests.")
+    if any(ending.shut_down for ending in endings):
+        return _shut_down(record, cost)
+    if bug := next((ending.bug for ending in endings if ending.bug is not None), None):
+        return broken(bug, record, endings, cost.currency)
     failures = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
     waits = [ending.stop.retry_after for ending in endings if ending.stop and ending.stop.retry_after is not None]
     retry_after = None if _all_are(failures, FailureKind.AUTH) else min(waits, default=None)
@@ -112,10 +115,36 @@ def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
         "\n  ".join(lines),
         record=record,
         cost=cost,
-        images=_paid_for(endings, won=False),
+        images=paid_for(endings),
         retryable=kind is errors.AllProvidersFailed and (retry_after is not None or _may_pass(failures)),
         retry_after=retry_after,
     )
+
+
+def _shut_down(record: Record, cost: Cost) -> errors.ShuttingDown:
+    if not record.attempts:
+        return errors.ShuttingDown("The router is closing and takes no new requests.")
+    billed = sum(attempt.billing is not Billing.FREE for attempt in record.attempts)
+    told = f"{billed} of its {len(record.attempts)} attempts may have been billed" if billed else "nothing was billed"
+    lines = [f"The router was closed while this request ran; {told}.", *_failure_lines(record)]
+    if billed:
+        lines.append(f"cost: {cost}")
+    return errors.ShuttingDown("\n  ".join(lines), record=record, cost=cost)
+
+
+def broken(bug: BaseException, record: Record, endings: Sequence[Ending], currency: str) -> errors.InternalError:
+    """Tell of a bug of our own; what foreign code said in it stays in its cause."""
+    cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
+    if sum(len(ending.attempts) for ending in endings) > len(record.attempts):
+        cost = Cost(certain=None, possible=None, currency=currency)  # what was asked was lost with the record
+    billed = sum(attempt.billing is not Billing.FREE for attempt in record.attempts)
+    lines = [
+        f"pixroute itself broke ({type(bug).__name__}); {billed} attempts may have been billed. Please report it.",
+        *_failure_lines(record),
+    ]
+    error = errors.InternalError("\n  ".join(lines), record=record, cost=cost, images=paid_for(endings))
+    error.__cause__ = bug
+    return error
 
 
 def _kind_and_head(
@@ -126,10 +155,14 @@ def _kind_and_head(
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
         return errors.Moderated, "The provider declined the content; change the prompt."
-    if _all_are(failures, FailureKind.INVALID):
-        return errors.InvalidRequest, "Every provider asked called the request invalid; change it."
-    if _all_are(failures, FailureKind.AUTH):
-        return errors.AllProvidersFailed, "Every provider asked refused the key; nothing was billed. Mend the key."
+    if failures and all(failure.blame is Blame.OURS for failure in failures):
+        what = "nothing was sent." if not billed else f"{billed} may have been billed."
+        return errors.AllProvidersFailed, f"This machine could not do its part, as told below; {what}"
+    who = _who(endings)
+    if _all_are(failures, FailureKind.INVALID) and all(failure.blame is Blame.REQUEST for failure in failures):
+        return errors.InvalidRequest, f"{who} called the request invalid; change it."
+    if _all_are(failures, FailureKind.AUTH) and all(failure.blame is Blame.KEY for failure in failures):
+        return errors.AllProvidersFailed, f"{who} refused the key; nothing was billed. Mend the key."
     if failures:
         attempts = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
         what = f"No picture after {attempts}; {billed} may have been billed."
@@ -143,12 +176,22 @@ def _kind_and_head(
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
 
 
+def _who(endings: Sequence[Ending]) -> str:
+    """Name those who were asked: "every" only where nobody of the chain was left out."""
+    asked = {attempt.contender.name for ending in endings for attempt in ending.attempts}
+    chain = {contender.name for ending in endings for contender in ending.contenders}
+    return "Every provider asked" if asked >= chain else f"{' and '.join(sorted(asked))}, of {len(chain)} in the chain,"
+
+
 def _all_are(failures: Sequence[Failure], kind: FailureKind) -> bool:
     return bool(failures) and all(failure.kind is kind for failure in failures)
 
 
 def _may_pass(failures: Sequence[Failure]) -> bool:
-    return any(failure.kind in _MAY_PASS for failure in failures)
+    return any(
+        failure.kind in _MAY_PASS or (failure.blame is Blame.OURS and failure.reaction.repeats_rounds)
+        for failure in failures
+    )
 
 
 def _failure_lines(record: Record) -> list[str]:

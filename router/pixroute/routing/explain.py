@@ -17,7 +17,8 @@ from pixroute.routing.plan import View, default_budget, plan, reserve, worst_cos
 class ProviderPlan:
     """One provider of the chain: what would become of it, in seconds and money per attempt.
 
-    The sources say who gave price and expected times: "configuration", a plugin's words, or nobody.
+    `known` false: `expected` are guesses from the time-out, with which nothing is refused. The sources
+    say who gave price and expected times: "configuration", a plugin's words, or nobody.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ProviderPlan:
     resolution: Resolution
     timeout: float
     expected: Quantiles
+    known: bool
     reserve: float
     join_after: float | None
     price: Decimal | None
@@ -34,9 +36,15 @@ class ProviderPlan:
     upstream: str
     plaintext: bool
 
-    def __str__(self) -> str:
+    @property
+    def cut(self) -> str:
+        """When it is cut, for people."""
         margin = self.timeout - self.expected.p95
-        return f"{self.name}: {self.ruling}; {self.timeout:.0f} s = P95 {self.expected.p95:.0f} + {margin:.0f} margin"
+        why = f" = P95 {self.expected.p95:.0f} + {margin:.0f} margin" if self.known else ", times unknown"
+        return f"{self.timeout:.0f} s{why}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.ruling}; {self.cut}"
 
 
 @frozen(kw_only=True)
@@ -61,7 +69,7 @@ def explain(
 ) -> Explanation:
     """Explain one part and multiply."""
     seconds = timeout if timeout is not None else default_budget(view)
-    view = evolve(view, deadline=view.now + seconds)
+    view = evolve(view, deadline=view.now + seconds, budget=seconds)
     decided = plan(view)
     cost = worst_cost(view)
     index = getattr(decided.action, "index", None)
@@ -75,11 +83,12 @@ def explain(
         providers=tuple(
             ProviderPlan(
                 name=contender.name,
-                model=contender.provider.model,
+                model=contender.member.model,
                 ruling=contender.unfit or ruling.value,
                 resolution=contender.keys.resolution,
                 timeout=contender.candidate.timeout,
                 expected=contender.candidate.expected,
+                known=contender.candidate.known,
                 reserve=reserve(view, place, seconds),
                 join_after=None if contender.candidate.hedge_after == inf else contender.candidate.hedge_after,
                 price=contender.unit_price,

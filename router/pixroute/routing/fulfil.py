@@ -9,18 +9,20 @@ from pathlib import Path
 
 from attrs import evolve
 
-from pixroute import events
-from pixroute.errors import RequestFailed
+from pixroute.content import Owner
+from pixroute.errors import InternalError, PixrouteError, RequestFailed
 from pixroute.policy import Overrides
 from pixroute.references import load
 from pixroute.request import ImageRequest
-from pixroute.result import ImageResult
+from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
-from pixroute.routing.conclude import conclude, record_of
-from pixroute.routing.deliver import deliver, in_memory
+from pixroute.routing.conclude import broken, conclude, record_of
+from pixroute.routing.deliver import in_memory, obstacle
+from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
+from pixroute.routing.telling import RequestTelling
 
 log = logging.getLogger("pixroute")
 
@@ -41,49 +43,98 @@ async def fulfil(
     timeout = timeout if timeout is not None else policy.timeout
     if request.references:
         request = request.altered(references=await load(request.references))
-    parts = cut(request, chain)
-    if into is not None and request.n > 1:
-        raise ValueError("into= takes one picture; leave it out and save() each of several")
+    if into is not None:
+        _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
-    budget = Budget(policy.max_cost)
-    runs = [
-        Run(
-            shared=shared,
-            request_id=request_id,
-            asked=request,
-            contenders=contenders(chain, part, policy, shared.health, overrides),
-            policy=policy,
-            began=began,
-            timeout=timeout,
-            budget=budget,
-            part=number,
-            into=into,
-        )
-        for number, part in enumerate(parts)
-    ]
-    _tell_start(shared, request_id, request, chain=chain.name, timeout=timeout, began=began)
+    voice = RequestTelling(shared.emit, request_id, request, began)
+    voice.start(chain.name, timeout)
+    endings: Sequence[Ending] = ()
+    owner = Owner()
     try:
+        parts = cut(request, chain)
+        budget = Budget(policy.max_cost)
+        runs = [
+            Run(
+                shared=shared,
+                request_id=request_id,
+                asked=request,
+                contenders=contenders(chain, part, policy, shared.health, overrides),
+                policy=policy,
+                began=began,
+                timeout=timeout,
+                budget=budget,
+                part=number,
+                into=into,
+                owner=owner,
+            )
+            for number, part in enumerate(parts)
+        ]
         endings = await _drive(runs)
         seconds = asyncio.get_running_loop().time() - began
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-        result = await deliver(conclude(endings, record, request, chain.currency), request, into)
+        concluded = conclude(endings, record, request, chain.currency)
+        deadline = None if timeout is None else began + timeout
+        result = await _delivered(concluded, request, shared, into, deadline)
         if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
             result = evolve(result, adjustments=(*unused, *result.adjustments))
+        for image in (*result.images, *result.extra):
+            owner.give(image.content)
     except BaseException as error:
-        if isinstance(error, RequestFailed):
-            error.images = tuple([await in_memory(image) for image in error.images])
-        _tell_end(shared, request_id, request, error, began)
-        raise
-    _tell_end(shared, request_id, request, result, began)
+        told = error
+        if isinstance(error, Exception) and not isinstance(error, PixrouteError):
+            told = _bug(error, endings, chain, request, request_id=request_id, began=began)
+        if isinstance(told, RequestFailed):
+            told.images = tuple([await in_memory(image) for image in told.images])
+            for image in told.images:
+                owner.give(image.content)
+        voice.end(told, asyncio.get_running_loop().time())
+        if told is error:
+            raise
+        raise told from error
+    finally:
+        owner.close()
+    voice.end(result, asyncio.get_running_loop().time())
     return result
+
+
+def _check_into(into: Path, request: ImageRequest) -> None:
+    if request.n > 1:
+        raise ValueError("into= takes one picture; leave it out and save() each of several")
+    if why := obstacle(into, request.output_format):
+        raise ValueError(f"into={str(into)!r}: {why}; nothing was sent")
+
+
+def _bug(
+    error: Exception, endings: Sequence[Ending], chain: Chain, request: ImageRequest, *, request_id: str, began: float
+) -> InternalError:
+    seconds = asyncio.get_running_loop().time() - began
+    try:
+        record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
+    except Exception:  # it may be the very thing that broke
+        log.exception("a bug in pixroute: request %s has no record", request_id)
+        record = Record(request_id=request_id, chain=chain.name, seconds=seconds, tags=request.tags)
+    return broken(error, record, endings, chain.currency)
+
+
+async def _delivered(
+    result: ImageResult, request: ImageRequest, shared: Shared, into: Path | None, deadline: float | None
+) -> ImageResult:
+    """Deliver; a picture in hand is given as it came where that breaks."""
+    try:
+        return await shared.delivery.deliver(result, request, into, deadline=deadline)
+    except Exception as error:
+        log.exception("a bug in pixroute: a picture could not be delivered as asked, and is given as it came")
+        images = tuple([await in_memory(image) for image in result.images])
+        told = Adjustment("delivery", "as asked", "as it came", f"pixroute itself broke ({type(error).__name__})")
+        return evolve(result, images=images, adjustments=(*result.adjustments, told))
 
 
 def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
     """Cut n pictures into parts of the smallest `max_images` among the providers that can serve one."""
     if request.n == 1:
         return [request]
-    able = [member for member in chain.members if member.can_serve(request)]
-    most = min((member.provider.capabilities().max_images for member in able), default=1)
+    able = [can.max_images for member in chain.members if (can := member.can_serve(request)) is not None]
+    most = min(able, default=1)
     sizes = [most] * (request.n // most) + ([request.n % most] if request.n % most else [])
     return [request.altered(n=size) for size in sizes]
 
@@ -97,40 +148,3 @@ async def _drive(runs: Sequence[Run]) -> list[Ending]:
     finally:
         for task in tasks:
             task.cancel()
-
-
-def _tell_start(
-    shared: Shared, request_id: str, request: ImageRequest, *, chain: str, timeout: float | None, began: float
-) -> None:
-    if shared.emit is not None:
-        shared.emit(
-            events.RequestStarted(
-                at=began,
-                request=request_id,
-                chain=chain,
-                size=str(request.size or "any"),
-                n=request.n,
-                timeout=timeout,
-                tags=request.tags,
-            )
-        )
-
-
-def _tell_end(
-    shared: Shared, request_id: str, request: ImageRequest, end: ImageResult | BaseException, began: float
-) -> None:
-    now = asyncio.get_running_loop().time()
-    provider, error = (end.provider, None) if isinstance(end, ImageResult) else (None, type(end).__name__)
-    log.info("request %s: %s after %.1f s", request_id, provider or error, now - began)
-    if shared.emit is not None:
-        shared.emit(
-            events.RequestFinished(
-                at=now,
-                request=request_id,
-                seconds=now - began,
-                cost=end.cost if isinstance(end, ImageResult | RequestFailed) else None,
-                provider=provider,
-                error=error,
-                tags=request.tags,
-            )
-        )

@@ -29,7 +29,9 @@ class Observers:
             began = self._clock()
             try:
                 observer(event)
-            except Exception:
+            except KeyboardInterrupt:
+                raise  # a person's, not the observer's
+            except BaseException:  # rich answers a closed pipe with SystemExit: that must not end a request
                 self.failures[name] += 1
                 if self.failures[name] == 1:
                     log.exception("observer %s raised; further failures are only counted", name)

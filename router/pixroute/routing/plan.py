@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from math import inf
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pixroute.health.scopes import Block, Standing
 from pixroute.health.states import OpenReason
@@ -35,6 +35,7 @@ class Ruling(Enum):
     RETRY = "is asked once more in a moment"
     TRIED = "was asked already"
     UNSUPPORTED = "cannot serve this request"
+    BROKEN = "its plugin raised; the log has its text"
     DISABLED = "is disabled"
     PLAINTEXT = "is plaintext and the request is sensitive"
     HOLD = "its account is on hold"
@@ -62,7 +63,8 @@ class Candidate:
     """A provider of the chain, as the planner sees it.
 
     Times in seconds: `timeout` of one attempt, `expected` its quantiles, `hedge_after` until a fallback may join
-    (inf: "off"). `barred` is set where the request cannot go there whatever happens. `price` None is unknown.
+    (inf: "off"). With `known` false the quantiles are guesses from the time-out.
+    `barred` is set where the request cannot go there whatever happens. `price` None is unknown.
     Candidates with equal `abilities` can do the same.
     """
 
@@ -71,6 +73,7 @@ class Candidate:
     account: str
     timeout: float
     expected: Quantiles
+    known: bool = True
     hedge_after: float = inf
     price: Decimal | None = None
     barred: Ruling | None = None
@@ -99,6 +102,7 @@ class Tried:
 class View:
     """Everything known about one part of a request at one instant.
 
+    `budget`: seconds that the whole request has from the call on; inf while that is not decided.
     `candidates` and `standings` go by the chain's order. `round_jitter` in [0, 1). `money_left` None: no limit.
     `purse`: whether a hedge below P99 may be drawn. `patience`: seconds that it may still wait while nobody admits it.
     """
@@ -114,6 +118,7 @@ class View:
     money_left: Decimal | None = None
     purse: bool = True
     patience: float = inf
+    budget: float = inf
 
     @property
     def remaining(self) -> float:
@@ -199,9 +204,11 @@ def reserve(view: View, index: int, remaining: float) -> float:
     """Give the seconds kept for a fallback while `index` is tried: `1.25·P95 + 10` of the next on another upstream.
 
     Counted is who has not failed in this request, whom capability, health and money would still admit beside it, and
-    whose P95 fits into what remains; 0 if there is none.
+    whose P95 fits into what remains; 0 if there is none. Of one whose times are unknown it is the P50 that counts and
+    is kept. No more is kept than what `index` leaves by its own P50, and nothing that would not do for a start.
     """
     own = view.candidates[index]
+    left = remaining - shortest(view, own)
     for later in range(index + 1, len(view.candidates)):
         other = view.candidates[later]
         if (
@@ -209,15 +216,48 @@ def reserve(view: View, index: int, remaining: float) -> float:
             and other.barred is None
             and not (view.tried and _was_asked_or_excluded(view, later))
             and _admits(view.standings[later])
-            and other.expected.p95 <= remaining
+            and (other.expected.p95 if other.known else shortest(view, other)) <= remaining
+            and shortest(view, other) <= left
             and _short_of_money(view, other, beside=own) is None
         ):
-            return view.policy.reserve_factor * other.expected.p95 + view.policy.reserve_extra
+            return min(left, _kept_for(view, other))
     return 0.0
+
+
+def shortest(view: View, candidate: Candidate) -> float:
+    """Give the seconds without which it does not start: its P50; unknown, a quarter of the whole budget at most."""
+    p50 = candidate.expected.p50
+    return p50 if candidate.known else min(p50, view.budget / 4)
+
+
+def _kept_for(view: View, candidate: Candidate) -> float:
+    if not candidate.known:
+        return shortest(view, candidate)
+    return view.policy.reserve_factor * candidate.expected.p95 + view.policy.reserve_extra
 
 
 def _was_asked_or_excluded(view: View, index: int) -> bool:
     return any(tried.index == index for tried in view.tried) or _excluded(view, index) is not None
+
+
+def leave_out(view: View, tried: Tried, pause: float) -> Tried:
+    """Move an attempt's age and limits on by a pause of the machine, but no limit beyond what the deadline leaves.
+
+    `view` knows the pause: a deadline of ours has moved, one of the caller's has not.
+    """
+    last = view.deadline - reserve(view, tried.index, view.remaining)
+    joins = view.candidates[tried.index].hedge_after < inf
+    return evolve(
+        tried,
+        started=tried.started + pause,
+        ends_at=_moved(tried.ends_at, pause, view.deadline if joins else last),
+        join_at=_moved(tried.join_at, pause, last),
+        join_free_at=_moved(tried.join_free_at, pause, last),
+    )
+
+
+def _moved(at: float, pause: float, last: float) -> float:
+    return min(at + pause, max(at, last))
 
 
 def worst_cost(view: View) -> Decimal | None:
@@ -260,8 +300,8 @@ def _hindered(view: View, index: int, live: list[Tried]) -> Ruling | None:
     short = _short_of_money(view, candidate)
     if short is not None:
         return short
-    least = candidate.expected.p50 + (-SLACK if standing.admits else SLACK)  # who must wait needs time to wait
-    if view.remaining - reserve(view, index, view.remaining) <= least:
+    least = shortest(view, candidate) + (-SLACK if standing.admits else SLACK)  # who must wait needs time to wait
+    if view.remaining <= least:
         return Ruling.NO_TIME
     return Ruling.SIBLING if view.round > 0 and _is_sibling(view, index) else None
 
@@ -432,7 +472,7 @@ _WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
 
 
 def _latest_start(view: View, index: int) -> float:
-    return view.deadline - view.candidates[index].expected.p50
+    return view.deadline - shortest(view, view.candidates[index])
 
 
 def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:

@@ -11,6 +11,9 @@ from pixroute.provider import Provider
 
 log = logging.getLogger("pixroute")
 
+CLOSE = 10.0
+"""Seconds after which a provider that does not close is named in the log and left."""
+
 
 async def started(providers: Mapping[str, Provider], *, source: str) -> None:
     """Start all of them or none.
@@ -18,12 +21,14 @@ async def started(providers: Mapping[str, Provider], *, source: str) -> None:
     Raises:
         ConfigError: one cannot start; `source` is what the error calls the configuration.
     """
+    begun: dict[str, Provider] = {}
     name = ""
     try:
-        for name, provider in providers.items():  # noqa: B007 - the name is for the error
+        for name, provider in providers.items():
             await provider.start()
+            begun[name] = provider
     except BaseException as error:
-        await closed(providers)
+        await closed(begun)
         if not isinstance(error, Exception):
             raise
         problem = Problem(f"providers.{name}", f"cannot start: {type(error).__name__}: {error}")
@@ -31,12 +36,21 @@ async def started(providers: Mapping[str, Provider], *, source: str) -> None:
 
 
 async def closed(providers: Mapping[str, Provider]) -> None:
-    """Close them; what one raises keeps no other open."""
-    for name, provider in providers.items():
-        try:
-            await provider.aclose()
-        except Exception:
-            log.exception("provider %s raised when it was closed", name)
+    """Close them side by side; what one raises, or that it does not end, keeps no other open."""
+    closing = {asyncio.create_task(_closed(name, provider)): name for name, provider in providers.items()}
+    if not closing:
+        return
+    _, late = await asyncio.wait(closing, timeout=CLOSE)
+    for task in late:
+        log.warning("provider %s has not closed within %.0f s", closing[task], CLOSE)
+        task.cancel()
+
+
+async def _closed(name: str, provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except (Exception, asyncio.CancelledError, SystemExit):
+        log.exception("provider %s raised when it was closed", name)
 
 
 async def retired(

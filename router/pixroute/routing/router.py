@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
-import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 
-from attrs import asdict, evolve
+from attrs import asdict
 
 from pixroute import events
-from pixroute.errors import ShuttingDown
-from pixroute.health.registry import Health
-from pixroute.health.states import OpenReason, State
+from pixroute.errors import PluginError
+from pixroute.events import check_observer
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
@@ -27,14 +21,12 @@ from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_extra, check_limits, path_of, request_of
-from pixroute.routing.budget import HedgePurse
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
-from pixroute.routing.observers import Observers
-from pixroute.routing.plan import SLACK, View
-from pixroute.routing.reload import closed, retired, started
-from pixroute.routing.run import Run, Shared, new_id
+from pixroute.routing.life import Life
+from pixroute.routing.plan import View
+from pixroute.values import check_one
 
 if TYPE_CHECKING:
     from pixroute.config.build import Built
@@ -42,16 +34,6 @@ if TYPE_CHECKING:
     from pixroute.health.report import HealthEntry
     from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
-
-log = logging.getLogger("pixroute")
-
-_SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
-
-POKED_AT_ONCE = 64
-"""Requests that plan again in one turn of the loop when a breaker opens: some milliseconds."""
-
-REAP = 2.0
-"""Seconds after which a cancelled attempt that has not ended is named in the log."""
 
 
 class Router:
@@ -84,22 +66,20 @@ class Router:
         seed: int | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._policy = policy or Policy()
-        self._providers = dict(providers)
-        self._chains = build_chains(chains, providers, self._policy)
+        check_one(policy, Policy | None, "policy")
+        policy = policy or Policy()
+        self._chains = build_chains(chains, providers, policy)
         self._choose = choose or (lambda _request: None)
-        self._given_observers = dict(observers or {})
+        self._given_observers = {name: check_observer(name, one) for name, one in (observers or {}).items()}
         self._built: Built | None = None
-        self._transport = transport
-        self._random = random.Random(seed)  # noqa: S311 - jitter, not secrecy
-        self._ids = count(1)
-        self._id_prefix = f"{self._random.getrandbits(32):08x}-" if seed is not None else f"{secrets.token_hex(4)}-"
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._shared: Shared | None = None
-        self._reaping: set[asyncio.Task[None]] = set()
-        self._requests: dict[asyncio.Task[Any], asyncio.Future[None]] = {}  # each with its end
         self._reloading = asyncio.Lock()
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._life = Life(
+            providers=providers,
+            observers=self._given_observers,
+            transport=transport,
+            connect=policy.connect_timeout,
+            seed=seed,
+        )
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str], *, plugins: Plugins | None = None, **options: Any) -> Self:
@@ -135,17 +115,18 @@ class Router:
         built = build(config)
         router = cls(providers=built.providers, chains=_said_chains(config), policy=config.policy, **options)
         router._adopt(built)
+        router._life.observers = router._all_observers(built)
         return router
 
     # Life
 
     async def __aenter__(self) -> Self:
-        self._open()
         try:
-            for provider in self._providers.values():
-                await provider.start()
-        except BaseException:
-            await self.aclose(drain=0)
+            await self._life.open()
+        except BaseException as error:
+            await self._life.aclose(drain=0)
+            if isinstance(error, PluginError) and error.__cause__ is not None:
+                raise error.__cause__ from None
             raise
         return self
 
@@ -154,77 +135,16 @@ class Router:
     ) -> None:
         await self.aclose(drain=30 if kind is None else 0)
 
-    def _open(self) -> Shared:
-        from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
-        from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
-
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            raise RuntimeError("this router belongs to another event loop; make one per loop")
-        if self._shared is None:
-            self._loop = loop
-            self._shared = Shared(
-                health=Health(
-                    clock=loop.time,
-                    call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
-                    random=self._random,
-                    on_change=self._breaker_changed,
-                ),
-                http=self._transport or Transport(pace=Pace(connect=self._policy.connect_timeout)),
-                random=self._random,
-                purse=HedgePurse(),
-                emit=self._telling(loop),
-                reap=self._reap,
-            )
-        return self._shared
-
-    def _telling(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
-        observers = {**(self._built.observers if self._built else {}), **self._given_observers}
-        return Observers(observers, loop.time).emit if observers else None
-
-    def _breaker_changed(self, event: events.BreakerChanged) -> None:
-        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
-        if self._shared is None:
-            return
-        if self._shared.emit is not None:
-            self._shared.emit(event)
-        if event.state == State.OPEN.value:
-            # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
-            silent = event.reason in _SILENT
-            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
-
-    def _poke(self, runs: Sequence[Run]) -> None:
-        """Have them plan again, a few in each turn of the loop."""
-        for run in runs[:POKED_AT_ONCE]:
-            run.poke()
-        if len(runs) > POKED_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._poke, runs[POKED_AT_ONCE:])
-
     async def aclose(self, *, drain: float = 30.0) -> None:
-        """Stop admitting, let what is in flight end for `drain` seconds, then cancel it and say what may be billed."""
-        if self._shared is None:
-            return
-        shared = self._shared
-        shared.closing.set()
-        for run in list(shared.runs):
-            run.poke()
-        if self._requests and drain > 0:
-            await asyncio.wait(self._requests.values(), timeout=drain)
-        left = [attempt for run in shared.runs for attempt in run.in_flight if attempt.may_be_billed]
-        for task in list(self._requests):
-            task.cancel()
-        if left:
-            log.warning("closed with attempts in flight that may be billed: %d", len(left))
-        if pending := {*self._requests.values(), *self._reaping, *self._retiring}:
-            await asyncio.wait(pending, timeout=REAP)
-        retiring = list(self._retiring)
-        for task in retiring:
-            task.cancel()
-        await asyncio.gather(*retiring, return_exceptions=True)
-        for provider in self._providers.values():
-            await provider.aclose()
-        await shared.http.aclose()
-        shared.health.close()
+        """Stop admitting, let what is in flight end for `drain` seconds, then end it and say what may be billed.
+
+        A request that is ended so raises ShuttingDown; its caller's task is not cancelled. Called again, it waits for
+        the first call, whose drain it may shorten; cancelled, it drains no longer.
+
+        Raises:
+            RuntimeError: called on another event loop, or in another process.
+        """
+        await self._life.aclose(drain)
 
     # Reloading
 
@@ -247,42 +167,27 @@ class Router:
         from pixroute.config.build import build  # noqa: PLC0415 - cattrs is reached when first needed
         from pixroute.config.load import load  # noqa: PLC0415 - as above
 
-        shared = self._open()
+        await self._life.open()
         async with self._reloading:
             if isinstance(config, str | PathLike):
                 config = await asyncio.to_thread(lambda path: load(path, plugins or load_plugins()), Path(config))
             built = build(config, self._built)
             chains = build_chains(_said_chains(config), built.providers, config.policy)
-            new = {name: one for name, one in built.providers.items() if self._providers.get(name) is not one}
-            await started(new, source=config.source)
-            if shared.closing.is_set():
-                await closed(new)
-                raise ShuttingDown("The router is closing and takes no other configuration.")
-            # From here on nothing is awaited: a request sees all of the old configuration or all of the new.
-            self._retire({name: one for name, one in self._providers.items() if built.providers.get(name) is not one})
-            self._providers, self._chains, self._policy = dict(built.providers), chains, config.policy
+            await self._life.replace(
+                built.providers,
+                self._all_observers(built),
+                source=config.source,
+                connect=config.policy.connect_timeout,
+            )
+            self._chains = chains  # in the same breath: a request sees all of the old configuration or all of the new
             self._adopt(built)
-            self._shared = evolve(shared, emit=self._telling(asyncio.get_running_loop()))
-            if self._transport is None:
-                shared.http.pace = evolve(shared.http.pace, connect=config.policy.connect_timeout)
-            for name, provider in new.items():
-                shared.health.changed(name, provider.settings.max_in_flight)
 
     def _adopt(self, built: Built) -> None:
         self._built = built
         self._choose = lambda request: built.config.chain_for(request).name
 
-    def _retire(self, providers: Mapping[str, Provider]) -> None:
-        task = asyncio.create_task(retired(providers, list(self._requests.values()), lambda: list(self._reaping)))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    def _reap(self, task: asyncio.Task[None], name: str) -> None:
-        self._reaping.add(task)
-        task.add_done_callback(self._reaping.discard)
-        loop = asyncio.get_running_loop()
-        warn = loop.call_later(REAP, log.warning, "attempt %s has not ended %.0f s after it was cancelled", name, REAP)
-        task.add_done_callback(lambda _: warn.cancel())
+    def _all_observers(self, built: Built) -> dict[str, events.Observer]:
+        return {**built.observers, **self._given_observers}
 
     # Asking
 
@@ -326,44 +231,34 @@ class Router:
             ShuttingDown: the router is closing.
             ValueError: a value that cannot be read; nothing was sent.
         """
-        shared = self._open()
-        check_limits(timeout=timeout, chain=chain, overrides=overrides)
-        fields = {
-            "size": size,
-            "aspect_ratio": aspect_ratio,
-            "n": n,
-            "references": references,
-            "output_format": output_format,
-            "sensitive": sensitive,
-            "tags": tags,
-            "extra": extra,
-        }
-        request = request_of(prompt, fields)
-        check_extra(request.extra, self._known_names())
-        with self._in_flight(shared):
-            return await fulfil(
-                request,
-                shared=shared,
-                chain=self._chain(request, chain),
-                timeout=timeout,
-                into=path_of(into),
-                overrides=overrides,
-                request_id=new_id(self._ids, self._id_prefix),
-            )
-
-    @contextmanager
-    def _in_flight(self, shared: Shared) -> Iterator[None]:
-        """Let `aclose`, and whoever closes providers after a reload, know when a request has ended."""
-        if shared.closing.is_set():
-            raise ShuttingDown("The router is closing and takes no new requests.")
-        task = asyncio.current_task()
-        assert task is not None
-        ended = self._requests[task] = asyncio.get_running_loop().create_future()
         try:
-            yield
-        finally:
-            del self._requests[task]
-            ended.set_result(None)
+            check_limits(timeout=timeout, chain=chain, overrides=overrides)
+            fields = {
+                "size": size,
+                "aspect_ratio": aspect_ratio,
+                "n": n,
+                "references": references,
+                "output_format": output_format,
+                "sensitive": sensitive,
+                "tags": tags,
+                "extra": extra,
+            }
+            request = request_of(prompt, fields)
+            check_extra(request.extra, self._known_names())
+            shared = await self._life.open()
+            with self._life.request():
+                return await fulfil(
+                    request,
+                    shared=shared,
+                    chain=self._chain(request, chain),
+                    timeout=timeout,
+                    into=path_of(into),
+                    overrides=overrides,
+                    request_id=self._life.new_id(),
+                )
+        except Exception:
+            await asyncio.sleep(0)  # a caller who asks again and again lets others run
+            raise
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)
@@ -390,19 +285,18 @@ class Router:
         from pixroute.http.jobs import JobProvider  # noqa: PLC0415 - for providers that take jobs only
 
         check_limits(timeout=timeout)
-        shared, owner = self._open(), self._providers[self._known(provider)]
+        shared, owner = await self._life.open(), self._life.providers[self._known(provider)]
         if not isinstance(owner, JobProvider):
             raise ValueError(f"provider {provider!r} takes no jobs")  # noqa: TRY004 - a wrong name, not a wrong type
         chain = Chain.of(provider, [Member.of(provider, owner)], Policy())
         (contender,) = contenders(chain, ANYTHING, chain.policy, shared.health, {})
         claim = Claim(
-            request_id=new_id(self._ids, self._id_prefix),
-            ends_at=_now() + (contender.candidate.timeout if timeout is None else timeout),
+            request_id=self._life.new_id(),
+            ends_at=self._life.now + (contender.candidate.timeout if timeout is None else timeout),
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        with self._in_flight(shared):
-            return await collect(owner, facts, contender=contender, claim=claim)
+        return await self._life.claim(collect(owner, facts, contender=contender, claim=claim), claim.request_id)
 
     # Asking about
 
@@ -417,17 +311,16 @@ class Router:
         """Tell what would be tried, for how long and at what worst-case cost, without sending anything."""
         check_limits(timeout=timeout, chain=chain, overrides=overrides)
         request = request_of(request or "anything", FIELDS)
-        shared = self._open()
+        health, now = self._life.reading(), self._life.now
         found = self._chain(request, chain)
         policy = found.policy.overlaid(overrides)
         parts = cut(request, found)
-        ready: tuple[Contender, ...] = contenders(found, parts[0], policy, shared.health, overrides)
-        now = _now()
+        ready: tuple[Contender, ...] = contenders(found, parts[0], policy, health, overrides)
         view = View(
             now=now,
             deadline=now,
             candidates=tuple(contender.candidate for contender in ready),
-            standings=tuple(shared.health.standing(contender.keys, now) for contender in ready),
+            standings=tuple(health.standing(contender.keys, now) for contender in ready),
             policy=policy,
             money_left=policy.max_cost,
         )
@@ -441,29 +334,38 @@ class Router:
         )
 
     def health(self) -> tuple[HealthEntry, ...]:
-        """Tell every breaker's state, since when and why; holds, slots, and what is disabled."""
-        return self._open().health.report(_now())
+        """Tell every breaker's state, since when and why; holds, slots, and what is disabled.
+
+        Reading moves nothing; it may be done in any thread, and before the router is opened.
+        """
+        return self._life.reading().report(self._life.now)
 
     def disable(self, provider: str) -> None:
-        """Take a provider out of every chain until `enable`; attempts in flight go on."""
-        self._open().health.disable(self._known(provider))
+        """Take a provider out of every chain until `enable`; attempts in flight go on.
+
+        Raises:
+            RuntimeError: called neither before opening nor on the router's loop; from another thread use
+                `loop.call_soon_threadsafe(router.disable, name)`.
+        """
+        self._life.able(self._known(provider), wanted=False)
 
     def enable(self, provider: str) -> None:
-        """Put a provider back that was disabled."""
-        self._open().health.enable(self._known(provider))
+        """Put a provider back that was disabled.
+
+        Raises:
+            RuntimeError: as `disable`.
+        """
+        self._life.able(self._known(provider), wanted=True)
 
     def _known_names(self) -> Collection[str]:
         """Give every provider's name, those of the configuration that are not enabled included."""
-        return self._built.config.providers.keys() | self._providers.keys() if self._built else self._providers.keys()
+        names = self._life.providers.keys()
+        return self._built.config.providers.keys() | names if self._built else names
 
     def _known(self, provider: str) -> str:
-        if provider not in self._providers:
-            raise ValueError(f"there is no provider {provider!r}; there are {', '.join(sorted(self._providers))}")
+        if provider not in self._life.providers:
+            raise ValueError(f"there is no provider {provider!r}; there are {', '.join(sorted(self._life.providers))}")
         return provider
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:

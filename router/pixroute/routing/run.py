@@ -18,14 +18,19 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from pixroute import events
+from pixroute.content import Owner
+from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
+from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
+from pixroute.routing.deliver import Delivery
+from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -38,6 +43,7 @@ from pixroute.routing.plan import (
     View,
     Wait,
     default_budget,
+    leave_out,
     plan,
     possibly_billed,
 )
@@ -59,14 +65,23 @@ class Shared:
     purse: HedgePurse
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
+    heartbeat: Heartbeat
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
+    delivery: Delivery = field(init=False)
+
+    @delivery.default
+    def _delivery(self) -> Delivery:
+        return Delivery(self.http.memory)
 
 
 @frozen(kw_only=True)
 class Ending:
-    """How a part ended: a winner, or the planner's last word; and all that happened."""
+    """How a part ended: a winner, or the planner's last word; and all that happened.
+
+    `shut_down`: the router was closed before it could end otherwise. `bug`: what broke in our own code.
+    """
 
     winner: Attempt | None
     stop: Stop | None
@@ -76,6 +91,7 @@ class Ending:
     rulings: tuple[Ruling, ...]
     contenders: tuple[Contender, ...]
     shut_down: bool = False
+    bug: BaseException | None = None
 
 
 @define
@@ -103,6 +119,7 @@ class Run:
         budget: Budget,
         part: int = 0,
         into: Path | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self._shared = shared
         self._request_id = request_id
@@ -116,6 +133,7 @@ class Run:
         self._budget = budget
         self._part = part
         self._into = into
+        self._owner = owner or Owner()
         self._loop = asyncio.get_running_loop()
         self._legs: list[_Leg] = []
         self._round = 0
@@ -128,29 +146,61 @@ class Run:
         self._waiter: Waiter | None = None
         self._place_in_line: int | None = None
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
+        self._bug: BaseException | None = None
+        self._shut = False
         self._telling = Telling(shared.emit, shared.warned, request_id, part)
 
     async def drive(self) -> Ending:
-        """Drive to the end; cancellation settles everything that is in flight and passes on."""
+        """Drive to the end; cancellation settles everything that is in flight and passes on.
+
+        What breaks in our own code ends this part, and so does what breaks when a picture is in hand: nothing more is
+        bought.
+        """
+        self._shared.heartbeat.start()
         self._shared.runs[self] = None
         try:
-            while True:
-                winner = self._winner()
-                if winner is not None:
-                    return self._ending(winner, None)
-                decided = self._decide()
-                if isinstance(decided.action, Stop):
-                    return self._ending(None, decided.action)
-                await self._act(decided.action)
+            return await self._drive()
+        except Exception as error:  # noqa: BLE001 - a bug of ours becomes a value as a plugin's does, in one place
+            return self._ending(self._winner(), None, bug=error)
         finally:
             self._shared.runs.pop(self, None)
             self._leave()
             self._legs.clear()  # an attempt knows its run: else pictures would live until the garbage is collected
 
+    async def _drive(self) -> Ending:
+        heard = False
+        while True:
+            winner = self._winner()
+            if winner is not None:
+                return self._ending(winner, None)
+            if self._bug is not None or self._shut:
+                return self._ending(None, None, bug=self._bug)
+            view = self._view()
+            decided = plan(view)
+            if isinstance(decided.action, Start) and self.in_flight and not heard:
+                await self._hear()
+                heard = True
+                continue
+            heard = False
+            decided = self._note(view, decided)
+            if isinstance(decided.action, Stop):
+                return self._ending(None, decided.action)
+            await self._act(decided.action)
+
+    def shut(self) -> None:
+        """End now, for the router is closed: what is in flight is given up."""
+        self._shut = True
+        self.poke()
+
     @property
     def waits_for_slot(self) -> bool:
         """Whether it stands in line for a provider's slot."""
         return self._stands_for_slot
+
+    @property
+    def _waits_for_first_slot(self) -> bool:
+        """Whether this time is none of our deadline's."""
+        return self._stands_for_slot and not self._legs and self._timeout is None
 
     @property
     def in_flight(self) -> list[Attempt]:
@@ -162,11 +212,35 @@ class Run:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
+        if self._timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
+            self._budget_seconds += pause
+        live = [leg for leg in self._legs if leg.tried.ended is None]
+        if live:
+            view = self._view()
+            for leg in live:
+                leg.tried = leave_out(view, leg.tried, pause)
+                leg.attempt.leave_out(pause, ends_at=leg.tried.ends_at, deadline=view.deadline)
+        self.poke()
+
     # Deciding
 
-    def _decide(self) -> Plan:
-        view = self._view()
-        decided = plan(view)
+    async def _hear(self) -> None:
+        """Let what has arrived of the attempts in flight be handled, before another is bought for their silence."""
+        grace = Grace(self._loop.time(), self._moves())
+        while True:
+            handled = self._loop.create_future()
+            after_a_turn(partial(_wake, handled), until=grace.until)
+            await handled
+            if self._winner() is not None or not grace.lasts(self._loop.time(), self._moves()):
+                return
+
+    def _moves(self) -> int:
+        return sum(attempt.moves for attempt in self.in_flight)
+
+    def _note(self, view: View, decided: Plan) -> Plan:
+        """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
             decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.rulings)
@@ -179,7 +253,7 @@ class Run:
         return decided
 
     def _view(self) -> View:
-        now = self._loop.time()
+        now = self._shared.heartbeat.look()
         health = self._shared.health
         view = View(
             now=now,
@@ -193,10 +267,11 @@ class Run:
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
             patience=inf if isinstance(limit := self._policy.give_up_after, str) else max(0.0, limit - self._waited),
+            budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
             self._budget_seconds = default_budget(view)
-            return evolve(view, deadline=self._deadline())
+            return evolve(view, deadline=self._deadline(), budget=self._budget_seconds)
         return view
 
     def _deadline(self) -> float:
@@ -218,7 +293,7 @@ class Run:
             self._stands_for_slot, busy = action.why is Ruling.FULL, bool(self.in_flight)
             await self._pause(action.until, action.on)
             waited = self._loop.time() - self._decided_at
-            if self._stands_for_slot and not self._legs and self._timeout is None:
+            if self._waits_for_first_slot:
                 self._slot_wait += waited
             elif not self._stands_for_slot and not busy:
                 self._waited += waited
@@ -241,33 +316,20 @@ class Run:
 
     def _start(self, start: Start) -> None:
         contender, now = self._contenders[start.index], self._decided_at
-        number = len(self._legs) + 1
-        attempt_id = f"{self._request_id}-{self._part}.{number}"
-        if start.hedge and self._draws_from_purse(now):
-            self._shared.purse.draw()
-        admission = self._shared.health.admit(
-            contender.keys,
-            now,
-            policy=self._policy.breaker,
-            request=attempt_id,
-            evidence=self._asked.fingerprint,
-            expected=contender.candidate.expected,
-            timeout=contender.candidate.timeout,
-            waiter=self._waiter,
-        )
-        self._budget.reserve(contender.candidate.price)
         attempt = Attempt(
-            request_id=attempt_id,
+            request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
-            admission=admission,
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
+            deadline=self._deadline(),
             into=self._into,
+            owner=self._owner,
             on_end=self._ended,
-            on_bug=self._broke,
             retry_at=partial(self._retry_at, start, now),
+            reap=self._shared.reap,
+            time=self._shared.heartbeat.look,
         )
         tried = Tried(
             index=start.index,
@@ -279,9 +341,27 @@ class Run:
             may_be_billed=contender.candidate.price != 0,
             retry=start.retry,
         )
-        self._telling.start(attempt, beside=self._silent() if start.hedge else None)
-        self._legs.append(_Leg(attempt, tried, start.hedge))
+        beside = self._silent() if start.hedge else None
+        if start.hedge and self._draws_from_purse(now):
+            self._shared.purse.draw()
+        self._budget.reserve(contender.candidate.price)
+        attempt.own(self._admitted(attempt))
+        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
+        self._telling.start(attempt, beside=beside)
         attempt.start()
+
+    def _admitted(self, attempt: Attempt) -> Admission:
+        contender = attempt.contender
+        return self._shared.health.admit(
+            contender.keys,
+            attempt.started,
+            policy=self._policy.breaker,
+            request=attempt.request_id,
+            evidence=self._asked.fingerprint,
+            expected=contender.candidate.expected,
+            timeout=contender.candidate.timeout,
+            waiter=self._waiter,
+        )
 
     def _silent(self) -> str:
         """Name the provider whose attempt is joined."""
@@ -292,14 +372,12 @@ class Run:
             leg.tried.ended is None and leg.tried.join_at <= now < leg.tried.join_free_at - 0.001 for leg in self._legs
         )
 
-    def _broke(self, error: BaseException) -> None:
-        """Let a bug of our own end the request rather than leave it waiting."""
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_exception(error)
-
     def _ended(self, attempt: Attempt) -> None:
-        leg = next(leg for leg in self._legs if leg.attempt is attempt)
-        self._take_note(leg)
+        try:
+            self._take_note(next(leg for leg in self._legs if leg.attempt is attempt))
+            self._bug = self._bug or attempt.bug
+        except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here: it ends the request
+            self._bug = error
         self.poke()
 
     def _take_note(self, leg: _Leg) -> None:
@@ -344,30 +422,34 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
+        why = "The router was closed while this attempt ran." if self._shut else "The request no longer needed it."
         for leg in self._legs:
-            if leg.tried.ended is None:
-                leg.attempt.give_up()
-                self._take_note(leg)
-            if leg.attempt.task is not None and not leg.attempt.task.done():
-                self._shared.reap(leg.attempt.task, leg.attempt.request_id)
+            leg.attempt.give_up(why)
 
     def _close_waiter(self) -> None:
         if self._waiter is not None:
             self._waiter.close()
             self._waiter = None
 
-    def _ending(self, winner: Attempt | None, stop: Stop | None) -> Ending:
-        shut_down = self._shared.closing.is_set() and winner is None
+    def _ending(self, winner: Attempt | None, stop: Stop | None, *, bug: BaseException | None = None) -> Ending:
+        shut_down = winner is None and (self._shut or (self._shared.closing.is_set() and not self._legs))
         self._leave()
+        records: tuple[AttemptRecord, ...] = ()
+        decisions: tuple[Decision, ...] = ()
+        try:
+            records, decisions = self.records(), self._told_decisions()
+        except Exception as error:  # noqa: BLE001 - the pictures are kept, and the bug is told
+            bug = bug or error
         return Ending(
             winner=winner,
             stop=stop,
             attempts=tuple(leg.attempt for leg in self._legs),
-            records=self.records(),
-            decisions=self._told_decisions(),
+            records=records,
+            decisions=decisions,
             rulings=self._decisions[-1][2] if self._decisions else (),
             contenders=self._contenders,
             shut_down=shut_down,
+            bug=bug,
         )
 
     def records(self) -> tuple[AttemptRecord, ...]:
@@ -392,6 +474,11 @@ class Run:
             )
             for at, action, rulings in self._decisions
         )
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _say(action: Action, names: Sequence[str]) -> str:

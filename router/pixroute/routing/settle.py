@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import frozen
-
 from pixroute.cost import Cost
+from pixroute.health.admission import Settlement
 from pixroute.health.states import OpenReason
-from pixroute.outcome import Billing, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
+from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 
 SOON = 10.0
@@ -21,43 +20,50 @@ _OPENS = {
 }
 
 
-@frozen
-class Settlement:
-    """How an attempt's admission is settled: verdicts, the provider's hint, a hold, a breaker opened at once."""
-
-    upstream: Verdict
-    origin: Verdict
-    hint: float | None = None
-    hold: Hold | None = None
-    opens: tuple[OpenReason, float] | None = None
-    every_resolution: bool = False
-
-
 _SUCCESS = Settlement(Verdict.SUCCESS, Verdict.SUCCESS)
 _NEUTRAL = Settlement(Verdict.NEUTRAL, Verdict.NEUTRAL)
 
 
-def settle(outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: Stage) -> Settlement:
+def settle(
+    outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: Stage, paused: bool = False
+) -> Settlement:
     """Read the table's columns upstream, origin and account.
 
-    `cut_short`: the caller's time, not the attempt's own, ended it.
+    `cut_short`: the caller's time, not the attempt's own, ended it. `paused`: the machine slept meanwhile, and what
+    was not answered may have been lost by that.
     """
     if not isinstance(outcome, Failure):
         return _SUCCESS
+    if outcome.blame is Blame.OURS or (paused and not outcome.answered):
+        return _NEUTRAL
     if outcome.kind is FailureKind.CANCELLED:
         return Settlement(Verdict.HARD, Verdict.NEUTRAL) if age > p99 else _NEUTRAL
     if outcome.kind is FailureKind.TIMEOUT and (stage < Stage.SEND or (cut_short and age < p99)):
         return _NEUTRAL
     reaction = outcome.reaction
-    reason = _OPENS.get(outcome.kind)
+    origin = _origin(outcome, reaction.origin, stage)
+    if outcome.evidence is Evidence.REQUEST:
+        return Settlement(Verdict.NEUTRAL, origin)
+    reason, certain = _OPENS.get(outcome.kind), outcome.evidence is Evidence.MACHINE
+    opens = (reason, reaction.opens_for) if reason and reaction.opens_for else None
+    hold = _hold(outcome, reaction.hold)
+    suspected = not certain and (opens or hold)  # what only words say counts, but does not act at once
+    upstream = Verdict.HARD if suspected else reaction.upstream
     return Settlement(
-        upstream=reaction.upstream,
-        origin=Verdict.SUCCESS if outcome.answered or stage >= Stage.VALIDATE else reaction.origin,
+        upstream=upstream,
+        origin=origin,
         hint=outcome.hint if reaction.upstream in (Verdict.HARD, Verdict.THROTTLE) else None,
-        hold=_hold(outcome, reaction.hold),
-        opens=(reason, reaction.opens_for) if reason and reaction.opens_for else None,
+        hold=hold if certain else None,
+        opens=opens if certain else None,
         every_resolution=reaction.opens_every_resolution,
     )
+
+
+def _origin(failure: Failure, by_kind: Verdict, stage: Stage) -> Verdict:
+    """A complete answer settles the origin as success, unless somebody in between gave it."""
+    if failure.answered and failure.blame is Blame.HOP:
+        return by_kind if failure.evidence is not Evidence.REQUEST else Verdict.NEUTRAL
+    return Verdict.SUCCESS if failure.answered or stage >= Stage.VALIDATE else by_kind
 
 
 def _hold(failure: Failure, hold: Hold | None) -> Hold | None:
@@ -69,9 +75,11 @@ def _hold(failure: Failure, hold: Hold | None) -> Hold | None:
 
 def may_retry_quickly(failure: Failure, *, seconds: float, policy: RetryPolicy, timeout_given: bool) -> bool:
     """Tell whether the same provider may be asked once more before falling back."""
-    match failure.reaction.quick_retry if policy.quick else QuickRetry.NEVER:
+    match failure.reaction.quick_retry if policy.quick or failure.other_route else QuickRetry.NEVER:
         case QuickRetry.UNLESS_TIMED_OUT:
             return not failure.timed_out
+        case QuickRetry.OTHER_ROUTE:
+            return True
         case QuickRetry.WITHOUT_HINT:
             return failure.hint is None
         case QuickRetry.SOON_WITHOUT_HINT:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 
 from pixroute import events
 from pixroute.cost import Cost
+from pixroute.errors import RequestFailed, ShuttingDown
 from pixroute.outcome import FailureKind, Stage
+from pixroute.request import ImageRequest
+from pixroute.result import ImageResult
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.chain import Contender
 from pixroute.routing.plan import Plan, Ruling, Wait
@@ -24,6 +27,50 @@ _TO_BE_MENDED = (
     FailureKind.INVALID,
     FailureKind.UNDERSIZED,
 )
+
+
+class RequestTelling:
+    """The voice of a whole request: its start and its end."""
+
+    def __init__(
+        self, emit: Callable[[events.AnyEvent], None] | None, request_id: str, request: ImageRequest, began: float
+    ) -> None:
+        self._emit = emit
+        self._id = request_id
+        self._request = request
+        self._began = began
+
+    def start(self, chain: str, timeout: float | None) -> None:
+        """Tell that it begins."""
+        if self._emit is not None:
+            self._emit(
+                events.RequestStarted(
+                    at=self._began,
+                    request=self._id,
+                    chain=chain,
+                    size=str(self._request.size or "any"),
+                    n=self._request.n,
+                    timeout=timeout,
+                    tags=self._request.tags,
+                )
+            )
+
+    def end(self, end: ImageResult | BaseException, now: float) -> None:
+        """Tell how it ended, to the log too."""
+        provider, error = (end.provider, None) if isinstance(end, ImageResult) else (None, type(end).__name__)
+        log.info("request %s: %s after %.1f s", self._id, provider or error, now - self._began)
+        if self._emit is not None:
+            self._emit(
+                events.RequestFinished(
+                    at=now,
+                    request=self._id,
+                    seconds=now - self._began,
+                    cost=end.cost if isinstance(end, ImageResult | RequestFailed | ShuttingDown) else None,
+                    provider=provider,
+                    error=error,
+                    tags=self._request.tags,
+                )
+            )
 
 
 class Telling:
@@ -89,7 +136,7 @@ class Telling:
                 part=self._part,
                 attempt=attempt.request_id,
                 provider=contender.name,
-                model=contender.provider.model,
+                model=contender.member.model,
                 resolution=contender.keys.resolution,
                 ends_at=attempt.ends_at,
                 price=Cost(certain=contender.candidate.price, currency=contender.currency),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from decimal import Decimal
+
+from attrs import evolve, field, frozen
 
 from pixroute.cost import Cost
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
@@ -32,26 +34,43 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
             with delivered.content.open() as source:
                 info = inspect(source, delivered.content.size)
         except BadPicture as error:
-            failures.append(_broken(error, contender))
+            failures.append(_broken(error, delivered, contender))
             delivered.content.discard()
             continue
         image = _image(delivered, info, success, contender)
         if judge(info, asked.size, contender.size_tolerance) is None:
             images.append(image)
         else:
-            failures.append(_undersized(info, asked, contender))
+            failures.append(evolve(_undersized(info, asked, contender), other_route=success.other_route))
             rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))
-    kept = Success(
-        pictures=success.pictures,
-        failures=tuple(failures),
-        model=success.model,
-        usage=success.usage,
-        provider_request_id=success.provider_request_id,
-    )
+    kept = evolve(success, failures=tuple(failures))
     adjustments = (*contender.adjustments, *_resized(images, asked))
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
+
+
+def at_most(checked: Checked, n: int) -> Checked:
+    """Keep the first n pictures; one that came in place of another that failed leaves nothing missing."""
+    if isinstance(checked.outcome, Failure):
+        return checked
+    kept, beyond = checked.images[:n], checked.images[n:]
+    for image in beyond:
+        image.content.discard()
+    surplus, failures = checked.outcome.surplus + len(beyond), checked.outcome.failures
+    missing = failures[: n - len(kept)]
+    if not surplus and missing == failures:
+        return checked
+    why = f"the answer held {len(kept) + len(failures) + surplus}"
+    if len(failures) > len(missing):
+        why += f", of which {len(failures)} could not be taken: {failures[0].message}"
+    told = Adjustment("n", str(n), str(len(kept)), why.rstrip("."))
+    return evolve(
+        checked,
+        outcome=evolve(checked.outcome, failures=missing),
+        images=kept,
+        adjustments=(*checked.adjustments, told),
+    )
 
 
 def _image(delivered: Delivered, info: PictureInfo, success: Success, contender: Contender) -> Image:
@@ -62,17 +81,24 @@ def _image(delivered: Delivered, info: PictureInfo, success: Success, contender:
         height=info.height,
         provider=contender.name,
         model=success.model or contender.provider.model,
-        cost=Cost(certain=contender.unit_price, currency=contender.currency),
+        cost=Cost(certain=_price_of_one(success, contender), currency=contender.currency),
         revised_prompt=delivered.revised_prompt,
     )
 
 
-def _broken(error: BadPicture, contender: Contender) -> Failure:
+def _price_of_one(success: Success, contender: Contender) -> Decimal | None:
+    if success.cost is None or success.currency != contender.currency:
+        return contender.unit_price
+    return success.cost / len(success.pictures)
+
+
+def _broken(error: BadPicture, delivered: Delivered, contender: Contender) -> Failure:
     return Failure(
         kind=FailureKind.BAD_IMAGE,
         message=f"What {contender.name} delivered is no valid picture: {error}.",
         advice="It was paid for; another upstream is tried.",
         stage=Stage.VALIDATE,
+        url=delivered.url,
     )
 
 

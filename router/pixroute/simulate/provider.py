@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 
-from pixroute.content import InMemory
+from pixroute.content import Content
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price, ProviderSettings, Quantiles
 from pixroute.request import ImageRequest, Resolution
@@ -66,4 +66,4 @@ class SimulatedProvider:
 @cache
 def _picture(resolution: Resolution) -> Success:
     side = {"1K": 1024, "2K": 2048, "4K": 4096}[resolution]
-    return Success(pictures=(Delivered(content=InMemory(blank_png(side, side))),))
+    return Success(pictures=(Delivered(content=Content(blank_png(side, side))),))

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from pixroute.content import InMemory
+from pixroute.content import Content
 from pixroute.events import Observer
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.policy import Policy
@@ -168,7 +168,7 @@ class FakeProvider:
 
 def _pictures(request: ImageRequest) -> Success:
     width, height = request.size.nominal() if request.size else (1024, 1024)
-    content = InMemory(blank_png(width, height))
+    content = Content(blank_png(width, height))
     return Success(pictures=(Delivered(content=content),) * request.n)
 
 

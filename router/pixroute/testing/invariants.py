@@ -22,13 +22,16 @@ from pixroute.events import (
     AttemptFinished,
     AttemptStarted,
     BreakerChanged,
+    LoopLagged,
     RequestFinished,
     RequestStarted,
     RetryScheduled,
 )
 from pixroute.health.report import HealthEntry
-from pixroute.outcome import Billing, Stage
+from pixroute.outcome import Billing, Blame, Stage
 from pixroute.provider import Provider
+from pixroute.sanitizer import Sanitizer, secrets_of, tried
+from pixroute.secret import SHORT
 
 LATE = 0.25
 """Seconds that an end may come after its deadline."""
@@ -100,13 +103,24 @@ class Invariants:
         self._requests: dict[str, _Request] = {}
         self._gates: dict[str, _Gate] = {}
         self._in_flight: Counter[str] = Counter()  # by the breakers' keys
+        self._before: AnyEvent | None = None
+        secrets = {
+            tried(one.reveal) for provider in (providers or {}).values() for one in secrets_of(provider.settings)
+        }
+        self._sanitizer = Sanitizer(sorted(secret for secret in secrets if len(secret) >= SHORT))
 
     def __call__(self, event: AnyEvent) -> None:
         """Take one event."""
+        self._look_for_secrets(type(event).__name__, event)
+        self._take(event)
+        self._before = event
+
+    def _take(self, event: AnyEvent) -> None:
         match event:
             case AttemptStarted():
                 self._start(event)
             case AttemptFinished():
+                self._check_ours(event)
                 self._finish(event)
             case RequestStarted():
                 self._requests[event.request] = _Request(event)
@@ -126,12 +140,27 @@ class Invariants:
         for name in self._requests:
             self._say("I5", f"request {name} never ended")
         for entry in health:
+            self._look_for_secrets("health", entry)
             if entry.in_flight:
                 self._say("I3", f"{entry.scope} {entry.key} still has {entry.in_flight} in flight")
         assert not self.violations, "\n".join([f"{len(self.violations)} violations", *self.violations[:MOST_TOLD]])
 
     def _say(self, invariant: str, text: str) -> None:
         self.violations.append(f"{invariant}: {text}")
+
+    def _look_for_secrets(self, what: str, told: object) -> None:
+        if self._sanitizer.holds(repr(told)):
+            self._say("I12", f"{what} shows a secret")
+
+    def _check_ours(self, event: AttemptFinished) -> None:
+        """A breaker that an attempt opens says so right before the attempt's end does."""
+        before, identity = self._before, self._identities.get(event.provider)
+        if event.failure is None or event.failure.blame is not Blame.OURS or identity is None:
+            return
+        opened = isinstance(before, BreakerChanged) and before.state == "open" and before.at == event.at
+        key = before.key if opened and isinstance(before, BreakerChanged) else ""
+        if key and (key == identity.origin or key.startswith(f"{identity.upstream} ")):
+            self._say("I11", f"{event.attempt} failed by our fault and opened {key}")
 
     # Requests
 
@@ -174,7 +203,8 @@ class Invariants:
             return
         if event.billing is not Billing.FREE:
             part.billed += 1
-            part.paid.add(event.provider)
+            if event.failure is None or not event.failure.other_route:
+                part.paid.add(event.provider)
         if event.at > started.ends_at + LATE:
             self._say("I6", f"{event.attempt} ended {event.at - started.ends_at:.2f} s after it should be cut")
         self._in_flight.subtract(self._keys_of(started))
@@ -282,6 +312,8 @@ def _line(event: AnyEvent) -> str:
             what = f"{event.attempt} {event.stage} {event.billing} {event.failure and event.failure.kind}"
         case RequestFinished():
             what = f"{event.request} {event.provider} {event.error} {event.cost}"
+        case LoopLagged():
+            what = f"{event.seconds}"
         case _:
             what = event.request
     return f"{type(event).__name__} {event.at} {what}\n"

@@ -218,6 +218,19 @@ async def test_edits_need_a_picture(emulator, http):
             assert (await reply.json())["error"]["param"] == "image"
 
 
+@pytest.mark.parametrize(("options", "status"), [({}, 200), ({"results_kept": 2}, 403)])
+async def test_results_are_kept_for_as_many_as_are_asked(http, options, status):
+    """The first of forty can still be fetched, unless fewer are to be kept."""
+    async with Emulator(time_scale=0, **options) as emulator:
+        body = {"model": SEEDREAM, "prompt": "fox", "size": "2K"}
+        urls = []
+        for _ in range(40):
+            async with http.post(f"{emulator.http_url}/v1/images/generations", json=body) as reply:
+                urls.append((await reply.json())["data"][0]["url"])
+        async with http.get(urls[0]) as reply:
+            assert reply.status == status
+
+
 @pytest.mark.parametrize(
     ("headers", "path", "status"),
     [
@@ -253,3 +266,13 @@ async def test_unknown_route(emulator, http):
     async with http.post(f"{emulator.http_url}/v1/audio", json={}) as reply:
         assert reply.status == 404
         assert "Invalid URL" in (await reply.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("where", ["prompt", "model", "size"])
+async def test_answers_20_half_a_surrogate_pair_is_a_bad_request(images, native, where):
+    """It was answered with a traceback and 500, which made twelve attempts of one mistake."""
+    status, _, body = await images(**{"model": SEEDREAM, where: "half \ud83d"})
+
+    assert (status, list(body)) == (400, ["error"])
+    if where == "prompt":
+        assert (await native("half \ud83d"))[0] == 400

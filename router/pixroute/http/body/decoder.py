@@ -2,24 +2,28 @@
 
 Which strings are decoded (bytes are counted as sent, escapes included; keys never are):
 
-1. A value whose first `BodyLimits.window` bytes are base64, in any way JSON can write it: alphabet, padding, white
-   space. It must then be base64 to its end.
-2. A value with `;base64,` in those first bytes, followed by at least as many bytes of base64. There the first
-   character that is not base64 ends the picture and is text again: `![image](data:image/png;base64,iVBO…)`.
+1. A value whose first `BodyLimits.window` bytes are base64: of either alphabet, padded or not, in any way JSON can
+   write it, with white space or raw line ends in it.
+2. A value with `;base64,` in those first bytes, followed by at least as many bytes of base64.
 
-Every other string stays text. White space is dropped; what is left of the base64 must be what
-`base64.b64decode(…, validate=True)` accepts (standard alphabet, padded, nothing after the padding), without padding
-that is not needed, which that lets pass.
-The rest must be what `json.loads` accepts, in UTF-8.
+The first character that is not base64 ends the picture and is text again: `![image](data:image/png;base64,iVBO…)`.
+Every other string stays text. Whether a picture is whole is for those to say who look at its end.
+
+Of what stands under the name of a signature (`thoughtSignature`) only a sample is kept, unless it is a picture.
+The rest must be what `json.loads` accepts, in UTF-8; beside a picture, raw control characters and bytes that are no
+UTF-8 pass as well. An integer of more than 4,000 digits is a float.
 """
 
 import binascii
 import json
+import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO, Final
 
+from pixroute.content import Content
 from pixroute.http.body import scanner
 from pixroute.http.body.blob import Blob, Picture, reserve_memory
 from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
@@ -27,6 +31,10 @@ from pixroute.http.body.limits import BodyError, BodyFault, BodyLimits
 __all__ = ["Blob", "BodyDecoder", "BodyError", "BodyFault", "BodyLimits"]
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_SIGNATURE: Final = re.compile(rb'(?i)signature"[ \t\r\n]*:[ \t\r\n]*"$')
+_LONGEST_NAME: Final = 64  # enough to see how it ends
+_LONGEST_INTEGER: Final = 4000  # digits; Python refuses those above 4,300, and JSON sets no limit
+_ESCAPE: Final = 6  # bytes of the longest
 _STEP: Final = 64 * 1024  # base64 decoded at a time: fits the processor's cache, and bounds the memory of a step
 
 
@@ -39,7 +47,9 @@ class BodyDecoder:
 
     """
 
-    def __init__(self, *, limits: BodyLimits | None = None, open_sink: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(
+        self, *, limits: BodyLimits | None = None, open_sink: Callable[[], Content | BinaryIO] | None = None
+    ) -> None:
         self.complete = False
         self._limits = limits or BodyLimits()
         self._open_sink = open_sink or partial(reserve_memory, self._limits.decoded)
@@ -57,6 +67,11 @@ class BodyDecoder:
     def held(self) -> int:
         """Bytes of decoded pictures in memory now."""
         return sum(picture.held for picture in self._pictures)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether something in it begins as a picture."""
+        return any(picture.is_picture for picture in self._pictures)
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once the document is complete. What follows it is not looked at.
@@ -88,11 +103,24 @@ class BodyDecoder:
         if not self.complete:
             raise self._error(BodyFault.INCOMPLETE, "the body ends before its JSON does", len(self._rest))
         try:
-            document = json.loads(self._skeleton.decode())
+            document = self._read_skeleton()
         except ValueError as error:
             # Not chained: the original carries the whole text, prompts included.
             raise BodyError(BodyFault.NOT_JSON, f"the body (without its pictures) is not JSON: {error}") from None
         return self._with_blobs(document) if self._pictures else document
+
+    def _read_skeleton(self) -> Any:
+        """Read what stands beside the pictures: strictly where there are none, else in any way it can be read."""
+        lenient = self.has_picture
+        text = self._skeleton.decode(errors="replace" if lenient else "strict")
+        return json.loads(text, strict=not lenient, parse_int=_integer, object_pairs_hook=self._object)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Give a name that stands twice its last value, unless only an earlier one holds a picture."""
+        found = dict(pairs)
+        if len(found) < len(pairs) and self._pictures:
+            found |= {name: value for name, value in pairs if self._mark in str(value)}
+        return found
 
     def close(self) -> None:
         """Discard every picture, those in the result as well: take what is wanted first."""
@@ -149,12 +177,19 @@ class BodyDecoder:
         last = quote >= 0
         if last:
             stop = quote
+        picture = self._pictures[-1]
         try:
-            self._decode(memoryview(data)[at:stop], at, last=last)
+            if picture.is_plain:
+                decoded = picture.decode(memoryview(data)[at:stop])
         except binascii.Error:
-            stop, last = self._base64_with_more(data, at, stop, closed=last)
+            picture.is_plain = False
+        if not picture.is_plain:
+            decoded, stop, last = self._base64_with_more(data, at, stop, closed=last)
         if last:
-            self._pictures[-1].finish()
+            decoded += picture.decode_loosely(b"", last=True)
+        self._write(decoded, at)
+        if last:
+            picture.finish()
             self._step = BodyDecoder._text
         return stop
 
@@ -180,28 +215,33 @@ class BodyDecoder:
         index = len(self._pictures)
         if index == self._limits.pictures:
             raise self._error(BodyFault.TOO_MANY, f"there are more than {index} pictures", at)
-        self._pictures.append(Picture(self._open_sink(), in_data_uri=in_data_uri))
+        wanted = not _SIGNATURE.search(self._skeleton[-_LONGEST_NAME:])
+        self._pictures.append(Picture(self._open_sink, wanted=wanted, in_data_uri=in_data_uri))
         self._skeleton += f"{self._mark}{index};".encode()
         self._step = BodyDecoder._base64
 
-    def _decode(self, symbols: bytes | memoryview, at: int, *, last: bool) -> None:
+    def _write(self, decoded: bytes, at: int) -> None:
         picture = self._pictures[-1]
-        decoded = picture.decode(symbols, last=last)
-        if picture.size + len(decoded) > self._limits.decoded:
-            raise self._error(BodyFault.DECODED_LIMIT, f"a picture has more than {self._limits.decoded} bytes", at)
         picture.write(decoded)
+        if picture.kept and picture.size > self._limits.decoded:
+            raise self._error(BodyFault.DECODED_LIMIT, f"a picture has more than {self._limits.decoded} bytes", at)
 
-    def _base64_with_more(self, data: bytes, at: int, stop: int, *, closed: bool) -> tuple[int, bool]:
-        """Decode base64 with escapes, with white space, or with text after it: where it ends, and if for good."""
+    def _base64_with_more(self, data: bytes, at: int, stop: int, *, closed: bool) -> tuple[bytes, int, bool]:
+        """Decode base64 that is not plainly so: what it is, where it ends, and if for good.
+
+        Tried are, the cheapest first, escapes, then white space and the other alphabet, then all that may be base64.
+        """
+        if not closed and (escape := data.rfind(b"\\", max(at + 1, stop - _ESCAPE), stop)) > 0:
+            stop = escape  # it may go on beyond
+        picture = self._pictures[-1]
+        with suppress(ValueError):
+            symbols = scanner.unescaped(data, at, stop)
+            with suppress(binascii.Error):
+                return picture.decode(symbols), stop, closed
+            return picture.decode(scanner.standard(symbols)), stop, closed
         symbols, end, unfinished = scanner.read_base64(data, at, stop)
         last = closed or not unfinished
-        if last and end < stop and not self._pictures[-1].in_data_uri:
-            raise self._error(BodyFault.BAD_BASE64, "a picture contains what is not base64", end)
-        try:
-            self._decode(symbols, at, last=last)
-        except binascii.Error as error:
-            raise self._error(BodyFault.BAD_BASE64, f"the base64 of a picture is wrong ({error})", at) from error
-        return end, last
+        return picture.decode_loosely(symbols, last=last), end, last
 
     def _keep(self, data: bytes, start: int, end: int) -> int:
         if len(self._skeleton) + end - start > self._limits.skeleton:
@@ -226,3 +266,7 @@ class BodyDecoder:
 
     def _error(self, fault: BodyFault, what: str, at: int) -> BodyError:
         return BodyError(fault, f"{what} (at byte {self._offset + at})")
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= _LONGEST_INTEGER else float(text)

@@ -30,7 +30,6 @@ class BodyFault(Enum):
 
     NOT_JSON = "not_json"
     INCOMPLETE = "incomplete"
-    BAD_BASE64 = "bad_base64"
     DECODED_LIMIT = "decoded_limit"
     SKELETON_LIMIT = "skeleton_limit"
     TOO_MANY = "too_many"

@@ -3,40 +3,102 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 import pybase64
+from attrs import evolve
 
 from pixroute.http.body.decoder import Blob
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
 from pixroute.http.endpoint import Endpoint
-from pixroute.outcome import Delivered, Failure, FailureKind, Stage
+from pixroute.http.judging.lack import lack
+from pixroute.http.wire.places import is_place
+from pixroute.outcome import Blame, Delivered, Failure, FailureKind, Stage
+from pixroute.picture import BadPicture, inspect
 from pixroute.provider import AttemptContext
 
+FETCHED_AT_ONCE = 4
+MOST_SPARES = 16
+"""Items beyond those asked that are tried in place of others that failed."""
+
 _DATA_URI = re.compile(r"data:([\w.+/-]*)[^,]*;base64,")
+
+log = logging.getLogger("pixroute.http")
 
 
 async def deliver(
     items: Sequence[Item], *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks
 ) -> list[Delivered | Failure]:
-    """Resolve every item, in order; those at URLs are fetched at the same time."""
-    if not any(_is_url(item) for item in items):
-        return [_held(item, sinks) for item in items]
+    """Resolve the first items, as many as were asked, in order; further ones only in place of those that failed.
 
-    async def resolve(item: Item) -> Delivered | Failure:
-        if isinstance(item, str) and _is_url(item):
-            return await attempt.http.fetch(item, endpoint=endpoint, attempt=attempt, sinks=sinks)
-        return _held(item, sinks)
+    Those at URLs are fetched at the same time, four at once. What is not in the list was not needed.
+    """
+    fetcher = _Fetcher(endpoint=endpoint, attempt=attempt, sinks=sinks)
+    wanted = len(items) if sinks.wanted is None else sinks.wanted
+    found: list[Delivered | Failure] = []
+    left = iter(items[: wanted + MOST_SPARES])
+    found += await fetcher.all(list(islice(left, wanted)))
+    fetcher.ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch  # for all the others together
+    while len(items) > len(found) and (batch := list(islice(left, wanted - sum(map(_is_picture, found))))):
+        found += await fetcher.all(batch)
+    return found
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(resolve(item)) for item in items]
-    return [task.result() for task in tasks]
+
+class _Fetcher:
+    """Takes the items of one answer; those at URLs within a time for each, or until `ends_at`."""
+
+    def __init__(self, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks) -> None:
+        self._endpoint = endpoint
+        self._attempt = attempt
+        self._sinks = sinks
+        self.ends_at: float | None = None
+        self._places = asyncio.Semaphore(FETCHED_AT_ONCE)
+
+    async def all(self, items: Sequence[Item]) -> list[Delivered | Failure]:
+        """Resolve some, in order."""
+        if not any(_is_place(item) for item in items):
+            return [await self._resolve(item) for item in items]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._resolve(item)) for item in items]
+        return [task.result() for task in tasks]
+
+    async def _resolve(self, item: Item) -> Delivered | Failure:
+        try:
+            if isinstance(item, str) and is_place(item):
+                return await self._fetch(item)
+            return _held(item, self._sinks)
+        except Exception as error:  # noqa: BLE001 - whatever one of them raises, those beside it are paid for
+            log.error("a picture of an answer could not be taken\n%s", self._endpoint.sanitizer.traceback(error))  # noqa: TRY400 - without secrets
+            failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
+            blame = failure.blame if lack(error, Stage.BODY) is None else Blame.OURS
+            url = item.strip() if isinstance(item, str) and is_place(item) else None
+            return evolve(failure, url=url, blame=blame)
+
+    async def _fetch(self, url: str) -> Delivered | Failure:
+        async with self._places:
+            return await self._attempt.http.fetch(
+                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
+            )
 
 
-def _is_url(item: Item) -> bool:
-    return isinstance(item, str) and item.startswith(("https://", "http://"))
+def _is_place(item: Item) -> bool:
+    return isinstance(item, str) and is_place(item)
+
+
+def _is_picture(found: Delivered | Failure) -> bool:
+    """Look whether it will stand; it is judged where all pictures are."""
+    if isinstance(found, Failure):
+        return False
+    try:
+        with found.content.open() as source:
+            inspect(source, found.content.size)
+    except BadPicture:
+        return False
+    return True
 
 
 def _held(item: Item, sinks: Sinks) -> Delivered | Failure:

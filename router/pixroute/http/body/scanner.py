@@ -1,7 +1,7 @@
 """What the body decoder looks for in JSON text: the brackets, the strings, and the base64 inside them."""
 
-import json
 import re
+from json import JSONDecoder
 from re import Pattern
 from typing import Final
 
@@ -10,13 +10,19 @@ _DATA_URI: Final = b";base64,"
 LEADING_SPACE: Final = re.compile(rb"[ \t\n\r]*")
 # Inside a string: up to its closing quote, or to a backslash whose character has not arrived.
 STRING_TEXT: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
-# The alphabet, the padding and white space, in every way JSON can write them.
+# Both alphabets, the padding and white space, in every way JSON can write them, and raw line ends, which it cannot.
 _WRITTEN_SYMBOLS: Final = re.compile(
-    rb"(?:[A-Za-z0-9+/= ]+|\\[/nrtf]"
-    rb"|\\u00(?:0[9aAcCdD]|20|2[bBfF]|3[0-9dD]|[46][1-9a-fA-F]|[57][0-9aA]))*"
+    rb"(?:[A-Za-z0-9+/=_ \t\n\r\f-]+|\\[/nrtf]"
+    rb"|\\u00(?:0[9aAcCdD]|20|2[bBdDfF]|3[0-9dD]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA]))*"
 )
 _UNFINISHED_ESCAPE: Final = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?")
-_WHITE_SPACE: Final = b" \t\n\r\f"
+_LENIENT: Final = JSONDecoder(strict=False)  # raw line ends pass
+_OTHER_ESCAPE: Final = re.compile(rb"\\[^/]")  # than that of a slash
+_AS_STANDARD: Final = (
+    *((space, b"") for space in (b"\n", b"\r", b" ", b"\t", b"\f")),
+    (b"-", b"+"),
+    (b"_", b"/"),
+)
 
 # The groups of `structure`.
 OPENED, CLOSED, QUOTE = 1, 2, 3
@@ -37,29 +43,32 @@ def match_end(pattern: Pattern[bytes], data: bytes, start: int, stop: int) -> in
     return match.end()
 
 
+def unescaped(data: bytes, start: int, stop: int) -> bytes:
+    """Undo what JSON escapes; `ValueError` if that is not possible or not ASCII."""
+    if data[stop - 1 : stop] != b"\\" and _OTHER_ESCAPE.search(data, start, stop) is None:
+        return data[start:stop].replace(b"\\", b"")
+    characters: str = _LENIENT.decode(f'"{str(memoryview(data)[start:stop], "ascii")}"')
+    return characters.encode("ascii")
+
+
+def standard(symbols: bytes) -> bytes:
+    """Drop white space, and write the URL-safe alphabet as the standard one."""
+    for found, meant in _AS_STANDARD:  # a third of what `translate` takes
+        symbols = symbols.replace(found, meant)
+    return symbols
+
+
 def read_base64(data: bytes, start: int, stop: int) -> tuple[bytes, int, bool]:
     """Return the symbols at `start`, where they end, and whether at most an unfinished escape is left to `stop`."""
-    try:
-        return _symbols(data[start:stop]), stop, True
-    except ValueError:
-        end = match_end(_WRITTEN_SYMBOLS, data, start, stop)
-        return _symbols(data[start:end]), end, _UNFINISHED_ESCAPE.fullmatch(data, end, stop) is not None
-
-
-def _symbols(text: bytes) -> bytes:
-    """Undo escapes and drop white space; `ValueError` unless it is base64 and nothing else."""
-    unescaped: str = json.loads(f'"{text.decode("ascii")}"')
-    symbols = unescaped.encode("ascii").translate(None, _WHITE_SPACE)
-    if symbols.translate(None, ALPHABET):
-        raise ValueError
-    return symbols
+    end = match_end(_WRITTEN_SYMBOLS, data, start, stop)
+    return standard(unescaped(data, start, end)), end, _UNFINISHED_ESCAPE.fullmatch(data, end, stop) is not None
 
 
 def find_base64(data: bytes, start: int, window: int) -> int | None:
     """Where in the string whose text begins at `start` a picture begins: -1 nowhere, None if more data must tell."""
     begin = start
     first = _window(data, start, window)
-    if first and (uri := first.find(_DATA_URI)) >= 0:
+    if first and (uri := first.lower().find(_DATA_URI)) >= 0:
         begin = start + uri + len(_DATA_URI)
         first = _window(data, begin, window)
     if first is None:

@@ -7,25 +7,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pixroute.http.call import Reply
+from pixroute.http.judging.asked import NOTHING, Asked
+from pixroute.http.judging.evidence import Finding, judge
 from pixroute.http.judging.hints import read_hint
-from pixroute.http.judging.intermediary import Intermediary, intermediary
+from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
 from pixroute.http.judging.observation import spell
-from pixroute.outcome import Failure, FailureKind, Stage, classify
+from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Stage, blame_of, reaction_of
 from pixroute.redact import quote, redact
 
 _DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
-_WORDS = ("message", "localized_message", "error", "detail", "error_description", "msg")
+_MOST = 64  # layers that are read; what is longer repeats itself
+_WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
+_CODES = re.compile("(error|err|fail|failure|reject|inner|sub)?_?(code|type|reason|name)|status|error_status")
+_INNER = ("error", "errors", "detail", "message", "base_resp", "metadata", "response", "output", "raw", "innererror")
+_STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
+_EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
 _LIMIT_ZERO = re.compile(r"\blimit: 0(?![\d.]*\d)")
 _TAG = re.compile(r"<[^>]*>")
 _TITLE = re.compile(r"<title>([^<]*)", re.IGNORECASE)
+_HEADER_CODES = ("x-amzn-errortype", "x-fal-error-type", "x-ms-error-code")
+_BASE_RESP: Mapping[int, str] = MappingProxyType(
+    {
+        1002: "rate_limit", 1004: "invalid_api_key", 1008: "insufficient_balance", 1026: "input_sensitive_content",
+        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 2013: "invalid_params", 2049: "invalid_api_key",
+    }
+)  # fmt: skip
+"""MiniMax's numbers (its page of error codes)."""
+_SAID_ELSEWHERE = re.compile(r"\bHTTP (?:error )?\d{3}\b|\blast status\b|\bstatus[ _]?code:? \d{3}\b", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
@@ -34,7 +51,9 @@ class ErrorBody:
 
     `status` is the body's own where it names one, for gateways change the wire's. `codes` are every code, type,
     status name and reason, plus `quota_per_day` and `quota_zero`, which Google says in other ways. `text` is all that
-    was said in words. `retry_delay` is RetryInfo's, unread.
+    was said in words, `notes` what explains it beside them. `retry_delay` is RetryInfo's, `retry_after` the body's,
+    unread. `param`: what the request got wrong. `relayed`: a gateway tells what its own upstream said.
+    `soon`: it says when to come back.
     """
 
     status: int
@@ -42,6 +61,37 @@ class ErrorBody:
     text: str = ""
     request_id: str | None = None
     retry_delay: str | None = None
+    param: str | None = None
+    retry_after: str | None = None
+    relayed: bool = False
+    soon: bool = False
+    notes: str = ""
+
+
+def says_error(document: Any) -> bool:
+    """Tell whether a 2xx document in which no picture was found says what went wrong, in any envelope."""
+    if carries_error(document):
+        return True
+    return any(map(_fails, islice(_layers(document), _MOST)))
+
+
+_GOOD = frozenset({"", "0", "200", "201", "202", "ok", "success", "succeeded", "completed", "none", "null", "true"})
+_BAD = frozenset({"error", "failed", "fail", "failure", "rejected", "blocked", "false"})
+
+
+def _fails(layer: Mapping[str, Any]) -> bool:
+    code = layer.get("code", layer.get("error_code", layer.get("status_code")))
+    inner = layer.get("base_resp")
+    said = [layer.get(name) for name in ("message", "msg", "detail", "error_message", "errmsg", "title")]
+    return (
+        bool(layer.get("error") or layer.get("errors") or layer.get("detail"))
+        or layer.get("success") is False
+        or str(layer.get("status", "")).lower() in _BAD
+        or _http_status(layer.get("status")) is not None
+        or (isinstance(code, int | str) and str(code).lower() not in _GOOD)
+        or (isinstance(inner, Mapping) and str(inner.get("status_code", "0")) not in _GOOD)
+        or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
+    )
 
 
 def carries_error(document: Any) -> bool:
@@ -54,18 +104,26 @@ def carries_error(document: Any) -> bool:
 
 def read_error(reply: Reply) -> ErrorBody:
     """Collect what an answer says about its error; an item `{"error": …}` of a 200 may stand in `reply.json`."""
-    layers = list(_layers(reply.json))
-    text = " ".join(dict.fromkeys(word for layer in layers for word in _words(layer))) or _page_text(reply.text)
+    document = reply.json if reply.json is not None else _within(reply.text)
+    layers = list(islice(_layers(document), _MOST))
+    text = " ".join(dict.fromkeys(word for layer in layers for word in _words(layer)))
+    text = text or ("" if document is not None else page_text(reply.text))
     details = [detail for layer in layers for detail in _mappings(layer.get("details"))]
     codes = [code for layer in layers for code in _codes(layer)] + [code for d in details for code in _detail_codes(d)]
+    codes += [reply.headers[name].partition(":")[0] for name in _HEADER_CODES if reply.headers.get(name)]
     if _LIMIT_ZERO.search(text):
         codes.append("quota_zero")
+    after = next((v for layer in layers if isinstance(v := layer.get("retry_after"), int | float | str)), None)
     return ErrorBody(
         status=next((status for layer in reversed(layers) if (status := _status(layer))), reply.status),
         codes=tuple(dict.fromkeys(codes)),
         text=text,
         request_id=_request_id(layers, text) or request_id_in(reply.headers),
         retry_delay=next((str(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
+        param=next((param for layer in (*layers, *details) if (param := _param(layer))), None),
+        retry_after=None if after is None or isinstance(after, bool) else str(after)[:40],
+        relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
+        notes="; ".join(dict.fromkeys(note for layer in layers for note in _notes(layer))),
     )
 
 
@@ -81,6 +139,7 @@ def failure_from(
     who: str = "The provider",
     elapsed: float | None = None,
     now: float | None = None,
+    asked: Asked = NOTHING,
 ) -> Failure:
     """Judge a complete error answer, or a 200 that `carries_error`.
 
@@ -90,14 +149,19 @@ def failure_from(
         who: begins the sentence, for people.
         elapsed: seconds from sending to the answer.
         now: Unix time, for an HTTP date in an answer that carries no `Date`.
+        asked: what the request itself said, which is not taken for the upstream's words.
     """
     error, hop = read_error(reply), intermediary(reply)
-    kind = FailureKind.PROXY_CUT if hop and hop.cuts else _kind(error)
-    hint = read_hint(reply.headers, error, now=now)
+    said = error if reply.json is not None else evolve(error, text=_TAG.sub(" ", reply.text))
+    hint = read_hint(reply.headers, said if error.text else error, now=now)
+    found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=hint.seconds is not None), asked)
+    lasts = found.kind is FailureKind.RATE_LIMITED and hint.lasting and not hop
+    kind = FailureKind.QUOTA if lasts else found.kind
+    blame = found.blame or blame_of(kind)
     return Failure(
         kind=kind,
         message=_sentence(reply.status, error, hop, who, elapsed),
-        advice=hop.advice if hop else ADVICE[kind],
+        advice=hop.advice if hop else ROUTE_ADVICE if found.blame is Blame.HOP else ADVICE[kind],
         stage=stage,
         status=error.status,
         code=redact(error.codes[0]) if error.codes else None,
@@ -105,7 +169,27 @@ def failure_from(
         ignored_hint=hint.ignored,
         answered=True,
         provider_request_id=error.request_id,
+        evidence=found.evidence,
+        blame=blame,
+        billing=_billed(error, hop) or reaction_of(kind, blame).billing or Billing.FREE,
     )
+
+
+def _by_hop(hop: Intermediary, reply: Reply, asked: Asked) -> Finding:
+    """Take a page for what it is: nobody judged the request, but its size may be what was too much."""
+    own = asked.own or reply.status in {413, 414, 431}
+    kind = FailureKind.PROXY_CUT if hop.cuts else hop_kind(reply.status)
+    return Finding(kind=kind, blame=Blame.HOP, evidence=Evidence.REQUEST if own else Evidence.WORDS)
+
+
+def _billed(error: ErrorBody, hop: Intermediary | None) -> Billing | None:
+    """Tell what an error cost where that differs from its kind."""
+    if hop:
+        return Billing.FREE if hop.free else None
+    if any(code.startswith("violation_fee") for code in error.codes):
+        return Billing.BILLED
+    waited = error.status >= 500 and ("do_request_failed" in error.codes or _GAVE_UP.search(error.text.lower()))
+    return Billing.AMBIGUOUS if waited else None
 
 
 ADVICE: Mapping[FailureKind, str] = MappingProxyType(
@@ -122,19 +206,11 @@ ADVICE: Mapping[FailureKind, str] = MappingProxyType(
     }
 )
 """What to do about each kind that an answer can have."""
+ROUTE_ADVICE = "Check `base_url`: the server there has no such path, and asks another than its own API's."
+_GAVE_UP = re.compile("context deadline exceeded|client.timeout|do request failed")  # a gateway on its own upstream
 
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
-_RELAYED = "bad_response_status_code"  # a gateway's word for what its own upstream answered; `param` says what
-_OF_A_KEY = frozenset({401, 402, 403})
 _SPEAKERS = {"shell_api_error": "The gateway", "upstream_error": "The gateway, for the model behind it,"}
-
-
-def _kind(error: ErrorBody) -> FailureKind:
-    """Classify; an error inside a 200 that names no status is the provider's trouble, not the request's."""
-    codes = error.codes
-    if error.status not in _OF_A_KEY:  # there the gateway's key was refused, not ours
-        codes = tuple(code for code in codes if code != _RELAYED)
-    return classify(error.status if error.status >= 400 else 500, codes, error.text)
 
 
 def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str, elapsed: float | None) -> str:
@@ -142,19 +218,24 @@ def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str,
     if hop:
         return f"{hop.name}, on the way to the provider, answered {status}{after}: {hop.meaning}."
     inner = f" (in its body {error.status})" if error.status != status else ""
-    words = quote(error.text) or quote(", ".join(error.codes[:1]))
+    said = f"{error.text} ({error.notes})" if error.notes else error.text
+    words = quote(said, limit=240) or quote(", ".join(error.codes[:1]))
     speaker = next((_SPEAKERS[code] for code in error.codes if code in _SPEAKERS), who)
     return f"{speaker} answered {status}{inner}{after}" + (f": {words.rstrip('.')}." if words else " without a word.")
 
 
 def _layers(document: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Give every object that may describe the error, from the outermost to the innermost."""
+    """Give every object that may describe the error, names in lower case, from the outermost to the innermost."""
     document = _parsed(document) if isinstance(document, str) else document
-    for layer in _mappings(document)[:1]:
+    for layer in map(_lowered, _mappings(document)[:4]):
         yield layer
         if depth < _DEEPEST:
-            for name in ("error", "errors", "detail", "message"):
+            for name in _INNER:
                 yield from _layers(layer.get(name), depth + 1)
+
+
+def _lowered(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name.lower() if isinstance(name, str) else name: value for name, value in reversed(list(layer.items()))}
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
@@ -163,32 +244,73 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _parsed(text: str) -> Any:
-    if not text.lstrip().startswith(("{", "[")):
+    """Read JSON in a string, also behind a few words: `HTTP 403: {"error": …}`."""
+    start = text.find("{") if not text.lstrip().startswith(("{", "[")) else 0
+    if not 0 <= start <= _PREFACE or "}" not in text:
         return None
     try:
-        return json.loads(text)
+        return json.JSONDecoder().raw_decode(text[start:].lstrip())[0]
     except (ValueError, RecursionError):
         return None
 
 
+_PREFACE = 200  # characters of words before an envelope within a message
+
+
+def _within(text: str) -> Any:
+    """Find the document in a body that is not JSON as a whole: SSE lines, or JSON after comments."""
+    lines = [line.strip() for line in text.splitlines()]
+    data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+    plain = "\n".join(line for line in lines if not line.startswith((":", "//", "#", "event:", "id:", "retry:")))
+    if "<" in plain[:200]:
+        return None
+    documents = [found for one in (*data, plain) if one[:1] in ("{", "[") and (found := _parsed(one)) is not None]
+    return next((one for one in documents if says_error(one)), documents[0] if documents else None)
+
+
+def _named(layer: Mapping[str, Any], fits: Callable[[str], object]) -> Iterator[Any]:
+    """Give the values of the fields whose names fit, `code` and `message` before all others."""
+    names = [name for name in layer if isinstance(name, str) and len(name) <= _LONGEST_NAME and fits(name)]
+    for name in sorted(names, key=lambda name: name not in {"code", "message"}):
+        yield layer[name]
+
+
 def _words(layer: Mapping[str, Any]) -> Iterator[str]:
-    for name in _WORDS:
-        value = layer.get(name)
-        if isinstance(value, str) and value.strip() and not _mappings(_parsed(value)):
-            yield value.strip()
+    for values in _named(layer, _WORDS.search):
+        for value in values[:4] if isinstance(values, list) else [values]:
+            if (
+                isinstance(value, str)
+                and value.strip()
+                and not (value.lstrip()[:1] in "{[" and _mappings(_parsed(value)))
+            ):
+                yield value.strip()
 
 
-def _page_text(page: str) -> str:
-    """Give the words of a body that is not JSON: an HTML page's title, else its text."""
+def page_text(page: str) -> str:
+    """Give the words of a body that is not JSON: an HTML page's title, else its text; nothing of binary."""
+    if _is_binary(page):
+        return ""
     title = _TITLE.search(page)
     return " ".join((title[1] if title else _TAG.sub(" ", page)).split())
 
 
+def _is_binary(text: str) -> bool:
+    odd = sum(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text[:400])
+    return odd > len(text[:400]) / 50
+
+
 def _codes(layer: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("code", "reason", "status", "type"):
-        value = layer.get(name)
-        if isinstance(value, str) and value and not _http_status(value):
+    for value in _named(layer, _CODES.fullmatch):
+        if isinstance(value, str) and value and not _http_status(value) and "://" not in value:
             yield value
+    if isinstance(word := layer.get("error"), str) and word and not re.search(r"\s", word) and len(word) <= _ONE_WORD:
+        yield word
+    if isinstance(number := layer.get("status_code"), int) and number in _BASE_RESP:
+        yield _BASE_RESP[number]
+
+
+_ONE_WORD = 60
+_LONGEST_NAME = 24
 
 
 def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
@@ -202,17 +324,45 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
             yield "quota_zero"
 
 
+def _param(layer: Mapping[str, Any]) -> str | None:
+    """Read what the request got wrong: `param`, FastAPI's `loc`, Google's field violations."""
+    location = layer.get("loc")
+    steps = [str(step) for step in location if isinstance(step, str)] if isinstance(location, list) else []
+    fields = [violation.get("field") for violation in _mappings(layer.get("fieldViolations"))]
+    named = (layer.get("param"), ".".join(steps[1:]) if steps[:1] in (["body"], ["query"]) else "", *fields)
+    return next((one.strip() for one in named if isinstance(one, str) and _is_name(one.strip())), None)
+
+
+def _is_name(param: str) -> bool:
+    return bool(param) and not param.isdigit() and param.lower() not in {"none", "null", "body"}
+
+
+def _notes(layer: Mapping[str, Any]) -> Iterator[str]:
+    """Give what explains a refusal beside its words: categories, checks, support codes."""
+    for name, value in layer.items():
+        if isinstance(name, str) and _EXPLAINS.search(name):
+            told = (
+                value
+                if isinstance(value, list)
+                else [n for n, v in value.items() if v and v != "none"]
+                if isinstance(value, Mapping)
+                else [value]
+            )
+            words = ", ".join(str(one) for one in told[:8] if isinstance(one, str | int) and not isinstance(one, bool))
+            if words:
+                yield f"{name}: {words}"
+
+
 def _status(layer: Mapping[str, Any]) -> int | None:
-    """Read the status a layer names; `param` holds the upstream's beside `_RELAYED`."""
-    names = ["code", "status_code", "status"]
-    if layer.get("code") == _RELAYED:
-        names.append("param")
+    """Read the status a layer names; `param` holds the upstream's beside a gateway's word for it."""
+    names = [*_STATUSES, *(("param",) if layer.get("code") == "bad_response_status_code" else ())]
     return next((status for name in names if (status := _http_status(layer.get(name)))), None)
 
 
 def _http_status(value: Any) -> int | None:
-    text = str(value) if isinstance(value, int | str) else ""
-    return int(text) if re.fullmatch("[45][0-9][0-9]", text) else None
+    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and abs(value) > 999):
+        return None
+    return int(value) if re.fullmatch("[45][0-9][0-9]", str(value)) else None
 
 
 def _request_id(layers: list[Mapping[str, Any]], text: str) -> str | None:

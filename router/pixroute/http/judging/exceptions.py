@@ -11,11 +11,15 @@ import aiohttp
 from attrs import evolve, frozen
 
 from pixroute.http.judging.diagnosis import Observation, diagnose
+from pixroute.http.judging.lack import lacking, wanting
+from pixroute.http.judging.observation import UNSENT
 from pixroute.http.wire.sockets import AddressRefused
-from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
+from pixroute.redact import redact
 
-FOREIGN = (aiohttp.ClientError, OSError, RuntimeError)
-"""What a request may raise; a stubborn resolver raises RuntimeError."""
+FOREIGN = (aiohttp.ClientError, OSError, RuntimeError, ValueError, LookupError, MemoryError, ImportError)
+"""What a request may raise: a stubborn resolver RuntimeError, a URL or a header that makes no sense ValueError, a
+process without descriptors LookupError (a codec) or ImportError."""
 
 
 @frozen(kw_only=True)
@@ -29,14 +33,18 @@ class Reading:
     timed_out: bool = False
 
 
-def failure_of(error: Exception, seen: Observation) -> Failure:
-    """Read an exception by its type and by how far the request had come; its text is not trusted with secrets."""
+def failure_of(error: Exception, seen: Observation, clean: Callable[[str], str] = redact) -> Failure:
+    """Read an exception by its type and by how far the request had come; `clean` takes the secrets out of its text."""
     if refused := _refused(error):
         return refused
+    if (wanted := lacking(error, sent=seen.sent)) is not None:
+        return wanting(wanted, seen.stage)
+    if not seen.sent and isinstance(error, ValueError) and not isinstance(error, OSError):  # TLS raises what is both
+        return _unsendable(error)
     reading = next(read(error, seen) for kind, read in ROWS if isinstance(error, kind))
     return failure_from_observation(
         reading.kind,
-        evolve(seen, errno=reading.errno, clean_end=reading.clean_end, detail=reading.detail),
+        evolve(seen, errno=reading.errno, clean_end=reading.clean_end, detail=clean(reading.detail)),
         timed_out=reading.timed_out,
     )
 
@@ -57,6 +65,16 @@ def _refused(error: Exception) -> Failure | None:
         message=f"The host was not connected to: {cause.strerror}.",
         advice='Nothing was sent. With `plaintext = "private"` the key goes to private addresses only.',
         stage=Stage.CONNECT,
+    )
+
+
+def _unsendable(error: ValueError) -> Failure:
+    return Failure(
+        kind=FailureKind.INVALID,
+        message=f"The request could not be written for the wire: {type(error).__name__}.",
+        advice=f"Check `base_url`, `proxy` and `headers`; {UNSENT}.",
+        stage=Stage.CONNECT,
+        blame=Blame.OURS,
     )
 
 
@@ -109,6 +127,11 @@ def _not_http(error: aiohttp.ClientResponseError, _: Observation) -> Reading:
     return Reading(kind=FailureKind.PROTOCOL, detail=error.message.partition("\n")[0])
 
 
+def _unreadable(error: ValueError, _: Observation) -> Reading:
+    """Take what cannot be read out of a head for what it is: an answer that is no HTTP."""
+    return Reading(kind=FailureKind.PROTOCOL, detail=type(error).__name__)
+
+
 def _unknown(error: Exception, seen: Observation) -> Reading:
     return Reading(kind=FailureKind.UNKNOWN if seen.sent else FailureKind.CONNECT, detail=type(error).__name__)
 
@@ -125,6 +148,7 @@ ROWS: tuple[tuple[type[Exception], Callable[[Any, Observation], Reading]], ...] 
     (aiohttp.ClientPayloadError, _half_a_body),
     (aiohttp.ClientResponseError, _not_http),
     (OSError, _cut),
+    (ValueError, _unreadable),
     (Exception, _unknown),
 )
 """The first row whose type fits reads the exception; only the first five prove by type that nothing was sent."""

@@ -20,18 +20,24 @@ RESTART = 30.0
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)s", re.ASCII)
-_SPAN = r"(-?\d+(?:\.\d+)?) ?(milliseconds?|ms|hours?|h|minutes?|min|m|seconds?|sec|s)(?![a-z])"
-_PHRASE = re.compile(rf"(?:retry|try again) (?:in|after) ((?:{_SPAN} ?)+)", re.ASCII)
+_SPAN = r"(-?\d+(?:\.\d+)?) ?(milliseconds?|ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s|秒|分钟)(?![a-z])"
+_PHRASE = re.compile(
+    rf"(?:(?:retry|try again|resets?|available again) (?:in|after) ~?|请在? ?)((?:{_SPAN} ?)+)", re.ASCII
+)
 _SPANS = re.compile(_SPAN, re.ASCII)
-_UNITS = {"ms": 0.001, "mil": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS = {"秒": 1.0, "分": 60.0, "ms": 0.001, "mil": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 @frozen
 class Hint:
-    """The wish, in seconds from the answer on; `ignored` names what was said but made no sense."""
+    """The wish, in seconds from the answer on; `ignored` names what was said but made no sense.
+
+    `lasting`: the answer itself, not a header, said more than a day.
+    """
 
     seconds: float | None = None
     ignored: str | None = None
+    lasting: bool = False
 
 
 def read_hint(headers: Mapping[str, str], error: ErrorBody | None = None, *, now: float | None = None) -> Hint:
@@ -41,13 +47,18 @@ def read_hint(headers: Mapping[str, str], error: ErrorBody | None = None, *, now
     are in lower case.
     """
     ignored: list[str] = []
+    lasting = False
     for source, value, seconds in _wishes(headers, error, now):
         fault = _fault(seconds)
+        lasting = lasting or (source in _SAID and seconds is not None and seconds > LONGEST)
         if fault is None:
-            return Hint(seconds, "; ".join(ignored) or None)
+            return Hint(seconds, "; ".join(ignored) or None, lasting)
         ignored.append(f"{source} {value[:60]!r} {fault}")
     restarts = error is not None and error.status == 502 and not error.text
-    return Hint(RESTART if restarts else None, "; ".join(ignored) or None)
+    return Hint(RESTART if restarts else None, "; ".join(ignored) or None, lasting)
+
+
+_SAID = frozenset({"retryDelay", "retry_after", "text"})
 
 
 def _wishes(
@@ -63,6 +74,8 @@ def _wishes(
         return
     if error.retry_delay is not None:
         yield "retryDelay", error.retry_delay, _number(_DURATION, error.retry_delay)
+    if error.retry_after is not None:
+        yield "retry_after", error.retry_after, _number(_NUMBER, error.retry_after.removesuffix("s"))
     if phrase := _PHRASE.search(error.text.lower()):
         spans = _SPANS.findall(phrase[1])
         yield "text", phrase[0].strip(), sum(float(n) * _UNITS.get(unit[:3], _UNITS[unit[0]]) for n, unit in spans)

@@ -10,6 +10,8 @@ from typing import Any
 from attrs import frozen
 
 from pixroute.http.call import Reply
+from pixroute.http.judging.words import spoken
+from pixroute.outcome import FailureKind
 
 _BEYOND_HTTP = frozenset({520, 521, 522, 523, 524, 525, 526, 527, 530})  # Cloudflare's alone; 529 is an overload
 _CUTS = _BEYOND_HTTP | {502, 503, 504}
@@ -20,12 +22,14 @@ class Intermediary:
     """A proxy that answered in the provider's place.
 
     `cuts`: its status says that it gave up on a request which the provider may have begun; else it refused by itself.
+    `free`: nothing was passed on.
     """
 
     name: str
     cuts: bool
     meaning: str
     advice: str
+    free: bool = False
 
 
 @frozen(kw_only=True)
@@ -36,27 +40,34 @@ class Proxy:
         name: for people, at the beginning of a sentence.
         page: a pattern in the text of a body that is not JSON; in lower case, as are all of these.
         json: a pattern in the strings of a body that is.
+        json_headers: one of these must stand beside such strings under 4xx, for others say the like.
         statuses: its alone, whatever the body is.
         headers: names with a part of their value. It may stamp them on other people's pages too, so they count last.
         remedy: what lengthens its time-out.
         gave_up: the statuses that report its time-out.
         body_limit: its setting for the size of requests.
+        unpassed: a pattern in its page, or the statuses, that say that nothing was passed on.
     """
 
     name: str
     page: str = ""
     json: str = ""
+    json_headers: tuple[str, ...] = ()
     statuses: frozenset[int] = frozenset()
     headers: tuple[tuple[str, str], ...] = ()
     remedy: str
     gave_up: frozenset[int] = frozenset({504, 524})
     body_limit: str = "its limit on request bodies"
+    unpassed: str = ""
+    unpassed_statuses: frozenset[int] = frozenset()
 
     def wrote(self, reply: Reply) -> bool:
         """Tell whether status or body are its own."""
         if reply.json is None:
             return reply.status in self.statuses or bool(self.page and re.search(self.page, reply.text.lower()))
         strings = _strings(reply.json) if self.json else ()
+        if self.json_headers and reply.status < 500 and not any(name in reply.headers for name in self.json_headers):
+            return False
         return reply.status in self.statuses or any(re.search(self.json, text) for text in strings)
 
     def stamped(self, reply: Reply) -> bool:
@@ -70,28 +81,72 @@ class Proxy:
 PROXIES: tuple[Proxy, ...] = (
     Proxy(
         name="Cloudflare",
-        page=r"^\s*error code: \d{3,4}\s*$",
-        json="cf_gateway_timeout|origin_response_timeout",
+        page=r"^\s*error code: \d{3,4}\s*$|cf-error-details|challenge-platform|just a moment\.\.\.",
+        json="cf_gateway_timeout|origin_response_timeout|^https://developers.cloudflare.com/",
         statuses=_BEYOND_HTTP,
         headers=(("server", "cloudflare"),),
         remedy="use a host that is not behind Cloudflare, which waits 100 to 120 s",
+        unpassed_statuses=frozenset({521, 523, 525, 526, 530}),
     ),
     Proxy(
         name="AWS API Gateway",
-        json="^endpoint request timed out$",
+        json="^endpoint request timed out$|^missing authentication token$|^forbidden$",
+        json_headers=("x-amzn-errortype", "x-amz-apigw-id", "x-amzn-requestid"),
         remedy="take a route without API Gateway, which waits 29 s",
     ),
     Proxy(
         name="HAProxy",
         page="the server didn't respond in time"
         "|the server returned an invalid or incomplete response"
-        "|no server is available to handle this request",
+        "|no server is available to handle this request"
+        "|request forbidden by administrative rules|you have sent too many requests in a given amount of time",
         remedy="raise HAProxy's `timeout server`",
+        unpassed="no server is available to handle this request",
     ),
     Proxy(
         name="Envoy",
         page="upstream request timeout|upstream connect error or disconnect|no healthy upstream",
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
+        unpassed="no healthy upstream",
+    ),
+    Proxy(
+        name="Kong",
+        page="^(the upstream server is timing out|an invalid response was received from the upstream server)",
+        json="^the upstream server is timing out|^an invalid response was received from the upstream server"
+        "|^no route matched with those values|^failure to get a peer from the ring-balancer|^name resolution failed"
+        "|^invalid response was received",
+        remedy="raise `read_timeout` of the service there (60 s by default)",
+        unpassed="no route matched|ring-balancer|name resolution failed",
+    ),
+    Proxy(
+        name="Traefik",
+        page=r"^\s*(no available server|404 page not found)\s*$",
+        remedy="raise `responseHeaderTimeout` of its transport",
+        unpassed="no available server",
+    ),
+    Proxy(
+        name="Fastly",
+        page="fastly error|guru meditation|first byte timeout|varnish cache server",
+        remedy="raise `first_byte_timeout` of its backend (15 s by default)",
+    ),
+    Proxy(
+        name="Vercel",
+        page="function_invocation_timeout|function_invocation_failed|deployment_not_found",
+        headers=(("x-vercel-error", ""),),
+        remedy="raise `maxDuration` of the function there",
+    ),
+    Proxy(name="A tunnel (ngrok)", page="err_ngrok_", headers=(("ngrok-error-code", ""),), remedy="start its agent"),
+    Proxy(
+        name="Railway's router",
+        json="^application failed to respond$",
+        page="application failed to respond",
+        remedy="look at the service behind it",
+    ),
+    Proxy(
+        name="Azure Front Door",
+        page="our services aren.t available right now",
+        headers=(("x-azure-externalerror", ""),),
+        remedy="raise its origin response time-out (60 s by default)",
     ),
     Proxy(
         name="Google's load balancer",
@@ -107,6 +162,7 @@ PROXIES: tuple[Proxy, ...] = (
         name="nginx",
         page="<hr><center>(nginx|openresty|tengine)",
         remedy="raise `proxy_read_timeout` there (60 s by default)",
+        unpassed_statuses=frozenset({503}),  # its own limits; for a dead upstream it says 502
         body_limit="`client_max_body_size` there (1 MB by default)",
     ),
     Proxy(
@@ -126,11 +182,25 @@ PROXIES: tuple[Proxy, ...] = (
         page=r"<center><h1>50[234] [^<]*</h1></center>",  # nginx's page without its last line
         headers=(("server", "awselb"),),
         remedy="raise the load balancer's idle time-out (60 s by default, 4000 at most)",
+        unpassed_statuses=frozenset({503}),  # it has no target
     ),
     Proxy(
         name="CloudFront",
         headers=(("server", "cloudfront"), ("x-cache", "error from cloudfront")),
         remedy="raise CloudFront's origin response time-out (30 s by default)",
+    ),
+    Proxy(
+        name="Akamai",
+        page="errors.edgesuite.net",
+        headers=(("server", "akamaighost"), ("server", "akamainetstorage")),
+        remedy="take a route without it, or raise its read time-out (120 s by default)",
+    ),
+    Proxy(
+        name="A corporate proxy",
+        page="zscaler|fortiguard|fortinet|blue ?coat|netskope|websense|forcepoint|mcafee web gateway|sophos|umbrella"
+        "|palo ?alto networks|web filter|incapsula|imperva|sucuri",
+        headers=(("server", "zscaler"), ("x-iinfo", ""), ("x-sucuri-id", ""), ("server", "bluecoat")),
+        remedy="raise its time-out",
     ),
     Proxy(
         name="Squid",
@@ -142,7 +212,16 @@ PROXIES: tuple[Proxy, ...] = (
 
 _MEANINGS: Mapping[int, str] = MappingProxyType(
     {
+        401: "it wants credentials of its own",
+        403: "it does not let this request through",
+        404: "there is no such path",
+        405: "what is there takes no such call",
+        407: "it wants credentials of its own",
         413: "the request is larger than it lets through",
+        414: "the address is longer than it lets through",
+        429: "it limits how much it lets through",
+        431: "the headers are larger than it lets through",
+        451: "it may not let this request through, by law or by its owner's rules",
         502: "the provider behind it broke off or answered nonsense",
         503: "it had nobody to pass the request to",
         520: "the provider behind it broke off or answered nonsense",
@@ -156,32 +235,93 @@ _MEANINGS: Mapping[int, str] = MappingProxyType(
 
 
 _UNKNOWN = Proxy(name="An unknown proxy", remedy="raise its time-out")
+_PAGE = Proxy(name="A web server", remedy="raise its time-out")
+_SILENT = Proxy(name="Somebody", remedy="raise its time-out")
+_ALWAYS = frozenset({405, 407})  # no provider says these of a request
+_SPEAK_FOR_THEMSELVES = frozenset({401, 402, 429})
+_SHORT = 60  # characters; a bare "Forbidden" or "404 page not found" is nobody's judgement of a request
+_KINDS: Mapping[int, FailureKind] = MappingProxyType(
+    dict.fromkeys((403, 407, 451), FailureKind.FORBIDDEN)
+    | dict.fromkeys((404, 405, 410, 501), FailureKind.MODEL_GONE)
+    | dict.fromkeys((413, 414, 431), FailureKind.INVALID)
+    | {401: FailureKind.AUTH, 402: FailureKind.QUOTA, 429: FailureKind.RATE_LIMITED, 503: FailureKind.OVERLOADED}
+)
+
+
+def hop_kind(status: int) -> FailureKind:
+    """Give the kind of a refusal by somebody in between: what its status says of the way, not of the request."""
+    return _KINDS.get(status, FailureKind.SERVER_ERROR if status >= 500 else FailureKind.PROTOCOL)
 
 
 def intermediary(reply: Reply) -> Intermediary | None:
     """Recognise a proxy's answer, or None where the provider itself seems to speak.
 
     A 502 or 504 that is neither JSON nor anybody's known page is some proxy's: a provider of these answers in JSON.
+    So is a web page under 4xx and 503, and nothing at all under 4xx.
     """
     if reply.ok:
         return None
     known = [proxy for proxy in PROXIES if proxy.wrote(reply)] or [proxy for proxy in PROXIES if proxy.stamped(reply)]
     if known:
-        return _judged(known[0], reply.status)
-    if reply.status in {502, 504} and reply.text.strip():
-        return _judged(_UNKNOWN, reply.status)
+        return _judged(known[0], reply)
+    if reply.status in {502, 504} and reply.json is None and reply.text.strip() and not _is_stream(reply.text):
+        return _judged(_UNKNOWN, reply)
+    if reply.status == 503 and reply.json is None and is_page(reply.text):
+        return _judged(_UNKNOWN, reply)
+    if 400 <= reply.status < 500:
+        return _unknown(reply)
     return None
 
 
-def _judged(proxy: Proxy, status: int) -> Intermediary:
+def _unknown(reply: Reply) -> Intermediary | None:
+    """Recognise that nobody who read the request wrote this 4xx."""
+    text = reply.text.strip()
+    if reply.status in _ALWAYS or (reply.json is None and is_page(text)):
+        return _judged(_PAGE, reply)
+    if reply.json is not None or reply.status in _SPEAK_FOR_THEMSELVES:
+        return None
+    if not text:
+        return _judged(_SILENT, reply)
+    told = spoken(text)
+    bare = len(text) <= _SHORT and (not told or told[0].kind in {FailureKind.FORBIDDEN, FailureKind.MODEL_GONE})
+    return _judged(_PAGE, reply) if bare or (not told and not _is_stream(text)) else None
+
+
+def is_page(text: str) -> bool:
+    """Tell whether a body is HTML."""
+    return bool(
+        re.match(
+            r"\s*(<!--.*?-->\s*)?(<\?xml[^>]*>\s*)?<(!doctype|html|head|body|center|title|script|pre)\b",
+            text,
+            re.IGNORECASE | re.DOTALL,
+        )
+    )
+
+
+def _is_stream(text: str) -> bool:
+    return text.lstrip().startswith(("{", "[", "data:", "event:", ":"))
+
+
+def _judged(proxy: Proxy, reply: Reply) -> Intermediary:
+    status = reply.status
     advice = "Look at what stands behind it; the provider itself said nothing."
     meaning = _MEANINGS.get(status, "it refused the request by itself")
+    if status == 503 and proxy.name == "nginx":
+        meaning = "its own limit on requests or connections was reached, or it is closed for maintenance"
     if status in proxy.gave_up:
         meaning = "it waited no longer, though the picture may still be made and billed"
         advice = f"{proxy.remedy[0].upper()}{proxy.remedy[1:]}; more time on our side changes nothing."
     elif status == 413:
         advice = f"Raise {proxy.body_limit}, or send smaller reference pictures."
-    return Intermediary(name=proxy.name, cuts=status in _CUTS, meaning=meaning, advice=advice)
+    elif status in {404, 405, 410}:
+        advice = "Check `base_url`: it probably lacks the API's path, or leads to a web site."
+    elif status < 500:
+        advice = "Nobody judged the request. Check `base_url` and `proxy`, or take another route or address from here."
+    text = reply.text.lower() if reply.json is None else " ".join(_strings(reply.json))
+    unpassed = status in proxy.unpassed_statuses or bool(proxy.unpassed and re.search(proxy.unpassed, text))
+    return Intermediary(
+        name=proxy.name, cuts=status in _CUTS, meaning=meaning, advice=advice, free=unpassed or status < 500
+    )
 
 
 def _strings(document: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ import errno as errors
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pixroute.http.judging.lack import LACKS
 from pixroute.http.judging.observation import UNSENT, Diagnosis, Observation, spell
 
 _CONNECT_ERRORS: Mapping[int, Diagnosis] = MappingProxyType(
@@ -17,13 +18,6 @@ _CONNECT_ERRORS: Mapping[int, Diagnosis] = MappingProxyType(
         errors.EHOSTUNREACH: Diagnosis("The host cannot be reached", f"Check network and firewall; {UNSENT}"),
         errors.ECONNRESET: Diagnosis(
             "The connection was reset while it was made", f"Check the firewall and proxy on the way; {UNSENT}"
-        ),
-        errors.EMFILE: Diagnosis(
-            "This process has no file descriptor left for a connection",
-            f"Raise its limit (`ulimit -n`) or set `max_in_flight`; {UNSENT}",
-        ),
-        errors.EADDRNOTAVAIL: Diagnosis(
-            "This machine has no local port left for a connection", f"Set `max_in_flight`; {UNSENT}"
         ),
     }
 )
@@ -37,6 +31,9 @@ def connect(seen: Observation) -> Diagnosis:
         )
     if seen.errno is not None and seen.errno in _CONNECT_ERRORS:
         return _CONNECT_ERRORS[seen.errno]
+    if seen.errno is not None and seen.errno in LACKS:
+        message, advice = LACKS[seen.errno]
+        return Diagnosis(message, f"{advice}; {UNSENT}")
     if seen.detail:
         return Diagnosis(
             "The connection could not be made", f"Check the network, and the proxy if one is set; {UNSENT}"

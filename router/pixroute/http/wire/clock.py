@@ -1,11 +1,110 @@
-"""The time limits of one exchange, kept by one timer."""
+"""The time limits of one exchange, kept by one timer, and what has to be so before a limit cuts."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from types import TracebackType
 from typing import Self
+
+WHOLE_TURN = 3
+"""Turns of the loop until what had arrived is handled: it is read, then the task that awaits it goes on."""
+TURNS = 8
+"""Turns that are waited while there is time: a connection that is made takes some more."""
+GRACE = 0.2
+"""Seconds that a limit is put off at most, while bytes come."""
+
+
+class Grace:
+    """Judges a limit that has struck: it stands unless the turn of the loop since has brought something.
+
+    Args:
+        now: when it struck.
+        moved: counts what has come so far.
+    """
+
+    def __init__(self, now: float, moved: int) -> None:
+        self.until = now + GRACE
+        self._moved = moved
+
+    def lasts(self, now: float, moved: int) -> bool:
+        """Tell whether it is to be judged once more, after another turn."""
+        came, self._moved = moved != self._moved, moved
+        return came and now < self.until
+
+
+def after_a_turn(call: Callable[[], None], *, until: float = inf, turn: int = 0) -> None:
+    """Call after a whole turn of the loop, so that what had arrived while it was busy is handled first.
+
+    The loop reads its clock after its sockets, but runs a timer before the tasks that the sockets have woken.
+    """
+    loop = asyncio.get_running_loop()
+    if turn < WHOLE_TURN or (turn < TURNS and loop.time() < until):
+        loop.call_soon(lambda: after_a_turn(call, until=until, turn=turn + 1))
+    else:
+        call()
+
+
+class Limit:
+    """Calls `strike` when a time has passed and nothing that had arrived by then can change that.
+
+    Args:
+        due: gives the time, which may move; inf for never.
+        time: gives the present.
+        moved: counts what has come so far; what comes after the limit struck puts it off for a moment.
+        strike: called once.
+    """
+
+    def __init__(
+        self,
+        *,
+        due: Callable[[], float],
+        time: Callable[[], float],
+        moved: Callable[[], int],
+        strike: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due = due
+        self._time = time
+        self._moved = moved
+        self._strike = strike
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = inf
+        self._grace: Grace | None = None
+        self._over = False
+
+    def moved_to(self, due: float) -> None:
+        """Ring no later than this; a timer that comes too early is set again."""
+        if due < self._rings_at and self._grace is None and not self._over:
+            self._set(due)
+
+    def cancel(self) -> None:
+        """Never strike."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = due
+        self._timer = self._loop.call_later(due - self._time(), self._judge) if due < inf else None
+
+    def _judge(self) -> None:
+        if self._over:
+            return
+        self._timer, self._rings_at = None, inf
+        now, due = self._time(), self._due()
+        if now < due:
+            self._grace = None
+            self._set(due)
+        elif self._grace is None or self._grace.lasts(now, self._moved()):
+            self._grace = self._grace or Grace(now, self._moved())
+            after_a_turn(self._judge, until=self._loop.time() + self._grace.until - now)
+        else:
+            self._over = True
+            self._strike()
 
 
 class Clock:
@@ -16,20 +115,28 @@ class Clock:
 
     Args:
         ends_at: the loop's time that no limit goes beyond.
+        time: gives the loop's time without the pauses of the machine; None: the loop's.
+        moved: counts what has come so far.
     """
 
-    def __init__(self, *, ends_at: float = inf) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ends_at = ends_at
-        self._at = ends_at
-        self._timer: asyncio.TimerHandle | None = None
+    def __init__(
+        self,
+        *,
+        ends_at: float = inf,
+        time: Callable[[], float] | None = None,
+        moved: Callable[[], int] = lambda: 0,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.time = time or loop.time
+        self._ends_at = ends_at - (loop.time() - self.time())
+        self._at = self._ends_at
+        self._limit = Limit(due=lambda: self._at, time=self.time, moved=moved, strike=self._cut)
         self._expired = False
 
     def limit(self, seconds: float = inf) -> None:
         """Cut after so many seconds from now, in place of the limit before."""
-        self._at = at = min(self._loop.time() + seconds, self._ends_at)
-        if at < inf and (self._timer is None or at < self._timer.when()):
-            self._set_timer(at)
+        self._at = at = min(self.time() + seconds, self._ends_at)
+        self._limit.moved_to(at)
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -39,21 +146,11 @@ class Clock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._limit.cancel()
         # A cancellation from elsewhere, even in the same moment, stays one.
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._at <= self._loop.time():
-            self._expired = True
-            self._task.cancel()
-        elif self._at < inf:
-            self._set_timer(self._at)
+    def _cut(self) -> None:
+        self._expired = True
+        self._task.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
@@ -12,10 +14,16 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
+from pixroute.http.judging.hints import read_hint
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Blame, Failure, FailureKind, Stage
+
+SNIPPET = 1024
+"""Characters of a body that is no JSON which may be shown."""
+_NOWHERE = "an address that cannot be read"
+_HINTS = frozenset({"retry-after", "retry-after-ms"})
 
 
 @frozen(kw_only=True)
@@ -42,18 +50,20 @@ class Exchange:
         except BodyError as error:
             return _bad_body(error)
         except FOREIGN as error:
-            return failure_of(error, self.wire.seen())
+            return failure_of(error, self.wire.seen(), self.endpoint.sanitizer.redact)
         finally:
             self.wire.close()
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
-        if 300 <= response.status < 400:
-            return _redirect(response)
-        incoming = Incoming(picture_expected=response.ok, open_sink=self.sinks.open)
+        if response.status < 200 or 300 <= response.status < 400:
+            return _no_answer(response, self.endpoint)
+        incoming = Incoming(
+            picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
+        )
         try:
             await self._read(incoming)
         except aiohttp.ClientError:
-            if response.ok:
+            if response.ok and not incoming.usable:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
         if response.ok and incoming.half_json:
@@ -66,26 +76,63 @@ class Exchange:
                 self.wire.finished()
                 return
             await self.wire.go_on(self.share, incoming.held)
+        store(incoming.finish)
 
     def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
-        document = incoming.document()
+        document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            headers=_headers(response),
             json=document,
-            text="" if document is not None else self.endpoint.redact(incoming.snippet),
+            picture=picture,
+            text="" if document is not None or picture else self.endpoint.redact(incoming.snippet)[:SNIPPET],
         )
 
 
-def _redirect(response: aiohttp.ClientResponse) -> Failure:
-    target = response.url.join(URL(response.headers.get("Location", "")))
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Give the headers, of one that comes twice the first; of two hints the first that can be read."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        headers.setdefault(name.lower(), value)
+    for name in _HINTS & headers.keys():
+        said = response.headers.getall(name)
+        if len(said) > 1:
+            readable = (one for one in said if read_hint({**headers, name: one}, now=time.time()).seconds is not None)
+            headers[name] = next(readable, said[0])
+    return headers
+
+
+def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
+    """Explain a status that is neither a success nor an error: a redirect, or a protocol nobody asked for."""
+    target = _target(response, endpoint)
+    if target is None:
+        message = f"The answer was {response.status}, which says neither success nor error."
+        advice = "Check `base_url`: another kind of service, or a proxy, may listen there."
+        blame = Blame.PROVIDER
+    else:
+        message = f"The answer was a redirect ({response.status}) to {target or _NOWHERE}, not followed."
+        advice = "Key and prompt would have gone there too: if that is the right place, write it into `base_url`."
+        blame = Blame.HOP if target else Blame.PROVIDER
     return Failure(
         kind=FailureKind.PROTOCOL,
-        message=f"The answer was a redirect ({response.status}) to {target.scheme}://{target.host}, not followed.",
-        advice="Key and prompt would have gone there too: if that is the right place, write it into `base_url`.",
+        message=message,
+        advice=advice,
         stage=Stage.BODY,
         status=response.status,
+        blame=blame,
+        answered=True,
     )
+
+
+def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
+    """Give scheme and host of where a redirect leads: empty where that cannot be read, None where it leads nowhere."""
+    if not (location := response.headers.get("Location")):
+        return None
+    try:
+        target = response.url.join(URL(endpoint.conceal(location)))
+    except ValueError:
+        return ""
+    return f"{target.scheme}://{target.host}"
 
 
 def _bad_body(error: BodyError) -> Failure:

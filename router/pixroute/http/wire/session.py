@@ -11,15 +11,15 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from pixroute.http.endpoint import Trust
+from pixroute.http.wire.insides import WatchedRequest, guard, send_once, wide_headers
 from pixroute.http.wire.sockets import KeepAlive, socket_factory
-from pixroute.http.wire.wire import WatchedRequest
 
 REUSED_WITHIN = 2.0
 """Seconds after its last answer in which a connection is used again: servers keep theirs longer."""
 
 
 def open_session(trust: Trust, keep_alive: KeepAlive, resolver: AbstractResolver | None) -> aiohttp.ClientSession:
-    """Open a session; its connections are watched, its clocks are ours, it keeps no cookies and queues nothing."""
+    """Open a session: its connections are guarded, its clocks are ours, it keeps no cookies and queues nothing."""
     connector = aiohttp.TCPConnector(
         limit=0,
         keepalive_timeout=REUSED_WITHIN,
@@ -27,12 +27,16 @@ def open_session(trust: Trust, keep_alive: KeepAlive, resolver: AbstractResolver
         ssl=_authorities(trust),
         resolver=resolver,
     )
-    return aiohttp.ClientSession(
+    guard(connector)
+    session = aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=None, ceil_threshold=inf),
         cookie_jar=aiohttp.DummyCookieJar(),
         request_class=WatchedRequest,
+        **wide_headers(),
     )
+    send_once(session)
+    return session
 
 
 def environment_proxy(url: str) -> str | None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable
-from contextvars import ContextVar
 from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
+from attrs import evolve
+from yarl import URL
 
+from pixroute.http.body.filler import MOST, Filler
 from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
+from pixroute.http.wire.insides import CURRENT, wire_bytes
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
-from pixroute.outcome import Billing, Failure, FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.provider import AttemptContext
 
 if TYPE_CHECKING:
@@ -30,8 +33,6 @@ LARGE = 1024**2
 """Bytes of a request body from which on it is sent in pieces and its progress is watched."""
 _PIECE = 32 * 1024
 _READ_BUFFER = 128 * 1024  # aiohttp pauses the socket at twice this
-
-CURRENT: ContextVar[Wire] = ContextVar("CURRENT")
 
 
 class Cut(Exception):
@@ -50,6 +51,9 @@ class Wire:
         limit: bytes of the answer's body, after inflation.
         attempt: told of stages and facts; None where it is not the attempt's first request, whose stage stands.
         ends_at: the loop's time at which it is cut, whatever it does.
+        time: gives the loop's time without the pauses of the machine; None: the loop's.
+        document: the answer of a success begins with its document; what stands before it only says that somebody is
+            at work.
     """
 
     def __init__(
@@ -59,19 +63,23 @@ class Wire:
         limit: int,
         attempt: AttemptContext | None = None,
         ends_at: float = inf,
+        time: Callable[[], float] | None = None,
+        document: bool = False,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.clock = Clock(ends_at=ends_at, time=time, moved=lambda: self._moves)
+        self._time = self.clock.time
         self._pace = pace
         self._limit = limit
         self._attempt = attempt
         self._stage = Stage.CONNECT
-        self._began = self._moved = self._loop.time()
+        self._began = self._moved = self._time()
+        self._moves = 0
+        self._filler = Filler() if document else None
         self._body_began: float | None = None
         self._stood_still = 0.0
         self._received = 0
         self._announced: int | None = None
         self._plaintext = self._large = False
-        self.clock = Clock(ends_at=ends_at)
 
     async def send(
         self, session: aiohttp.ClientSession, request: Outgoing, connect: float | None, proxy: str | None
@@ -83,57 +91,78 @@ class Wire:
         CURRENT.set(self)
         response = await session.request(
             request.method,
-            request.url,
+            URL(request.url, encoded=True) if request.exact else request.url,
             data=self._payload(request.body),
             headers=request.headers,
             proxy=proxy,
             allow_redirects=False,
             read_bufsize=_READ_BUFFER,
         )
-        self._reach(Stage.BODY)
         self._announced = response.content_length
         self._content = response.content
         headers = response.headers
-        provider_request_id = headers.get("x-request-id") or headers.get("request-id")
-        self._note(first_byte=self._moved - self._began, provider_request_id=provider_request_id)
+        self._note(provider_request_id=headers.get("x-request-id") or headers.get("request-id"))
+        if self._filler is None or not 200 <= response.status < 300:
+            self._begin()
         return response
 
     async def read(self) -> bytes:
-        """Return what has arrived; empty at the end.
+        """Return what has arrived of the document; empty at the end.
 
         Raises:
             Cut: it is too much.
         """
-        self.clock.limit(self._pace.body_idle)
-        chunk = await self._content.readany()
-        if chunk:
-            self._moved = self._loop.time()
-            self._body_began = self._body_began or self._moved
-            self._received += len(chunk)
-            if self._received > self._limit:
-                raise Cut(_too_large(self._limit))
-        return chunk
+        while True:
+            self.clock.limit(self._patience())
+            chunk = await self._content.readany()
+            document = chunk if self._stage is Stage.BODY or self._filler is None else self._filler.strip(chunk)
+            if document or not chunk:
+                break
+            self._moves += 1
+            if self._filler is not None and self._filler.size > MOST:
+                raise Cut(_all_filler(self.seen()))
+        if self._stage is not Stage.BODY:
+            self._begin()
+        if document:
+            self._take(document)
+        return document
+
+    def _begin(self) -> None:
+        """Take note that the answer begins."""
+        self._reach(Stage.BODY)
+        self._note(first_byte=self._moved - self._began)
+
+    def _take(self, document: bytes) -> None:
+        self._moved = self._time()
+        self._moves += 1
+        self._body_began = self._body_began or self._moved
+        self._received += len(document)
+        if self._received > self._limit:
+            raise Cut(_too_large(self._limit))
+        self._note(wire_bytes=self._received)
+
+    def _patience(self) -> float:
+        """Give the seconds until the next byte: none if they come too slowly, and no end before the document."""
+        if self._stage is not Stage.BODY:
+            return inf
+        if self._body_began is None:
+            return self._pace.body_idle
+        reading = self._moved - self._body_began - self._stood_still
+        slow = reading > self._pace.grace and self._received < reading * self._pace.slowest
+        return 0 if slow else self._pace.body_idle
 
     async def go_on(self, share: Share, held: int) -> None:
-        """Let others have the loop, and wait until there is memory for what is held.
-
-        Raises:
-            Cut: it comes too slowly.
-        """
-        assert self._body_began is not None
-        reading = self._moved - self._body_began - self._stood_still
-        if reading > self._pace.grace and self._received < reading * self._pace.slowest:
-            raise Cut(failure_from_observation(FailureKind.TIMEOUT, self.seen(), timed_out=True))
+        """Let others have the loop, and wait until there is memory for what is held."""
         if share.fits(held):
             await asyncio.sleep(0)
             return
         self.clock.limit()  # it is we who do not read
         await share.wait(held)
-        self._stood_still += self._loop.time() - self._moved
+        self._stood_still += self._time() - self._moved
 
     def seen(self) -> Observation:
         """Tell what was seen, for a diagnosis."""
-        now = self._loop.time()
+        now = self._time()
         return Observation(
             stage=self._stage,
             elapsed=now - self._began,
@@ -152,8 +181,7 @@ class Wire:
     def close(self) -> None:
         """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
         if self._stage is Stage.BODY:
-            compressed = getattr(self._content, "total_compressed_bytes", None)  # an empty stream has no such field
-            self._note(wire_bytes=compressed or self._received)
+            self._note(wire_bytes=wire_bytes(self._content) or self._received)
         self._attempt = None
 
     # Told by the request while it is sent.
@@ -169,7 +197,8 @@ class Wire:
     def sent_some(self) -> None:
         """Take note of progress with a large body."""
         if self._stage is Stage.SEND:
-            self._moved = self._loop.time()
+            self._moved = self._time()
+            self._moves += 1
             self.clock.limit(self._pace.send_idle)
 
     def sent(self) -> None:
@@ -180,7 +209,8 @@ class Wire:
 
     def _reach(self, stage: Stage) -> None:
         self._stage = stage
-        self._moved = self._loop.time()
+        self._moved = self._time()
+        self._moves += 1
         if self._attempt is not None:
             self._attempt.reached(stage)
 
@@ -193,25 +223,6 @@ class Wire:
             return body
         self._large = True
         return _Upload(body, self.sent_some)
-
-
-class WatchedRequest(aiohttp.ClientRequest):
-    """Tells its `Wire` when bytes may begin to leave, and when all have left (a trace config costs ten times this)."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send the head, and begin with the body."""
-        wire = CURRENT.get()
-        wire.sending(conn)
-        response = await super().send(conn)
-        if self.body == b"":
-            wire.sent()
-        return response
-
-    async def write_bytes(self, writer: Any, conn: Connection, content_length: int | None = None) -> None:
-        """Send the body."""
-        await super().write_bytes(writer, conn, content_length)
-        if conn.protocol is None or conn.protocol.exception() is None:
-            CURRENT.get().sent()
 
 
 class _Upload(io.BytesIO):
@@ -241,10 +252,17 @@ def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def _not_written(error: OSError) -> Failure:
     return Failure(
         kind=FailureKind.UNKNOWN,
-        message=f"The picture could not be written to its file: {error.strerror}.",
-        advice="Check the directory of `into` and the space left there; the picture is billed.",
+        message=f"The picture could not be kept on this machine: {error.strerror}.",
+        advice="Check the folder of `into` and the space left there; the picture is billed.",
         stage=Stage.BODY,
         billing=Billing.BILLED,
+        blame=Blame.OURS,
+    )
+
+
+def _all_filler(seen: Observation) -> Failure:
+    return failure_from_observation(
+        FailureKind.PROTOCOL, evolve(seen, detail="more than 1 MiB of white space or comments before the answer")
     )
 
 

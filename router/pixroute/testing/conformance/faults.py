@@ -50,7 +50,7 @@ ANSWERS: Mapping[str, Spoiled] = {
     ),
     "not HTTP": Spoiled(lambda _: Step.raw(b"?\r\n\r\n") + Step.fin(), FailureKind.PROTOCOL),
     "a proxy's page": Spoiled(lambda _: Step.reply(502, _NGINX, {"Content-Type": "text/html"}), FailureKind.PROXY_CUT),
-    "a page": Spoiled(lambda _: Step.reply(200, _PAGE, {"Content-Type": "text/html"}), FailureKind.EMPTY),
+    "a page": Spoiled(lambda _: Step.reply(200, _PAGE, {"Content-Type": "text/html"}), FailureKind.PROTOCOL),
     "an empty object": Spoiled(lambda _: Step.json({}), FailureKind.EMPTY),
     "nothing": Spoiled(lambda _: Step.reply(200), FailureKind.EMPTY),
 }

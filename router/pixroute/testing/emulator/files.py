@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pixroute.testing.emulator.order import Sheet
 
-KEPT = 32
-
 
 class Files:
-    """The last 32 results served as URLs; a lifetime passes at the emulator's scale, and never at scale 0."""
+    """The last `kept` results served as URLs; a lifetime passes at the emulator's scale, and never at scale 0."""
 
-    def __init__(self, time_scale: float) -> None:
+    def __init__(self, time_scale: float, kept: int) -> None:
         self._time_scale = time_scale
+        self._kept = kept
         self._files: OrderedDict[str, tuple[Sheet, float]] = OrderedDict()
         self._count = 0
 
@@ -25,7 +24,7 @@ class Files:
         name = f"{self._count:06d}.{sheet.mime.removeprefix('image/')}"
         scaled = lifetime * (self._time_scale or math.inf) if lifetime else 0.0
         self._files[name] = (sheet, asyncio.get_running_loop().time() + scaled)
-        while len(self._files) > KEPT:
+        while len(self._files) > self._kept:
             self._files.popitem(last=False)
         return name
 

@@ -64,6 +64,7 @@ class Emulator:
         keys: accept these keys only; by default any that is not empty.
         seed: makes latencies reproducible.
         noise: make PNGs as heavy as photographs: a body of 35 MB and more at 4K.
+        results_kept: how many results can be fetched by URL; older ones are gone.
         host, port, tls_port: where to listen; port 0 takes a free one.
     """
 
@@ -77,6 +78,7 @@ class Emulator:
         keys: "Collection[str] | None" = None,
         seed: int = 0,
         noise: bool = False,
+        results_kept: int = 1000,
         host: str = "127.0.0.1",
         port: int = 0,
         tls_port: int = 0,
@@ -86,7 +88,7 @@ class Emulator:
         self.http_url = ""
         self.https_url = ""
         self._studio = Studio(self.ledger, time_scale=time_scale, seed=seed, noise=noise)
-        self._files = Files(time_scale)
+        self._files = Files(time_scale, results_kept)
         self._faults = FaultBook()
         self._keys = keys
         self._requests: deque[Call] = deque(maxlen=REQUESTS_KEPT)

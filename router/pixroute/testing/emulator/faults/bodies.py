@@ -90,7 +90,7 @@ BODIES: dict[str, dict[str, dict[str, Wording]]] = {
     },
     "forbidden": {
         "own": {
-            "google": (403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked.")),
+            "google": (403, google(403, "PERMISSION_DENIED", "The caller does not have permission")),
             "openai": (
                 403,
                 openai("Your organization must be verified to use the model `{model}`.", "invalid_request_error"),

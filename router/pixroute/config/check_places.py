@@ -1,0 +1,96 @@
+"""Rules of `check` on the form of a `base_url` and of a key, by what is known of provider types and hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from pixroute.config.build import Built
+from pixroute.config.walk import Finding, Walk
+from pixroute.sanitizer import tried
+from pixroute.secret import Secret
+from pixroute.words import join
+
+_ROUTE = re.compile(
+    r"/(?:images(?:/(?:generations|edits|variations))?|chat/completions|completions|responses|openai"
+    r"|models(?:/[^/]*)?|files)$"
+)
+_VERSION = re.compile(r"(?:/api)?/v\d+(?:alpha|beta)?\d*$")
+_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "AIza": ("googleapis.com",),
+        "sk-ant-": ("anthropic.com",),
+        "sk-or-": ("openrouter.ai",),
+        "xai-": ("x.ai",),
+        "hf_": ("huggingface.co",),
+        "r8_": ("replicate.com",),
+        "gsk_": ("groq.com",),
+        "sk-": ("openai.com", "apiyi.com", "deepseek.com", "siliconflow.cn"),
+    }
+)
+"""How a service's keys begin, and its hosts; the longest beginning counts."""
+_KNOWN = tuple(host for hosts in _KEYS.values() for host in hosts)
+
+
+def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+    """Compare the path of every base URL with how its provider type's end."""
+    for name, provider in built.providers.items():
+        versions = getattr(provider, "versions", None)
+        url = getattr(provider.settings, "base_url", "")
+        if versions is None or not url:
+            continue
+        parts = urlsplit(url)
+        wrong = _wrong(parts.path.rstrip("/"), versions)
+        if wrong is not None:
+            what, path = wrong
+            yield Finding(
+                level="warning",
+                path=join(join("providers", name), "base_url"),
+                message=f"{url} {what}",
+                fix=f"say {parts._replace(path=path, query='', fragment='').geturl()}",
+            )
+
+
+def keys(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+    """Compare the beginning of every key with the host that it is sent to, where both are known."""
+    for name, provider in built.providers.items():
+        secret = getattr(provider.settings, "api_key", None)
+        host = urlsplit(getattr(provider.settings, "base_url", "")).hostname or ""
+        key = tried(secret.reveal) if isinstance(secret, Secret) else ""
+        begins = max((prefix for prefix in _KEYS if key and key.startswith(prefix)), key=len, default=None)
+        if begins is None or _is_of(host, _KEYS[begins]) or not _is_of(host, _KNOWN):
+            continue
+        yield Finding(
+            level="warning",
+            path=join(join("providers", name), "api_key"),
+            message=f"the key begins with {begins}, as those of {_KEYS[begins][0]} do, and goes to {host}",
+            fix="look whether it is another provider's key",
+        )
+
+
+def _wrong(path: str, versions: tuple[str, ...]) -> tuple[str, str] | None:
+    """Say what is wrong with a path, and what it should be."""
+    cut, has_route = path, False
+    while found := _ROUTE.search(cut):
+        cut, has_route = cut[: found.start()], True
+    version = _VERSION.search(cut)
+    before = cut[: version.start()] if version else cut
+    if has_route:
+        right = before if "" in versions else cut if version else cut + versions[0]
+        return "names a route, which is added to it", right
+    if version and _VERSION.search(before):
+        return "names a version twice", before
+    if "" in versions:
+        return ("names a version, which is added to it", before) if version else None
+    if version and version[0] not in versions and len(versions) == 1 and not before:
+        return f"does not end with {versions[0]}", versions[0]
+    return (f"names no version, such as {versions[0]}", cut + versions[0]) if not version and not path else None
+
+
+def _is_of(host: str, domains: Sequence[str]) -> bool:
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
+
+
+RULES = (base_urls, keys)

@@ -1,0 +1,86 @@
+"""Where the words of others come in: what an attempt notes, shows and keeps of them loses the secrets it was sent with.
+
+Inside an attempt the answer is used as it was given: a result URL that carries the key is fetched as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from attrs import evolve
+
+from pixroute.http.call import Reply
+from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.asked import Asked
+from pixroute.outcome import Delivered, Failure, Stage, Success
+from pixroute.provider import AttemptContext
+from pixroute.sanitizer import Sanitizer
+
+T = TypeVar("T", bound=Success | Failure | Delivered)
+
+
+class Door:
+    """An attempt as its provider's code sees it, with the place it is sent to and the key it is sent with.
+
+    `stage` is the last one reached, `asked` what the request itself said.
+    """
+
+    def __init__(self, attempt: AttemptContext, endpoint: Endpoint) -> None:
+        self._attempt = attempt
+        self.endpoint = endpoint
+        self.sanitizer = endpoint.sanitizer
+        self.stage = Stage.QUEUED
+        self.asked: Callable[[], Asked] = Asked
+
+    @property
+    def context(self) -> AttemptContext:
+        """This, as others know it: what is not here is the attempt's own."""
+        return cast("AttemptContext", self)
+
+    def reached(self, stage: Stage) -> None:
+        """Note the stage."""
+        self.stage = stage
+        self._attempt.reached(stage)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the record, without the secrets."""
+        self._attempt.note(**self.sanitizer.clean(facts))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._attempt, name)
+
+
+def shown(reply: Reply, sanitizer: Sanitizer) -> Reply:
+    """Give an answer as it may be quoted; the same one if no secret stands in it."""
+    told = (dict(reply.headers), reply.json, reply.text)
+    headers, document, text = sanitizer.clean(told)
+    return reply if headers is told[0] else evolve(reply, headers=headers, json=document, text=text)
+
+
+def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
+    """Take the secrets out of everything that an outcome keeps, and out of sentences also what looks like one."""
+    if isinstance(outcome, Failure):
+        cleaned = _cleaned(outcome, sanitizer, ("code", "ignored_hint", "provider_request_id", "url", "advice"))
+        return cast("T", evolve(cast("Failure", cleaned), message=sanitizer.redact(outcome.message)))
+    if isinstance(outcome, Delivered):
+        return _cleaned(outcome, sanitizer, ("declared_type", "revised_prompt"))
+    return cast("T", _success(cast("Success", outcome), sanitizer))
+
+
+def _success(success: Success, sanitizer: Sanitizer) -> Success:
+    """Look once at all that a success tells: almost always nothing is found, and every request pays for the look."""
+    told = [(one.declared_type, one.revised_prompt) for one in success.pictures]
+    everything = (success.model, success.usage, success.provider_request_id, told)
+    if sanitizer.clean(everything) is not everything:
+        success = _cleaned(success, sanitizer, ("model", "usage", "provider_request_id"))
+        success = evolve(success, pictures=tuple(without_secrets(one, sanitizer) for one in success.pictures))
+    if success.failures:
+        success = evolve(success, failures=tuple(without_secrets(one, sanitizer) for one in success.failures))
+    return success
+
+
+def _cleaned(value: T, sanitizer: Sanitizer, names: tuple[str, ...]) -> T:
+    told = {name: getattr(value, name) for name in names}
+    cleaned = sanitizer.clean(told)
+    return value if cleaned is told else evolve(cast("Any", value), **cleaned)

@@ -1,0 +1,164 @@
+"""Machine words: codes, types, status names and reasons, read into kinds (upstreams §1.5, §2.6, §3.3, §4.5).
+
+A *fine* word says what is wrong, a *coarse* one only in which class. Both are compared without case and punctuation:
+`content_filter`, `contentFilter` and `ContentFilter` are one word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import frozen
+
+from pixroute.outcome import FailureKind
+
+_K = FailureKind
+
+
+@frozen
+class Code:
+    """Fine words of one kind: a pattern in the squeezed word, and where it was seen."""
+
+    kind: FailureKind
+    pattern: str
+    seen: str
+
+    def says(self, code: str) -> bool:
+        """Tell whether a squeezed word is one of these."""
+        return re.search(self.pattern, code) is not None
+
+
+CODES: tuple[Code, ...] = (
+    Code(_K.OVERLOADED, "(moderation|safety|inspection).*(unavailable|timeout|servicefail)", "the check itself fails"),
+    Code(
+        _K.MODERATED,
+        "moderation(?!fail)|moderated|contentpolicy|contentfilter|policyviolation|sensitive(content|word|info)|riskdetect"
+        "|datainspection|(prompt|content|output|image|response|generation|input|request)(is)?blocked(?!ip)"
+        "|prohibitedcontent|imagesafety|^safety($|input|output)|blocklist$|recitation$|^i?spii$|nsfw|unsafe|violationfee|inappropriate"
+        "|responsibleai|contentviolation|infringe|copyright|safety(check|violation|system|filter|policy)|guardrail"
+        "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation",
+        "OpenAI, Azure, Ark, DashScope, Gemini reasons, new-api `types/error.go`, fal, xAI fees",
+    ),
+    Code(
+        _K.OVERLOADED,
+        "overload|capacity|saturat|(server|system|service)(is)?busy|highdemand|noavailable|slowdown|engineoverloaded"
+        "|downtime|maintenance",
+        "OpenAI `slow_down`, Anthropic `overloaded_error`, Google `MODEL_CAPACITY_EXHAUSTED`, Ark `ServerOverloaded`",
+    ),
+    Code(
+        _K.RATE_LIMITED,
+        "(?<!gene)ratelimit|throttl|concurren|burst|toofast|inflight|[rti]pm(rate|limit|exceed)|requestsper(second|minute)"
+        "|ratequota|toofrequent|frequency|qps",
+        "OpenAI, Ark, DashScope `Throttling.…`, AWS `ThrottlingException`, new-api `token_concurrency_limit_reached`",
+    ),
+    Code(
+        _K.QUOTA,
+        "insufficient.*(quota|balance|credit|fund)|(quota|budget|credit|balance|fund|spen[dt]|billing|usage).*"
+        "(exceed|exhaust|deplet|limit|reached|notenough|overdue|insufficient|notactive|low)|exceed.*(quota|budget)"
+        "|setlimitexceeded|overdue|arrear|payment|billing|quotaperday|quotazero|notenough(balance|credit|quota|fund)"
+        "|(no|outof|lack)(credit|balance|fund)|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
+        "OpenAI, Google QuotaFailure, Ark, DashScope `Arrearage`, new-api, LiteLLM, AWS usage plans",
+    ),
+    Code(
+        _K.FORBIDDEN,
+        "apikey.*blocked|(access|operation|permission)(disabled|denied)|(?<!method)notallowed|servicenotopen|servicedisabled"
+        "|unsupportedcountry|country|region(not|un)|territory|(account|user|organi[sz]ation|project|resource|workspace).*"
+        "(disabled|deactivated|banned|suspended|blocked|locked|notverified|unverified|restricted)|notverified|unverified"
+        "|banned|suspended|modelaccess|insufficient(permission|scope|privilege)|userdisabled|ipnot|missingscope|notpurchased",
+        "Google ErrorInfo reasons, Ark `OperationDenied…`, OpenAI `unsupported_country_region_territory`",
+    ),
+    Code(
+        _K.AUTH,
+        "(invalid|incorrect|wrong|missing|expired|revoked|bad|no|leaked|unknown)(proxy)?(server)?(api|access|auth|secret)?"
+        "(key|token|credential|signature|secret|auth)(?!s?count|word)(id|s)?$"
+        "|(api|access|virtual)?(key|token|credential).*(invalid|expired|missing|revoked|required|leaked|notfound|incorrect)"
+        "|^authentication(error|fail|required)|^auth(error|fail|unavailable)|unauthenticated$|signature(does)?notmatch|authfailure"
+        "|unrecognizedclient|notauthenticated|missingauth|invalidauth",
+        "OpenAI, Google `API_KEY_INVALID`, Ark, DashScope, LiteLLM `token_not_found_in_db`, AWS",
+    ),
+    Code(
+        _K.MODEL_GONE,
+        "model(id|name)?(is)?(not|un|no)(found|exist|open|support|available|supported|known)|model.*(doesnotexist|deprecated"
+        "|retired|decommission)|(nosuch|unknown|unsupported|invalid|nonexistent|missing)model(?!param|input)"
+        "|invalidendpoint|(endpoint|deployment|engine)notfound|^notfoundmodel",
+        "OpenAI, Ark, Azure `DeploymentNotFound`, DashScope, new-api",
+    ),
+    Code(
+        _K.INVALID,
+        "(invalid|unknown|unsupported|missing|unrecogni[sz]ed|illegal|required|bad|wrong|empty).*(param|value|field|argument"
+        "|size|image|file|format|name|ratio|resolution|type|input|prompt|url|json|body|option|property|media|dimension)"
+        "(?!generation)|(size|format|param|parameter|field|value|image|resolution).*(notsupported|unsupported|invalid|missing"
+        "|toolarge|toosmall|toolong|required)|string(too|above|below)|contextlength|toolarge|toolong|outofrange"
+        "|unprocessable|^missing$|greaterthan|lessthan|literalerror|extraforbidden|enum$",
+        "OpenAI `invalid_value`, `unknown_parameter`; Ark `InvalidParameter…`; pydantic's types in FastAPI and fal",
+    ),
+)
+"""First row that fits any word wins."""
+
+COARSE: Mapping[str, FailureKind | None] = MappingProxyType(
+    dict.fromkeys(
+        (
+            "invalidrequesterror", "invalidrequest", "invalidargument", "badrequest", "badrequesterror",
+            "validationerror", "imagegenerationusererror", "invalidinput", "inputvalidationerror", "requesterror",
+            "unprocessableentity", "clientspecifiedaninvalidargument", "validationexception", "outofrange",
+        ),
+        _K.INVALID,
+    )
+    | dict.fromkeys(
+        (
+            "permissiondenied", "permissionerror", "permissiondeniederror", "forbidden", "accessdenied",
+            "accessdeniedexception", "failedprecondition", "operationdenied", "accessforbidden",
+            "thecallerdoesnothavepermissiontoexecutethespecifiedoperation", "forbiddenexception",
+        ),
+        _K.FORBIDDEN,
+    )
+    | dict.fromkeys(("unauthorized", "unauthenticated", "unauthorizedexception"), _K.AUTH)
+    | dict.fromkeys(
+        (
+            "notfound", "notfounderror", "somerequestedentitywasnotfound", "resourcenotfound",
+            "resourcenotfoundexception",
+        ),
+        _K.MODEL_GONE,
+    )
+    | dict.fromkeys(
+        ("resourceexhausted", "toomanyrequests", "toomanyrequestsexception", "someresourcehasbeenexhausted"),
+        _K.RATE_LIMITED,
+    )
+    | dict.fromkeys(
+        (
+            "unavailable", "serviceunavailable", "serviceunavailableerror", "theserviceiscurrentlyunavailable",
+            "serviceunavailableexception", "modelnotreadyexception",
+        ),
+        _K.OVERLOADED,
+    )
+    | dict.fromkeys(
+        (
+            "internal", "internalerror", "internalservererror", "internalserviceerror", "servererror", "aborted",
+            "deadlineexceeded", "unknown", "writeresponsebodyfailed", "dorequestfailed", "readresponsebodyfailed",
+            "badresponse", "badresponsebody", "internalfailure", "generationtimeout",
+        ),
+        _K.SERVER_ERROR,
+    )
+)  # fmt: skip
+"""What only names a class: words may say more, and a status of another class outweighs it."""
+
+
+def squeeze(code: str) -> str:
+    """Give a machine word without case and punctuation."""
+    return re.sub(r"[\W_]+", "", code.lower())
+
+
+def fine(codes: tuple[str, ...]) -> FailureKind | None:
+    """Give the kind that the fine words name, or None."""
+    spoken = [word for code in codes if (word := squeeze(code)) not in COARSE and len(code) <= _LONGEST]
+    return next((row.kind for row in CODES if any(row.says(word) for word in spoken)), None)
+
+
+def coarse(codes: tuple[str, ...]) -> FailureKind | None:
+    """Give the class that the coarse words name, or None."""
+    return next((kind for code in codes if (kind := COARSE.get(squeeze(code)))), None)
+
+
+_LONGEST = 120  # what is longer is a sentence

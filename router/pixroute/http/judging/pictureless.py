@@ -1,0 +1,126 @@
+"""A 2xx without a picture: an error in another envelope, a refusal told by a flag, a page, or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pixroute.http.body.blob import Blob
+from pixroute.http.call import Reply
+from pixroute.http.judging.asked import NOTHING, Asked
+from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error
+from pixroute.http.judging.intermediary import is_page
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
+from pixroute.redact import quote
+
+QUOTED = 240
+"""Characters of an answer that are shown."""
+_DEEPEST = 4
+_FLAGS: Mapping[str, tuple[Any, ...]] = {
+    "is_image_safe": (False,),
+    "finish_reason": ("CONTENT_FILTERED", "content_filter", "content_filtered"),
+    "finishreason": ("CONTENT_FILTERED", "content_filter"),
+    "status": ("Request Moderated", "Content Moderated", "moderated", "NSFW", "nsfw"),
+    "has_nsfw_concepts": (True, [True]),
+    "nsfw": (True, [True]),
+    "nsfw_content_detected": (True, [True]),
+    "moderated": (True,),
+    "content_moderation": ("blocked", "rejected"),
+    "respect_moderation": (False,),
+}
+"""Documented flags of a refusal: Ideogram, Stability, BFL, fal, xAI; a flag outranks the picture beside it."""
+
+
+def flag_in(document: Any) -> str | None:
+    """Name the refusal flag that an object itself carries."""
+    for name, value in document.items() if isinstance(document, Mapping) else ():
+        values = _FLAGS.get(name.lower()) if isinstance(name, str) else None
+        if values is not None and any(type(value) is type(one) and value == one for one in values):
+            return f"{name}: {json.dumps(value)}"
+    return None
+
+
+def flagged(reply: Reply, *, who: str) -> Failure | None:
+    """Find a refusal told by a flag of the whole answer; those of single pictures are the dialect's."""
+    if not reply.ok:
+        return None
+    flag = flag_in(reply.json)
+    return declined(flag, reply, who=who) if flag else None
+
+
+def declined(flag: str, reply: Reply, *, who: str = "The provider") -> Failure:
+    """Tell of a picture that was withheld after it was made."""
+    return Failure(
+        kind=FailureKind.MODERATED,
+        message=f"{who} withheld the picture ({quote(flag, limit=QUOTED)}).",
+        advice="Change the prompt or the reference pictures; it would be declined again.",
+        stage=Stage.BODY,
+        billing=Billing.BILLED,
+        status=reply.status,
+        answered=True,
+        provider_request_id=request_id_in(reply.headers),
+    )
+
+
+def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, asked: Asked = NOTHING) -> Failure:
+    """Explain a 2xx without a picture by what it says, else by what it is; never by the reader's own trouble."""
+    found = failure_from(reply, stage=Stage.BODY, who=who, now=now, asked=asked)
+    if (reply.json is not None and says_error(reply.json)) or (reply.json is None and _tells(reply, found)):
+        return found
+    if reply.json is None and is_page(reply.text):
+        return Failure(
+            kind=FailureKind.PROTOCOL,
+            message=f"{who} answered {reply.status} with a web page: {quote(page_text(reply.text), limit=QUOTED)}.",
+            advice="Check `base_url`: it probably lacks the API's path, or leads to a web site; nothing is billed.",
+            stage=Stage.BODY,
+            status=reply.status,
+            answered=True,
+            blame=Blame.HOP,
+        )
+    shown = _shown(reply)
+    # xAI answers a list without a word where it blocked all, and nobody says what that costs.
+    unsaid = isinstance(reply.json, dict) and reply.json.get("data") == [] and not any(_leaves(reply.json))
+    return Failure(
+        kind=FailureKind.EMPTY,
+        message=f"{who} answered {reply.status} without a picture: {why}{f': {shown}' if shown else ''}.",
+        advice="Check `base_url` and `model`; what was answered is billed.",
+        stage=Stage.BODY,
+        billing=Billing.AMBIGUOUS if unsaid else Billing.BILLED,
+        status=reply.status,
+        answered=True,
+        provider_request_id=request_id_in(reply.headers),
+    )
+
+
+def _tells(reply: Reply, found: Failure) -> bool:
+    """Whether a text under 2xx says what went wrong: a stream's error, or words that are known."""
+    return found.code is not None or (not is_page(reply.text) and found.kind is not FailureKind.SERVER_ERROR)
+
+
+def _shown(reply: Reply) -> str:
+    text = page_text(reply.text) if reply.json is None else json.dumps(_plain(reply.json), ensure_ascii=False)
+    return quote(text, limit=QUOTED).rstrip(".")
+
+
+def _plain(document: Any, depth: int = 0) -> Any:
+    """Give a document that can be quoted: short, and without anything binary."""
+    if isinstance(document, Mapping) and depth < _DEEPEST:
+        return {str(name): _plain(value, depth + 1) for name, value in list(document.items())[:12]}
+    if isinstance(document, list) and depth < _DEEPEST:
+        return [_plain(value, depth + 1) for value in document[:4]]
+    if isinstance(document, str | int | float | bool) or document is None:
+        return document[:QUOTED] if isinstance(document, str) else document
+    return "<binary>" if isinstance(document, Blob) else "…"
+
+
+def _leaves(document: Any) -> Iterator[Any]:
+    """Give whatever stands in a document, beside empty lists and objects."""
+    if isinstance(document, Mapping):
+        for value in document.values():
+            yield from (True for _ in _leaves(value))
+    elif isinstance(document, list):
+        for value in document:
+            yield from (True for _ in _leaves(value))
+    elif document is not None and document != "":
+        yield True

@@ -1,0 +1,439 @@
+"""The life of a router: opened once on one loop of one process, closed once; what it holds lies on a stack.
+
+    made ──first request, or `async with`──► open ──`aclose`──► closing: drains ──► ends requests ──► closed
+
+A provider is started once before the first attempt and closed once after the last, whatever another one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from itertools import count
+from math import inf
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve
+
+from pixroute import events
+from pixroute.cost import Cost
+from pixroute.errors import PluginError, ShuttingDown
+from pixroute.health.registry import Health, still
+from pixroute.health.states import OpenReason, State
+from pixroute.http.wire.clock import after_a_turn
+from pixroute.routing.budget import HedgePurse
+from pixroute.routing.heartbeat import Heartbeat
+from pixroute.routing.observers import Observers
+from pixroute.routing.plan import SLACK
+from pixroute.routing.reload import closed, retired, started
+from pixroute.routing.run import Run, Shared
+
+if TYPE_CHECKING:
+    from pixroute.http.transport import Transport
+    from pixroute.provider import Provider
+
+T = TypeVar("T")
+
+log = logging.getLogger("pixroute")
+
+_SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
+
+POKED_AT_ONCE = 64
+"""Requests that plan again in one turn of the loop when a breaker opens: some milliseconds."""
+
+REAP = 2.0
+"""Seconds after which a cancelled attempt that has not ended is named in the log."""
+
+CLOSING = "The router is closing and takes no new requests."
+
+
+class Life:
+    """What a router holds from its opening to its closing.
+
+    Args:
+        providers: by name; `replace` changes them.
+        observers: told every event.
+        transport: the caller's, or None for one of its own.
+        connect: seconds for a connection of its own transport.
+        seed: makes jitter, probes and ids repeatable; None draws another in every process.
+    """
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        observers: Mapping[str, events.Observer],
+        transport: Transport | None,
+        connect: float,
+        seed: int | None,
+    ) -> None:
+        self.providers = dict(providers)
+        self._disabled: set[str] = set()
+        self.observers = dict(observers)
+        self._transport = transport
+        self._connect = connect
+        self._seed = seed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+        self._shared: Shared | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._drains_until = inf
+        self._awaited: asyncio.Future[None] | None = None
+        self._started: dict[str, Provider] = {}
+        self._stack = AsyncExitStack()
+        self._requests: dict[asyncio.Future[None], None] = {}
+        self._claims: set[asyncio.Future[None]] = set()
+        self._reaping: set[asyncio.Task[Any]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    # Opening
+
+    async def open(self) -> Shared:
+        """Draw what differs between processes, start the providers, once; who comes meanwhile waits.
+
+        Raises:
+            PluginError: a provider cannot start; the router is closed.
+            RuntimeError: it belongs to another event loop, or another process.
+            ShuttingDown: it is closing.
+        """
+        if self._shared is None:
+            self._shared = self._made(asyncio.get_running_loop())
+            self._opening = asyncio.create_task(self._start())
+        self.check_here()
+        if self._opening is not None and not self._closing:
+            await self._opened(self._opening)
+        if self._closing:
+            raise ShuttingDown(CLOSING)
+        return self._shared
+
+    async def _opened(self, opening: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if not opening.cancelled():
+                raise  # it is the caller's
+        except PluginError:
+            await self.aclose(drain=0)
+            raise
+        self._opening = None
+
+    def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
+        import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+
+        from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
+        from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
+
+        self._loop, self._process = loop, os.getpid()
+        drawn = random.Random(self._seed)  # noqa: S311 - jitter, not secrecy
+        self._ids = count(1)
+        self._id_prefix = f"{drawn.getrandbits(32):08x}" if self._seed is not None else secrets.token_hex(4)
+        heartbeat = Heartbeat(
+            clock=loop.time,
+            call_at=loop.call_at,
+            busy=lambda: self._shared is not None and bool(self._shared.runs),
+            observed=lambda: self._shared is not None and self._shared.emit is not None,
+            on_pause=self._paused,
+            on_lag=self._lagged,
+        )
+        health = Health(
+            clock=heartbeat.look,
+            call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
+            random=drawn,
+            on_change=self._breaker_changed,
+            after_a_turn=after_a_turn,
+        )
+        for name in self._disabled:
+            health.disable(name)
+        http = self._transport or Transport(pace=Pace(connect=self._connect))
+        http.time = heartbeat.awake
+        self._stack.push_async_callback(_quietly, heartbeat.stop)
+        self._stack.push_async_callback(_quietly, health.close)
+        self._stack.push_async_callback(_quietly, http.aclose)
+        self._stack.push_async_callback(closed, self._started)
+        return Shared(
+            health=health,
+            http=http,
+            random=drawn,
+            purse=HedgePurse(),
+            emit=self._voice(loop),
+            reap=self._reap,
+            heartbeat=heartbeat,
+        )
+
+    async def _start(self) -> None:
+        for name, provider in self.providers.items():
+            try:
+                await provider.start()
+            except Exception as error:
+                raise PluginError(f"provider {name!r} cannot start: {type(error).__name__}") from error
+            self._started[name] = provider
+
+    def new_id(self) -> str:
+        """Give an id that is unique in this process and, by its prefix, most likely elsewhere."""
+        return f"{self._id_prefix}-{next(self._ids):06x}"
+
+    def check_here(self) -> None:
+        """Refuse what is called anywhere but on the router's loop.
+
+        Raises:
+            RuntimeError: it is.
+        """
+        if self._loop is None:
+            return
+        if self._process != os.getpid():
+            raise RuntimeError("this router was opened in the process that forked this one; open one in each process")
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._loop:
+            raise RuntimeError(
+                "this router belongs to another event loop; make one per loop, and from another thread use "
+                "loop.call_soon_threadsafe"
+            )
+
+    @property
+    def now(self) -> float:
+        """The loop's time; before there is a loop, 0."""
+        return 0.0 if self._loop is None else self._loop.time()
+
+    def reading(self) -> Health:
+        """Give health as it is now, to be read: what is asked of it moves nothing, in any thread."""
+        if self._shared is not None:
+            return self._shared.health.copied(self.now)
+        health = still()
+        for name in self._disabled:
+            health.disable(name)
+        return health
+
+    def able(self, provider: str, *, wanted: bool) -> None:
+        """Take a provider out of every chain, or put it back: before opening, or on the loop.
+
+        Raises:
+            RuntimeError: neither.
+        """
+        self.check_here()
+        (self._disabled.discard if wanted else self._disabled.add)(provider)
+        if self._shared is not None:
+            (self._shared.health.enable if wanted else self._shared.health.disable)(provider)
+
+    # Telling
+
+    def _voice(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
+        if not self.observers:
+            return None
+        observers = Observers(self.observers, loop.time)
+
+        def emit(event: events.AnyEvent) -> None:
+            try:
+                observers.emit(event)
+            except Exception:
+                log.exception("a bug in pixroute: an event was not told")
+
+        return emit
+
+    def _breaker_changed(self, event: events.BreakerChanged) -> None:
+        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
+        if self._shared is None:
+            return
+        if self._shared.emit is not None:
+            self._shared.emit(event)
+        if event.state == State.OPEN.value:
+            # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
+            silent = event.reason in _SILENT
+            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
+
+    def _paused(self, seconds: float) -> None:
+        if self._shared is not None:
+            log.warning("the machine or its event loop stood still for %.1f s", seconds)
+            self._shared.health.leave_out(seconds)
+            for run in list(self._shared.runs):
+                run.leave_out(seconds)
+
+    def _lagged(self, at: float, seconds: float) -> None:
+        if self._shared is not None and self._shared.emit is not None:
+            self._shared.emit(events.LoopLagged(at=at, seconds=seconds))
+
+    def _poke(self, runs: Sequence[Run]) -> None:
+        """Have them plan again, a few in each turn of the loop."""
+        for run in runs[:POKED_AT_ONCE]:
+            run.poke()
+        if len(runs) > POKED_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._poke, runs[POKED_AT_ONCE:])
+
+    # Requests
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Let whoever closes the router, or providers after a reload, know when a request has ended."""
+        ended = asyncio.get_running_loop().create_future()
+        self._requests[ended] = None
+        try:
+            yield
+        finally:
+            del self._requests[ended]
+            ended.set_result(None)
+            if not self._requests:
+                self._go_on()
+
+    async def claim(self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """Do what is no run, so that closing the router ends it and not its caller's task.
+
+        Raises:
+            ShuttingDown: the router was closed meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        task = loop.create_task(work)
+        self._claims.add(over)
+        try:
+            with self.request():
+                ends: list[asyncio.Future[Any]] = [task, over]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if over.done() and not task.done():
+                    text = "The router was closed while this job was claimed. It goes on: claim it again."
+                    raise ShuttingDown(text, cost=Cost())
+                return task.result()
+        finally:
+            self._claims.discard(over)
+            over.cancel()
+            if not task.done():
+                task.cancel()
+                self._reap(task, name)
+
+    def _reap(self, task: asyncio.Task[Any], name: str) -> None:
+        self._reaping.add(task)
+        task.add_done_callback(self._reaping.discard)
+        loop = asyncio.get_running_loop()
+        warn = loop.call_later(REAP, log.warning, "attempt %s has not ended %.0f s after it was cancelled", name, REAP)
+        task.add_done_callback(lambda _: warn.cancel())
+
+    # Changing
+
+    async def replace(
+        self,
+        providers: Mapping[str, Provider],
+        observers: Mapping[str, events.Observer],
+        *,
+        source: str,
+        connect: float,
+    ) -> None:
+        """Start those that are new and go on with these; the others are closed when their last request has ended.
+
+        When it returns nothing was awaited since the change: a request sees all of the old or all of the new.
+
+        Raises:
+            ConfigError: one cannot start; nothing has changed.
+            ShuttingDown: the router is closing.
+        """
+        shared = await self.open()
+        new = {name: one for name, one in providers.items() if self.providers.get(name) is not one}
+        await started(new, source=source)
+        if shared.closing.is_set():
+            await closed(new)
+            raise ShuttingDown("The router is closing and takes no other configuration.")
+        self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
+        self._started.update(new)
+        self.providers, self.observers = dict(providers), dict(observers)
+        self._shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
+        if self._transport is None:
+            shared.http.pace = evolve(shared.http.pace, connect=connect)
+        for name, provider in new.items():
+            shared.health.changed(name, provider.settings.max_in_flight)
+
+    def _retire(self, providers: Mapping[str, Provider]) -> None:
+        for name in providers:
+            self._started.pop(name, None)
+        task = asyncio.create_task(retired(providers, list(self._requests), lambda: list(self._reaping)))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    # Closing
+
+    async def aclose(self, drain: float) -> None:
+        """Close it once; who calls meanwhile waits too, and may shorten the drain. Cancelled, it drains no longer.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, or another process.
+        """
+        if self._shared is None:
+            return
+        self.check_here()
+        self._drains_until = min(self._drains_until, self.now + drain)
+        self._go_on()
+        if self._closing is None:
+            self._shared.closing.set()
+            self._closing = asyncio.create_task(self._close(self._shared))
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            self._drains_until = self.now
+            self._go_on()
+            await asyncio.wait([self._closing])
+            raise
+
+    async def _close(self, shared: Shared) -> None:
+        async with self._stack:
+            for run in list(shared.runs):
+                run.poke()
+            try:
+                await self._drained()
+            finally:
+                self._end_requests(shared)
+            await self._left_over()
+
+    async def _drained(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._requests and loop.time() < self._drains_until:
+            self._awaited = loop.create_future()
+            timer = loop.call_at(self._drains_until, self._go_on)
+            try:
+                await self._awaited
+            finally:
+                timer.cancel()
+
+    def _go_on(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+
+    def _end_requests(self, shared: Shared) -> None:
+        left = [attempt for run in shared.runs for attempt in run.in_flight if attempt.may_be_billed]
+        if left:
+            log.warning("closed with attempts in flight that may be billed: %d", len(left))
+        for run in list(shared.runs):
+            run.shut()
+        for claim in list(self._claims):
+            claim.set_result(None)
+        if self._opening is not None:
+            self._opening.cancel()
+
+    async def _left_over(self) -> None:
+        """Give what was ended a moment to be over, and close what a reload left behind."""
+        if self._requests:
+            await asyncio.wait(list(self._requests), timeout=REAP)
+        if pending := _tasks(self._reaping, self._retiring, [self._opening]):
+            await asyncio.wait(pending, timeout=REAP)
+        for task in self._retiring:
+            task.cancel()
+        if retiring := list(self._retiring):
+            await asyncio.wait(retiring)
+
+
+def _tasks(*groups: Iterable[asyncio.Task[Any] | None]) -> set[asyncio.Task[Any]]:
+    return {task for group in groups for task in group if task is not None}
+
+
+async def _quietly(close: Callable[[], Awaitable[None] | None]) -> None:
+    """Close one thing; what it raises keeps nothing else open."""
+    try:
+        closing = close()
+        if closing is not None:
+            await closing
+    except Exception:
+        log.exception("what a router holds could not be closed in order")

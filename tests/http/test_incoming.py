@@ -1,0 +1,105 @@
+"""The forms a body comes in: JSON, events, a picture itself; split anywhere, the same comes out."""
+
+import base64
+import json
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixroute.http.body.blob import Blob, reserve_memory
+from pixroute.http.body.incoming import Incoming
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+BASE64 = base64.b64encode(PICTURE)
+DOCUMENT = b'{"data":[{"b64_json":"%b"}]}' % BASE64
+PLAIN = {"data": [{"b64_json": PICTURE}]}
+
+
+def taken(body, *, sizes=(), media_type="application/json", ok=True):
+    """Feed the body in pieces; the document and the picture that came of it, and the text."""
+    sink = partial(reserve_memory, 100_000)
+    incoming = Incoming(picture_expected=ok, open_sink=sink, media_type=media_type)
+    for size in sizes:
+        incoming.feed(body[:size])
+        body = body[size:]
+    incoming.feed(body)
+    incoming.finish()
+    picture = incoming.picture()
+    return plain(incoming.document()), picture and picture.data(), incoming.half_json
+
+
+def plain(value):
+    if isinstance(value, Blob):
+        return value.data()
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+FORMS = {
+    "JSON": (DOCUMENT, PLAIN, None),
+    "JSON after comments": (b": keep-alive\n\n: keep-alive\n\n" + DOCUMENT, PLAIN, None),
+    "one event": (b": ping\n\nevent: done\nid: 1\ndata: " + DOCUMENT + b"\n\ndata: [DONE]\n\n", PLAIN, None),
+    "events": (b"data:" + DOCUMENT + b'\r\n\r\ndata: {"usage":{}}\r\n\r\n', [PLAIN, {"usage": {}}], None),
+    "an event in lines": (
+        b'data: {\ndata: "data": [{"b64_json": "' + BASE64 + b'"}]\ndata: }\n\n',
+        PLAIN,
+        None,
+    ),
+    "an event that is no JSON": (b"event: ping\ndata: ping\n\ndata: " + DOCUMENT + b"\n\n", PLAIN, None),
+    "bytes": (PICTURE, None, PICTURE),
+    "bytes after white space": (b" \n \n" + PICTURE, None, PICTURE),
+    "base64": (BASE64, None, PICTURE),
+    "base64 in quotes": (b'"%b"\n' % BASE64, None, PICTURE),
+    "a data URI": (b"data:image/png;base64," + BASE64, None, PICTURE),
+    "base64 in lines": (base64.encodebytes(PICTURE), None, PICTURE),
+    "text": (b"<html>No.</html>" * 5, None, None),
+    "nothing": (b" \n", None, None),
+}
+splits = st.lists(st.integers(1, 60), max_size=30) | st.integers(1, 3).map(lambda size: [size] * 8000)
+
+
+@pytest.mark.slow  # hundreds of bodies
+@given(st.sampled_from(sorted(FORMS)), splits, st.sampled_from(["application/json", "image/png", "text/html", ""]))
+def test_split_anywhere_and_called_anything_it_is_the_same(form, sizes, media_type):
+    """The first bytes say what it is; the declared type is often wrong."""
+    body, document, picture = FORMS[form]
+
+    assert taken(body, sizes=sizes, media_type=media_type) == (document, picture, False)
+
+
+def test_a_declared_picture_of_another_format_is_taken():
+    """What it is instead is told where pictures are judged."""
+    assert taken(b"BM" + bytes(100), media_type="image/bmp") == (None, b"BM" + bytes(100), False)
+
+
+def test_an_error_has_no_picture():
+    """Under a status that is no success, only what is said counts."""
+    assert taken(PICTURE, ok=False) == (None, None, False)
+    assert taken(b'{"error": "no"}', ok=False) == ({"error": "no"}, None, False)
+
+
+def test_binary_is_never_quoted():
+    """Neither a picture nor other bytes."""
+    incoming = Incoming(picture_expected=True, open_sink=partial(reserve_memory, 100_000))
+    incoming.feed(PICTURE)
+
+    assert incoming.snippet == ""
+
+
+@pytest.mark.parametrize("body", [DOCUMENT[:-5], b"data: " + DOCUMENT[:-5]])
+def test_half_a_document_is_told(body):
+    """It is no answer."""
+    assert taken(body)[2]
+
+
+def test_a_picture_that_came_whole_outlives_its_stream():
+    """What breaks off after it loses nothing."""
+    incoming = Incoming(picture_expected=True, open_sink=partial(reserve_memory, 100_000))
+    incoming.feed(b"data: " + DOCUMENT + b"\n\ndata: {")
+
+    assert incoming.usable
+    assert not incoming.half_json
+    assert json.dumps(list(incoming.document())) == '["data"]'
