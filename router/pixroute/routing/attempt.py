@@ -107,6 +107,8 @@ class Attempt:
         """Add facts to the record."""
         self.moves += 1
         self.facts.update(facts)
+        if "first_byte" in facts and self.is_answered:
+            self._admission.excuse()
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
@@ -206,13 +208,13 @@ class Attempt:
         )
 
     @property
-    def _is_answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the network is bringing the answer; a provider without one has no limits of a body."""
         return self.stage is Stage.BODY and "first_byte" in self.facts
 
     def _due(self) -> float:
         """Give its end; once the picture is made, the body's own limits and the deadline cut it."""
-        return max(self.ends_at, self.deadline) if self._is_answered else self.ends_at
+        return max(self.ends_at, self.deadline) if self.is_answered else self.ends_at
 
     def _expire(self) -> None:
         """End it, for its time is over."""
