@@ -107,7 +107,7 @@ class Attempt:
         """Add facts to the record."""
         self.moves += 1
         self.facts.update(facts)
-        if "first_byte" in facts and self.is_answered:
+        if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
 
     def progress(self, fraction: float) -> None:
