@@ -13,7 +13,7 @@ import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -124,7 +124,7 @@ class Life:
         self._opening = None
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
-        import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+        _import_what_a_request_needs()
 
         from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
         from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
@@ -427,6 +427,14 @@ class Life:
 
 def _tasks(*groups: Iterable[asyncio.Task[Any] | None]) -> set[asyncio.Task[Any]]:
     return {task for group in groups for task in group if task is not None}
+
+
+def _import_what_a_request_needs() -> None:
+    """Import now what is not needed for opening: in a request there may be no descriptor left for it."""
+    import backoff  # noqa: F401, PLC0415 - so that importing pixroute stays cheap
+
+    with suppress(ImportError):  # an extra
+        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above
 
 
 async def _quietly(close: Callable[[], Awaitable[None] | None]) -> None:
