@@ -20,8 +20,8 @@ REFUSED_WITHIN = 10.0
 class Token:
     """One admission; settled exactly once.
 
-    `started` moves on by the time that the machine was paused. The answer to what was in flight then may be lost, so
-    from then on its silence is no evidence.
+    `started` moves on by the time that the machine was paused. `excused`: its silence is no evidence, because its
+    answer is coming in, or may have been lost in a pause.
     """
 
     request: str
@@ -31,7 +31,7 @@ class Token:
     expected: Quantiles
     timeout: float
     survival: Survival
-    paused: bool = False
+    excused: bool = False
 
     def answered(self, now: float) -> bool:
         """Tell whether a failure that comes now is an answer; what comes later than P99 was silence first."""
@@ -101,7 +101,7 @@ class InFlight:
         """Take a pause of the machine off the age of everything live."""
         for token in (*self.live, *self.older):
             token.started += gap
-            token.paused = True
+            token.excused = True
 
     def _heard(self) -> Iterator[Token]:
-        return (token for token in self.live if not token.paused)
+        return (token for token in self.live if not token.excused)

@@ -22,7 +22,7 @@ from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Re
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.asked import Asked
-from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.usage import one_shape, stated_price
@@ -250,7 +250,8 @@ class HttpProvider(ABC, Generic[S]):
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         if not pictures:
-            return failures[0]
+            empty = all(failure.kind is FailureKind.EMPTY for failure in failures) and says_error(told.json)
+            return self._empty(told, "it holds none", door.asked) if empty else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
         return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))

@@ -89,6 +89,7 @@ class Attempt:
         self._time = time or self._loop.time
         self.moves = 0
         self._expired = False
+        self._works = False  # its provider does
         self._threads = 0
 
     # What the provider sees
@@ -107,6 +108,8 @@ class Attempt:
         """Add facts to the record."""
         self.moves += 1
         self.facts.update(facts)
+        if "first_byte" in facts and self.is_answered and self._admission is not None:
+            self._admission.excuse()
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
@@ -133,6 +136,7 @@ class Attempt:
 
     def start(self) -> None:
         """Begin; the outcome comes by `on_end`."""
+        self._works = True
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
@@ -167,12 +171,11 @@ class Attempt:
             self._let_go()
 
     def _let_go(self) -> None:
-        task = self.task
-        if task is None:
+        if self._works and self.task is not None:
+            self.task.cancel()
+            self._reap(self.task, self.request_id)
+        else:
             self._free_slot()
-        elif not task.done() and task is not asyncio.current_task():
-            task.cancel()
-            self._reap(task, self.request_id)
 
     async def _run(self) -> None:
         cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
@@ -181,12 +184,14 @@ class Attempt:
             outcome = await self.contender.provider.generate(self.contender.request, self)
         except asyncio.CancelledError as error:
             if self.ended is not None or (self.task is not None and self.task.cancelling()):
+                self._works = False
                 self.give_up()
                 raise
             outcome = self._bug(error)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
+            self._works = False
             cutter.cancel()
         if self.ended is None:
             self.end(self._judged(outcome))
@@ -206,13 +211,13 @@ class Attempt:
         )
 
     @property
-    def _is_answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the network is bringing the answer; a provider without one has no limits of a body."""
         return self.stage is Stage.BODY and "first_byte" in self.facts
 
     def _due(self) -> float:
         """Give its end; once the picture is made, the body's own limits and the deadline cut it."""
-        return max(self.ends_at, self.deadline) if self._is_answered else self.ends_at
+        return max(self.ends_at, self.deadline) if self.is_answered else self.ends_at
 
     def _expire(self) -> None:
         """End it, for its time is over."""
@@ -311,11 +316,11 @@ class Attempt:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.contender.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
+        self._works = False
         self._free_slot()
 
     def _free_slot(self) -> None:
-        over = self.ended is not None and (self.task is None or self.task.done())
-        if over and not self._threads and self._admission is not None:
+        if self.ended is not None and not self._works and not self._threads and self._admission is not None:
             try:
                 self._admission.release_slot()
             except Exception:

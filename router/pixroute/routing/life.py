@@ -12,8 +12,8 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,12 +26,13 @@ from pixroute.errors import PluginError, ShuttingDown
 from pixroute.health.registry import Health, still
 from pixroute.health.states import OpenReason, State
 from pixroute.http.wire.clock import after_a_turn
+from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, retired, started
-from pixroute.routing.run import Run, Shared
+from pixroute.routing.run import Shared
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger("pixroute")
-
-_SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
-
-POKED_AT_ONCE = 64
-"""Requests that plan again in one turn of the loop when a breaker opens: some milliseconds."""
 
 REAP = 2.0
 """Seconds after which a cancelled attempt that has not ended is named in the log."""
@@ -81,6 +77,7 @@ class Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._shared: Shared | None = None
+        self._alarm = Alarm()
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._drains_until = inf
@@ -103,7 +100,7 @@ class Life:
             ShuttingDown: it is closing.
         """
         if self._shared is None:
-            self._shared = self._made(asyncio.get_running_loop())
+            self._shared = self._alarm.shared = self._made(asyncio.get_running_loop())
             self._opening = asyncio.create_task(self._start())
         self.check_here()
         if self._opening is not None and not self._closing:
@@ -124,7 +121,7 @@ class Life:
         self._opening = None
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
-        import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+        _import_what_a_request_needs()
 
         from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
         from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
@@ -138,14 +135,14 @@ class Life:
             call_at=loop.call_at,
             busy=lambda: self._shared is not None and bool(self._shared.runs),
             observed=lambda: self._shared is not None and self._shared.emit is not None,
-            on_pause=self._paused,
-            on_lag=self._lagged,
+            on_pause=self._alarm.paused,
+            on_lag=self._alarm.lagged,
         )
         health = Health(
             clock=heartbeat.look,
             call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
             random=drawn,
-            on_change=self._breaker_changed,
+            on_change=self._alarm.breaker_changed,
             after_a_turn=after_a_turn,
         )
         for name in self._disabled:
@@ -238,35 +235,6 @@ class Life:
 
         return emit
 
-    def _breaker_changed(self, event: events.BreakerChanged) -> None:
-        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
-        if self._shared is None:
-            return
-        if self._shared.emit is not None:
-            self._shared.emit(event)
-        if event.state == State.OPEN.value:
-            # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
-            silent = event.reason in _SILENT
-            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
-
-    def _paused(self, seconds: float) -> None:
-        if self._shared is not None:
-            log.warning("the machine or its event loop stood still for %.1f s", seconds)
-            self._shared.health.leave_out(seconds)
-            for run in list(self._shared.runs):
-                run.leave_out(seconds)
-
-    def _lagged(self, at: float, seconds: float) -> None:
-        if self._shared is not None and self._shared.emit is not None:
-            self._shared.emit(events.LoopLagged(at=at, seconds=seconds))
-
-    def _poke(self, runs: Sequence[Run]) -> None:
-        """Have them plan again, a few in each turn of the loop."""
-        for run in runs[:POKED_AT_ONCE]:
-            run.poke()
-        if len(runs) > POKED_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._poke, runs[POKED_AT_ONCE:])
-
     # Requests
 
     @contextmanager
@@ -341,7 +309,7 @@ class Life:
         self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
-        self._shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
+        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():
@@ -427,6 +395,14 @@ class Life:
 
 def _tasks(*groups: Iterable[asyncio.Task[Any] | None]) -> set[asyncio.Task[Any]]:
     return {task for group in groups for task in group if task is not None}
+
+
+def _import_what_a_request_needs() -> None:
+    """Import now what is not needed for opening: in a request there may be no descriptor left for it."""
+    import backoff  # noqa: F401, PLC0415 - so that importing pixroute stays cheap
+
+    with suppress(ImportError):  # an extra
+        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above
 
 
 async def _quietly(close: Callable[[], Awaitable[None] | None]) -> None:

@@ -102,6 +102,13 @@ class _Leg:
     tried: Tried
     hedge: bool
 
+    @property
+    def seen(self) -> Tried:
+        """What is known of it now: nobody joins an answer that is coming in."""
+        if self.tried.ended is None and self.attempt.is_answered:
+            return evolve(self.tried, join_at=inf, join_free_at=inf)
+        return self.tried
+
 
 class Run:
     """One part of a request, from its first decision to its ending."""
@@ -261,7 +268,7 @@ class Run:
             candidates=self._candidates,
             standings=tuple(health.standing(contender.keys, now, self._waiter) for contender in self._contenders),
             policy=self._policy,
-            tried=tuple(leg.tried for leg in self._legs),
+            tried=tuple(leg.seen for leg in self._legs),
             round=self._round,
             round_jitter=self._jitter,
             money_left=self._budget.left,
