@@ -121,7 +121,6 @@ class Life:
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
         _import_what_a_request_needs()
-
         from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
         from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
 
@@ -203,10 +202,7 @@ class Life:
         """Give health as it is now, to be read: what is asked of it moves nothing, in any thread."""
         if self._shared is not None:
             return self._shared.health.copied(self.now)
-        health = still()
-        for name in self._disabled:
-            health.disable(name)
-        return health
+        return still(disabled=self._disabled)
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
