@@ -141,7 +141,7 @@ class Life:
             call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
             random=drawn,
             on_change=self._alarm.breaker_changed,
-            after_a_turn=after_a_turn,
+            after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
         )
         for name in self._disabled:
             health.disable(name)
