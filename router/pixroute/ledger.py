@@ -8,6 +8,7 @@ An attempt that has only the first is in flight, or its process was killed: it m
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, JobAccept
 from pixroute.hookspecs import hookimpl
 from pixroute.outcome import Billing, Stage
 from pixroute.provider import ObserverSpec
+
+log = logging.getLogger("pixroute.ledger")
 
 LONG = 180.0
 """Seconds from which an attempt is worth a word with the provider (upstreams §9)."""
@@ -49,6 +52,7 @@ class Ledger:
     def __init__(self, path: str | PathLike[str], *, sync: bool = True) -> None:
         self._path = Path(path)
         self._sync = sync
+        self._told = False
         self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
 
@@ -73,6 +77,16 @@ class Ledger:
         self._append({**settled, "kind": None, "stage": Stage.DONE.name.lower(), "claimed": True}, sync=self._sync)
 
     def _append(self, facts: Mapping[str, Any], *, sync: bool) -> None:
+        try:
+            self._write(facts, sync=sync)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                why = error.strerror or error
+                log.warning("the ledger %s cannot be written: %s; payments go on unrecorded", self._path, why)
+            raise
+
+    def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:
         # default=str: money and times are written as text, and no strange tag may cost the line
         line = json.dumps(facts, default=str).encode() + b"\n"
         with self._path.open("a+b", buffering=0) as file:
