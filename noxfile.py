@@ -105,7 +105,8 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Fuzz the decoder and the codecs, ten minutes each; not part of CI."""
+    """Fuzz the decoder, the codecs and the judging, ten minutes each; not part of CI."""
     session.install("-e", ".[test,simulate]")
     session.run("python", "tests/fuzz/fuzz_body.py", *session.posargs)
     session.run("python", "tests/fuzz/fuzz_codecs.py", *session.posargs)
+    session.run("python", "tests/fuzz/fuzz_judging.py", *session.posargs)

@@ -125,6 +125,14 @@ def test_more_than_64_megapixels():
         look(png(8001, 8000))
 
 
+def test_a_side_of_more_than_32768():
+    """Few pixels in one long row or column are a bomb as well."""
+    assert look(png(32_768, 1)).width == 32_768
+    for width, height in ((32_769, 1), (1, 64_000_000)):
+        with pytest.raises(BadPicture, match="a side of more than"):
+            look(png(width, height))
+
+
 def test_no_pixels():
     """A picture without width or height is none."""
     with pytest.raises(BadPicture, match="no pixels"):

@@ -104,7 +104,7 @@ def _signals(kind: FailureKind) -> Lines:
 
 
 def _pattern(pattern: str) -> str:
-    return f"`{pattern}`"
+    return f"`` {pattern} ``" if "`" in pattern else f"`{pattern}`"
 
 
 def _codes(words: Iterable[object]) -> str:

@@ -97,10 +97,11 @@ EXCEPTIONS: Mapping[type[Exception], str] = {
     errors.BudgetExceeded: "Raise `max_cost`, `max_possibly_billed`, or add a cheaper provider.",
     errors.ConfigError: "Correct what `problems` lists.",
     errors.DeadlineInfeasible: "Give more time, ask for fewer pixels, or add a faster provider.",
+    errors.InternalError: "Report it, with its cause; `images` holds what was paid for.",
     errors.InvalidRequest: "Change the request, or add a provider that can serve it.",
     errors.Moderated: "Change the prompt.",
     errors.PluginError: "Repair or remove the plugin it names.",
-    errors.ShuttingDown: "Send it to another process.",
+    errors.ShuttingDown: "Send it to another process; `cost` tells what may be billed.",
 }
 """What to do about each."""
 

@@ -144,7 +144,8 @@ class Router:
     def close(self, *, drain: float = 30.0) -> None:
         """Stop admitting, let what other threads have in flight end for `drain` seconds, then cancel it.
 
-        A call that is ended so raises ShuttingDown, which carries its record and cost. Interrupting `close` ends the draining.
+        A call that is ended so raises ShuttingDown, which carries its record and cost. Interrupting `close` ends the
+        draining.
         """
         if self._loop is None or not self._loop.runs:
             return

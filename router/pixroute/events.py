@@ -102,6 +102,14 @@ class BreakerChanged:
 
 
 @frozen(kw_only=True)
+class LoopLagged:
+    """The event loop was late by `seconds`, 0.25 at least: something blocked it, or the machine was paused."""
+
+    at: float
+    seconds: float
+
+
+@frozen(kw_only=True)
 class HintIgnored(Event):
     """A provider's hint was negative, absurd or unreadable."""
 
@@ -120,7 +128,7 @@ class RequestFinished(Event):
     tags: Mapping[str, str] = field(factory=dict)
 
 
-AnyEvent = Event | BreakerChanged
+AnyEvent = Event | BreakerChanged | LoopLagged
 
 
 class Observer(Protocol):

@@ -255,9 +255,12 @@ def blame_of(kind: FailureKind) -> Blame:
     return _BLAMES.get(kind, Blame.PROVIDER)
 
 
-def reaction_of(kind: FailureKind, blame: Blame) -> Reaction:
+def reaction_of(kind: FailureKind, blame: Blame, stage: Stage = Stage.BODY) -> Reaction:
     """Give the row of the reaction table for a kind and whose fault it is."""
-    return _OURS if blame is Blame.OURS else BLAMED.get((kind, blame), REACTIONS[kind])
+    if blame is not Blame.OURS:
+        return BLAMED.get((kind, blame), REACTIONS[kind])
+    lasts = stage < Stage.SEND and kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
+    return _OURS_FOR_GOOD if lasts else _OURS
 
 
 def _by_other_route(row: Reaction) -> Reaction:
@@ -301,17 +304,13 @@ class Failure:
 
     @billing.default
     def _billing_of_kind(self) -> Billing:
-        return self._row.billing or Billing.FREE
+        return reaction_of(self.kind, self.blame, self.stage).billing or Billing.FREE
 
     @property
     def reaction(self) -> Reaction:
         """What follows: the row of the reaction table for its kind and blame."""
-        return _by_other_route(self._row) if self.other_route else self._row
-
-    @property
-    def _row(self) -> Reaction:
-        lasts = self.stage < Stage.SEND and self.kind in {FailureKind.UNKNOWN, FailureKind.INVALID}
-        return _OURS_FOR_GOOD if self.blame is Blame.OURS and lasts else reaction_of(self.kind, self.blame)
+        row = reaction_of(self.kind, self.blame, self.stage)
+        return _by_other_route(row) if self.other_route else row
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()

@@ -254,9 +254,9 @@ class AttemptContext(Protocol):
 class Provider(Protocol):
     """A configured provider.
 
-    `start` is called once before the first attempt, on the router's loop, `aclose` once after the last. `generate` is
-    called once per attempt, possibly many at a time; it returns `Success` or `Failure`, must let
-    `asyncio.CancelledError` pass, and is cancelled at `ends_at` at the latest.
+    `start` is called once before the first attempt, on the router's loop, `aclose` once after the last if it had
+    started. `generate` is called once per attempt, possibly many at a time; it returns `Success` or `Failure`, must
+    let `asyncio.CancelledError` pass, and is cancelled at `ends_at` at the latest.
     """
 
     @property

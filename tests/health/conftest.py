@@ -36,6 +36,12 @@ class Patient:
         self.now = seconds
         return self
 
+    def pause(self, seconds):
+        """Let the machine sleep for so many seconds."""
+        self.now += seconds
+        self.breaker.leave_out(seconds)
+        return self
+
     def after(self, seconds):
         """Go on by so many seconds."""
         return self.at(self.now + seconds)

@@ -77,10 +77,14 @@ def test_a_settled_admission_goes_out_once(flight):
 
 
 def test_a_pause_is_taken_off_the_age_of_what_is_live(flight):
-    """As if it had started later."""
+    """As if it had started later; and its silence is no evidence from then on."""
+    before = flight.slow_at(1.5)
+
     flight.leave_out(1000)
 
-    assert flight.overdue_at(1, 1.5) == 1150
+    assert flight.slow_at(1.5) == before + 1000
+    assert flight.overdue_at(1, 1.5) == inf
+    assert flight.log_likelihood(-inf, 2000, 2) == 0
 
 
 def test_the_likelihood_is_that_of_the_live_ones(flight):

@@ -201,3 +201,117 @@ def test_polls_slow_down(noted):
 
     pauses = [later - sooner for sooner, later in pairwise([0.0, *http.times])]
     assert pauses == pytest.approx([0.5, 0.75, 1.125, 1.6875, 2.53, 3.8, 5, 5, 5, 20, 20], abs=0.01)
+
+
+@pytest.mark.parametrize("status", [404, 408, 425, 429, 500, 502])
+async def test_a_passing_status_of_a_poll_does_not_lose_the_job(attempt, status):
+    """A job that was paid is asked for again, though the machine that is asked does not know it yet."""
+    cut = Step.json({"error": {"message": "Task not found"}}, status=status)
+    async with ScriptedServer(TAKEN, cut, cut, DONE, cut, RESULT) as server:
+        outcome = await slow(server).generate(REQUEST, attempt)
+
+    assert isinstance(outcome, Success)
+    assert asked(server).count("POST ") == 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, FailureKind.SERVER_ERROR), (410, FailureKind.SERVER_ERROR)])
+async def test_a_refused_poll_does_not_blame_the_request(attempt, status, kind):
+    """The request was accepted; its job may be made and billed."""
+    refused = Step.json({"error": {"message": "invalid prompt", "type": "invalid_request_error"}}, status=status)
+    async with ScriptedServer(TAKEN, refused) as server:
+        outcome = await slow(server).generate(REQUEST, attempt)
+
+    assert (outcome.kind, outcome.billing, outcome.stage) == (kind, Billing.AMBIGUOUS, Stage.WAIT)
+    assert "j1" in outcome.message
+    assert attempt.facts["job"]["id"] == "j1"
+
+
+def test_a_job_that_nobody_knows_is_given_up_after_a_minute(noted):
+    """Asking costs nothing, but the request waits; the job is told as unknown, and perhaps billed."""
+    http = ScriptedHttp(Reply(status=404, headers={}, json={"status": "Task not found"}))
+    settings = SlowSettings(base_url="https://api.example", api_key=Secret("k"))
+
+    async def watch():
+        return await Slow("slow", settings).claim({"id": "j1", "poll": "jobs/j1"}, noted(http))
+
+    outcome = run_virtual(watch())
+
+    assert "no longer knows the job j1" in outcome.message
+    assert outcome.billing is Billing.AMBIGUOUS
+    assert http.times[-1] - http.times[0] == pytest.approx(60, abs=0.01)
+    assert len(http.times) < 25
+
+
+async def test_a_plugin_reads_an_error_answer_to_a_poll(attempt):
+    """It may know better than the status does: a refused picture told with 422, say."""
+
+    class Telling(Slow):
+        def progress(self, reply):
+            if reply.json.get("state") == "moderated":
+                return Failure(kind=FailureKind.MODERATED, message="It was declined.")
+            return super().progress(reply)
+
+    async with ScriptedServer(TAKEN, Step.json({"state": "moderated"}, status=422)) as server:
+        outcome = await Telling("slow", slow(server).settings).generate(REQUEST, attempt)
+
+    assert outcome.kind is FailureKind.MODERATED
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*",
+        "*.ai",
+        "*.com",
+        "*.co.uk",
+        "co.uk",
+        "*.com.cn",
+        "*.github.io",
+        "bfl.*",
+        "a*.bfl.ai",
+        "10.0.0.1",
+        "*.bfl.ai.",
+        "https://bfl.ai",
+        "*.BFL.ai",
+        "localhost",
+        "",
+        "*.*.bfl.ai",
+        "*.bfl.ai:8443",
+    ],
+)
+def test_hosts_that_let_anybody_in_are_refused(pattern):
+    """The key would go to whoever has a name below a public suffix."""
+
+    class Trusting(Slow):
+        job_hosts = (pattern,)
+
+    with pytest.raises(ValueError, match="job_hosts"):
+        Trusting("slow", SlowSettings(base_url="https://api.example", api_key=Secret("k")))
+
+
+@pytest.mark.parametrize(
+    ("url", "goes"),
+    [
+        ("https://api.eu1.bfl.ai/v1/get_result?id=1", True),
+        ("https://api.bfl.ai:443/x", True),
+        ("http://api.bfl.ai/x", False),
+        ("https://api.bfl.ai:8443/x", False),
+        ("https://bfl.ai/x", False),
+        ("https://evilbfl.ai/x", False),
+        ("https://api.bfl.ai.evil.com/x", False),
+        ("https://api.bfl.ai@evil.com/x", False),
+        ("https://evil.com\\.bfl.ai/x", False),
+    ],
+)
+def test_the_key_goes_to_hosts_that_the_plugin_names(url, goes):
+    """Whole labels over https; a job elsewhere is the plugin's lack."""
+
+    class Trusting(Slow):
+        job_hosts = ("*.bfl.ai",)
+
+    endpoint = Trusting("slow", SlowSettings(base_url="https://api.example", api_key=Secret("k"))).endpoint
+    if goes:
+        assert endpoint.url(url) == url
+    else:
+        with pytest.raises(ValueError, match="the plugin does not trust host"):
+            endpoint.url(url)

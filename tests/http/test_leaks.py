@@ -185,7 +185,7 @@ async def told_of(steps, ledger, caplog):
             chains={"default": ["main"]},
             policy=Policy(retry=RetryPolicy(quick=False, rounds=())),
             observers={"ledger": Ledger(ledger, sync=False), "events": events.append, "invariants": invariants},
-            transport=Transport(pace=Pace(first_poll=0.001, longest_poll=0.001)),
+            transport=Transport(pace=Pace(first_poll=0.001, longest_poll=0.001, fetch=0.05)),
         )
         async with router:
             try:

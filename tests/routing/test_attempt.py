@@ -255,7 +255,7 @@ def test_a_provider_that_swallows_its_cancellation_delays_nobody(caplog):
             ended = asyncio.get_running_loop().time()
             await asyncio.sleep(5)
             stubborn.go.set_result(None)
-            await asyncio.sleep(0)
+            await asyncio.sleep(1)
             return result, ended, [entry.in_flight for entry in router.health()]
 
     result, ended, in_flight = run_virtual(main())

@@ -8,6 +8,9 @@ from attrs import evolve
 
 from pixroute import FailureKind, RequestFailed
 from pixroute.events import AttemptFinished, AttemptStarted, BreakerChanged, RequestStarted
+from pixroute.http import HttpSettings
+from pixroute.outcome import Blame
+from pixroute.secret import Secret
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 from pixroute.testing.invariants import Invariants, Trace
 
@@ -148,3 +151,32 @@ def test_the_same_events_have_the_same_digest(sick):
         less(event)
 
     assert one.digest == other.digest != less.digest
+
+
+def test_a_breaker_opened_by_our_own_lack_is_found(sick):
+    """I11: right after a breaker opened, the attempt that opened it says that it was our fault."""
+    table, events, _ = sick
+    checker = Invariants(providers=table)
+    ended = next(event for event in events if isinstance(event, AttemptFinished) and event.failure is not None)
+    failure = evolve(ended.failure, blame=Blame.OURS)
+    opened = BreakerChanged(
+        at=ended.at, key=table[ended.provider].identity.origin, state="open", reason="streak", until=1e9
+    )
+
+    for event in (opened, evolve(ended, failure=failure)):
+        checker(event)
+
+    assert "I11" in {text[:3] for text in checker.violations}
+
+
+def test_an_event_that_shows_a_key_is_found(sick):
+    """I12: in any form, of any provider's settings."""
+    table, events, _ = sick
+    provider = FakeProvider()
+    provider.settings = HttpSettings(api_key=Secret("sk-never-shown"))
+    checker = Invariants(providers={**table, "keyed": provider})
+    ended = next(event for event in events if isinstance(event, AttemptFinished))
+
+    checker(evolve(ended, provider_request_id="req c2stbmV2ZXItc2hvd24="))
+
+    assert "I12" in {text[:3] for text in checker.violations}

@@ -39,6 +39,7 @@ _CODES: Mapping[type[Exception], Exit] = {
     errors.InvalidRequest: Exit.USAGE,
     errors.DeadlineInfeasible: Exit.NO_TIME,
     errors.BudgetExceeded: Exit.NO_MONEY,
+    errors.InternalError: Exit.BUG,
     errors.ConfigError: Exit.USAGE,
     errors.PluginError: Exit.USAGE,
     errors.PixrouteError: Exit.FAILED,

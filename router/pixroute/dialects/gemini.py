@@ -10,8 +10,8 @@ from pixroute.dialects.references import base64_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
 from pixroute.http.judging.envelope import ADVICE, request_id_in, says_error
+from pixroute.http.judging.pictureless import quoted
 from pixroute.outcome import Failure, FailureKind, Stage
-from pixroute.redact import quote
 from pixroute.request import ImageRequest
 
 ASPECT_RATIOS = frozenset({"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"})
@@ -81,7 +81,7 @@ def refusal(reply: Reply) -> Failure | None:
         return _failure(FailureKind.MODERATED, f"The provider declined the content: {told.rstrip('.')}.", reply, reason)
     if _picture(reply.json) is None:
         text = f"The answer holds no picture; it ended with {reason or 'no reason given'}"
-        said = said or quote(" ".join(_texts(reply.json)), limit=_QUOTED)
+        said = said or quoted(" ".join(_texts(reply.json)))
         text += f" and said: {said.rstrip('.')}." if said else "."
         return _failure(FailureKind.EMPTY, text, reply, reason)
     return None
@@ -130,10 +130,10 @@ def _ending(document: Any) -> tuple[str | None, bool, str]:
     for chunk in document if isinstance(document, list) else [document]:
         feedback = _either(chunk, "promptFeedback", "prompt_feedback")
         if isinstance(block := _either(feedback, "blockReason", "block_reason"), str) and block:
-            return block, True, _quoted(_either(feedback, "blockReasonMessage", "block_reason_message"))
+            return block, True, quoted(_either(feedback, "blockReasonMessage", "block_reason_message"))
         candidate = _at(chunk, "candidates", 0)
         if isinstance(ended := _either(candidate, "finishReason", "finish_reason"), str):
-            reason, said = ended, _quoted(_either(candidate, "finishMessage", "finish_message"))
+            reason, said = ended, quoted(_either(candidate, "finishMessage", "finish_message"))
     return reason, False, said
 
 
@@ -149,13 +149,6 @@ def _texts(document: Any) -> Iterator[str]:
 def _either(document: Any, *names: str) -> Any:
     """Give the field by whichever of its spellings is there."""
     return next((found for name in names if (found := _at(document, name)) is not None), None)
-
-
-def _quoted(text: Any) -> str:
-    return quote(text, limit=_QUOTED) if isinstance(text, str) else ""
-
-
-_QUOTED = 240  # characters of an explanation that are passed on
 
 
 def _picture(document: Any) -> Picture | None:

@@ -46,6 +46,11 @@ class Admission:
         self._tokens = tokens
         self._holds_slot = True
 
+    def excuse(self) -> None:
+        """Take note that the answer has begun: from now on this is no silence."""
+        for token in self._tokens:
+            token.excused = True
+
     def settle(
         self,
         settlement: Settlement,

@@ -6,8 +6,7 @@
 A *generation* begins whenever the breaker opens, so what was in flight then can neither open nor close it later. A
 hint begins none: it is a pause, not a sickness, and what is in flight stays evidence.
 
-Whoever owns a breaker calls `evaluate` at `next_check` at the latest. A call that comes more than 5 s after it shows
-that the machine was paused; that time is taken off the age of everything in flight.
+Whoever owns a breaker calls `evaluate` at `next_check` at the latest, and `leave_out` when the machine was paused.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
 
-LONGEST_GAP = 5.0
 RAMP_EVERY = 10.0
 LISTEN_EVERY = 1.0
 """Seconds between two looks at the likelihood of silence, for each thousand calls in flight: a look asks each."""
@@ -80,6 +78,7 @@ class Breaker:
         jitter: called for a number in [0, 1) whenever it opens.
         silence: whether overdue calls and stall are evidence; not for an origin, whose window is `policy.window`.
         on_change: called after every change of state or reason.
+        heard: gives the time up to which every answer that had arrived is settled; later silence is not judged yet.
     """
 
     def __init__(
@@ -89,6 +88,7 @@ class Breaker:
         jitter: Callable[[], float],
         silence: bool = True,
         on_change: Callable[[], None] = lambda: None,
+        heard: Callable[[], float] = lambda: inf,
     ) -> None:
         self.policy = policy
         self.state = State.CLOSED
@@ -99,6 +99,7 @@ class Breaker:
         self._jitter = jitter
         self._silence = silence
         self._on_change = on_change
+        self._heard = heard
         self._evidence = Evidence()
         self._in_flight = InFlight()
         self._until = -inf
@@ -111,7 +112,6 @@ class Breaker:
         self._ramp_from = inf
         self._last_success = -inf
         self._last_throttle = -inf
-        self._evaluated = -inf
         self._due = inf
         self._listen_at = -inf if silence else inf
 
@@ -268,7 +268,6 @@ class Breaker:
         """Let time act: reopening, ramp, overdue calls, stall."""
         if now >= self._due:
             self._advance(now)
-        self._evaluated = now
         if now >= self._listen_at:
             self._listen(now)
 
@@ -322,29 +321,40 @@ class Breaker:
 
     # -- what time does
 
-    def _advance(self, now: float) -> None:
-        if self._in_flight.live and now > self._due + LONGEST_GAP:
-            self._leave_out(now - self._evaluated)
-        self._evaluated = now
-        while (at := self._due) <= now:
-            self._step(at)
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off the age of everything in flight; the upstream's own clock went on."""
+        if self._in_flight:
+            self._in_flight.leave_out(pause)
+            self._last_success += pause
+            self._ramp_from += pause
             self._due = self._next()
 
-    def _step(self, at: float) -> None:
+    def _advance(self, now: float) -> None:
+        heard = self._heard()
+        while (at := max(self._due, self._next(heard))) <= now:
+            self._step(at, heard)
+            self._due = -inf
+        self._due = self._next()
+
+    def _step(self, at: float, heard: float) -> None:
         if self.state is State.OPEN and self._until <= at:
             if self.reason is OpenReason.HINT:
                 self._move(State.CLOSED, None, at)
             else:
                 self._half_open(at)
-        elif min(self._overdue_due(), self._probe_due()) <= at:
+        elif self._silent_at(heard) <= at:
             self._sicken(OpenReason.OVERDUE, at, answered=False)
         elif self._ramp_due() <= at:
             self._ramp_from += RAMP_EVERY
             self._double(at)
 
-    def _next(self) -> float:
+    def _next(self, heard: float = inf) -> float:
         reopens = self._until if self.state is State.OPEN else inf
-        return min(reopens, self._overdue_due(), self._probe_due(), self._ramp_due())
+        return min(reopens, self._silent_at(heard), self._ramp_due())
+
+    def _silent_at(self, heard: float) -> float:
+        at = min(self._overdue_due(), self._probe_due())
+        return at if at <= heard else inf
 
     def _overdue_due(self) -> float:
         return self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after) if self._silence else inf
@@ -356,12 +366,6 @@ class Breaker:
     def _ramp_due(self) -> float:
         ramps = self.state is State.HALF_OPEN and self._answered and self._in_flight.live
         return self._ramp_from + RAMP_EVERY if ramps else inf
-
-    def _leave_out(self, gap: float) -> None:
-        self._in_flight.leave_out(gap)
-        self._last_success += gap
-        self._ramp_from += gap
-        self._due = self._next()
 
     def _listen(self, now: float) -> None:
         """Open for a silence only when it is still as unlikely a look later.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from copy import copy
 from heapq import nsmallest
 from math import inf
@@ -18,7 +18,11 @@ REFUSED_WITHIN = 10.0
 
 @define(eq=False)
 class Token:
-    """One admission; settled exactly once. `started` moves on by the time that the machine was paused."""
+    """One admission; settled exactly once.
+
+    `started` moves on by the time that the machine was paused. `excused`: its silence is no evidence, because its
+    answer is coming in, or may have been lost in a pause.
+    """
 
     request: str
     evidence: Hashable
@@ -27,6 +31,7 @@ class Token:
     expected: Quantiles
     timeout: float
     survival: Survival
+    excused: bool = False
 
     def answered(self, now: float) -> bool:
         """Tell whether a failure that comes now is an answer; what comes later than P99 was silence first."""
@@ -77,7 +82,7 @@ class InFlight:
     def overdue_at(self, count: int, factor: float) -> float:
         """Tell when `count` live requests will be older than `factor` × P99; inf while there are fewer."""
         by_request: dict[str, float] = {}
-        for token in self.live:
+        for token in self._heard():
             at = token.started + factor * token.expected.p99
             by_request[token.request] = min(at, by_request.get(token.request, inf))
         first = nsmallest(count, by_request.values())
@@ -89,10 +94,14 @@ class InFlight:
 
     def log_likelihood(self, last_success: float, now: float, slowdown: float) -> float:
         """Give the log-likelihood of the silence since the last success."""
-        calls = ((token.started, token.survival) for token in self.live)
+        calls = ((token.started, token.survival) for token in self._heard())
         return silence_log_likelihood(calls, last_success, now, slowdown)
 
     def leave_out(self, gap: float) -> None:
         """Take a pause of the machine off the age of everything live."""
-        for token in self.live:
+        for token in (*self.live, *self.older):
             token.started += gap
+            token.excused = True
+
+    def _heard(self) -> Iterator[Token]:
+        return (token for token in self.live if not token.excused)

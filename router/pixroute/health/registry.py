@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from math import inf
 from random import Random
@@ -31,6 +31,7 @@ class Health:
         call_at: the loop's `call_at`.
         random: for the jitter of openings.
         on_change: told every change of a breaker.
+        after_a_turn: calls when all that had arrived at the loop is handled.
     """
 
     def __init__(
@@ -40,11 +41,14 @@ class Health:
         call_at: Callable[[float, Callable[[], None]], Timer],
         random: Random,
         on_change: Callable[[BreakerChanged], None],
+        after_a_turn: Callable[[Callable[[], None]], None] = lambda call: call(),
     ) -> None:
         self._clock = clock
         self._call_at = call_at
         self._random = random
         self._on_change = on_change
+        self._after_a_turn = after_a_turn
+        self._heard = -inf
         self._routes: dict[Keys, Route] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._origins: dict[str, Scope] = {}
@@ -218,11 +222,21 @@ class Health:
             self._passing = False
         self._arm(*self._line.scopes())
 
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off the age of everything in flight."""
+        for scope in self._scopes():
+            scope.breaker.leave_out(pause)
+
     def close(self) -> None:
         """Cancel the timers."""
-        for scope in (*self._origins.values(), *(s for u in self._upstreams.values() for s in u.scopes.values())):
+        for scope in self._scopes():
             if scope.timer is not None:
                 scope.timer.cancel()
+
+    def _scopes(self) -> Iterator[Scope]:
+        yield from self._origins.values()
+        for upstream in self._upstreams.values():
+            yield from upstream.scopes.values()
 
     def _first(self, now: float) -> tuple[Waiter, Route] | None:
         for waiter in self._line.heads():
@@ -246,7 +260,11 @@ class Health:
     def _fire(self, scope: Scope) -> None:
         now = max(self._clock(), scope.fires_at)  # a loop may fire early by its clock's resolution
         scope.timer, scope.fires_at = None, inf
-        scope.breaker.evaluate(now)
+        self._after_a_turn(partial(self._judge, scope, now))
+
+    def _judge(self, scope: Scope, fired: float) -> None:
+        self._heard = max(self._heard, fired)
+        scope.breaker.evaluate(max(self._clock(), fired))
         self._arm(scope)
         self.pass_on()
 
@@ -279,7 +297,13 @@ class Health:
                 )
             )
 
-        breaker = Breaker(BreakerPolicy(), jitter=self._random.random, silence=silence, on_change=tell)
+        breaker = Breaker(
+            BreakerPolicy(),
+            jitter=self._random.random,
+            silence=silence,
+            on_change=tell,
+            heard=lambda: self._heard,
+        )
         return Scope(key, breaker)
 
 

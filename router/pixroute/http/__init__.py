@@ -3,6 +3,7 @@
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
 from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Running
+from pixroute.http.judging.envelope import failure_from
 from pixroute.http.provider import HttpProvider
 from pixroute.http.routes import TwoRoutes
 
@@ -24,4 +25,5 @@ __all__ = [
     "Reply",
     "Running",
     "TwoRoutes",
+    "failure_from",
 ]

@@ -5,23 +5,25 @@ Inside an attempt the answer is used as it was given: a result URL that carries 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from attrs import evolve
 
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
-from pixroute.outcome import Delivered, Failure, Outcome, Stage, Success
+from pixroute.http.judging.asked import Asked
+from pixroute.outcome import Delivered, Failure, Stage, Success
 from pixroute.provider import AttemptContext
 from pixroute.sanitizer import Sanitizer
 
-T = TypeVar("T", bound=Outcome | Delivered)
+T = TypeVar("T", bound=Success | Failure | Delivered)
 
 
 class Door:
     """An attempt as its provider's code sees it, with the place it is sent to and the key it is sent with.
 
-    `stage` is the last one reached.
+    `stage` is the last one reached, `asked` what the request itself said.
     """
 
     def __init__(self, attempt: AttemptContext, endpoint: Endpoint) -> None:
@@ -29,6 +31,7 @@ class Door:
         self.endpoint = endpoint
         self.sanitizer = endpoint.sanitizer
         self.stage = Stage.QUEUED
+        self.asked: Callable[[], Asked] = Asked
 
     @property
     def context(self) -> AttemptContext:
@@ -62,11 +65,19 @@ def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
         return cast("T", evolve(cast("Failure", cleaned), message=sanitizer.redact(outcome.message)))
     if isinstance(outcome, Delivered):
         return _cleaned(outcome, sanitizer, ("declared_type", "revised_prompt"))
-    success = cast("Success", _cleaned(outcome, sanitizer, ("model", "usage", "provider_request_id")))
-    pictures = tuple(without_secrets(one, sanitizer) for one in success.pictures)
-    failures = tuple(without_secrets(one, sanitizer) for one in success.failures)
-    same = all(one is other for one, other in zip(pictures, success.pictures, strict=True)) and not failures
-    return cast("T", success if same else evolve(success, pictures=pictures, failures=failures))
+    return cast("T", _success(cast("Success", outcome), sanitizer))
+
+
+def _success(success: Success, sanitizer: Sanitizer) -> Success:
+    """Look once at all that a success tells: almost always nothing is found, and every request pays for the look."""
+    told = [(one.declared_type, one.revised_prompt) for one in success.pictures]
+    everything = (success.model, success.usage, success.provider_request_id, told)
+    if sanitizer.clean(everything) is not everything:
+        success = _cleaned(success, sanitizer, ("model", "usage", "provider_request_id"))
+        success = evolve(success, pictures=tuple(without_secrets(one, sanitizer) for one in success.pictures))
+    if success.failures:
+        success = evolve(success, failures=tuple(without_secrets(one, sanitizer) for one in success.failures))
+    return success
 
 
 def _cleaned(value: T, sanitizer: Sanitizer, names: tuple[str, ...]) -> T:

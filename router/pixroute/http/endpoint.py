@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import evolve, field, frozen
 
 from pixroute.http.call import Auth, HttpSettings
+from pixroute.http.hosts import trusts
 from pixroute.http.wire.sockets import Reach, admits
 from pixroute.redact import redact
 from pixroute.sanitizer import Sanitizer, sanitizer_of, secrets_of, tried
@@ -51,6 +52,7 @@ class Endpoint:
     connect_timeout: float | None = None
     private_results: bool = False
     others: tuple[Secret, ...] = field(default=(), repr=False)
+    job_hosts: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
     sanitizer: Sanitizer = field(factory=Sanitizer, repr=False, eq=False)
 
@@ -97,15 +99,16 @@ class Endpoint:
         return self.origin.startswith("http:")
 
     def url(self, path: str) -> str:
-        """Append a path to the base URL, or take a whole URL of the same origin.
+        """Append a path to the base URL, or take a whole URL of the same origin or of `job_hosts`.
 
         Raises:
             ValueError: a URL elsewhere: the key goes to no other origin.
         """
         if not path.startswith(("https://", "http://")):
             return f"{self.base_url}/{path.lstrip('/')}"
-        if origin_of(urlsplit(path)) != self.origin:
-            raise ValueError(f"a URL at {origin_of(urlsplit(path))} is not asked with the key of {self.origin}")
+        parts = urlsplit(path)
+        if (origin := origin_of(parts)) != self.origin and not trusts(self.job_hosts, parts):
+            raise ValueError(f"the plugin does not trust host {origin} with the key of {self.origin} (`job_hosts`)")
         return path
 
     def request_headers(self, request_id: str) -> dict[str, str]:

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from math import inf
+from typing import Any, TypeVar, cast
 
 from attrs import asdict, define, evolve, frozen
 
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
 from pixroute.http.door import Door, shown
+from pixroute.http.hosts import check_hosts
 from pixroute.http.provider import UNREADABLE, HttpProvider
 from pixroute.http.wire.outgoing import outgoing
-from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage
 from pixroute.provider import AttemptContext
 
 S = TypeVar("S", bound=HttpSettings)
 
 CANCEL_WITHIN = 2.0
 """Seconds an upstream has to agree that a job is cancelled."""
+PATIENCE = 60.0
+"""Seconds for which a job is asked for again through what passes."""
 _GROWTH = 1.5
+_PASSING_STATUS = frozenset({404, 408, 425, 429})
+"""Beside 5xx: a job that is young may be unknown to the machine that is asked."""
+_GONE = frozenset({404, 410})
+_SERVER_ERRORS = 500
+_KEPT = frozenset({FailureKind.AUTH, FailureKind.QUOTA, FailureKind.MODERATED})
+"""What an error answer to a poll may mean beside what passes; it never means that the request is wrong."""
 _PASSING = frozenset(
     {
         FailureKind.CONNECT,
@@ -40,7 +51,7 @@ _PASSING = frozenset(
 
 @frozen(kw_only=True)
 class Job:
-    """A job that was taken; paths, or URLs of the provider's own origin.
+    """A job that was taken; paths, or URLs of the provider's own origin or of its `job_hosts`.
 
     Args:
         id: the upstream's name for it.
@@ -82,7 +93,21 @@ class JobProvider(HttpProvider[S]):
 
     `encode` writes the call that submits it, `accepted` reads the job, `progress` each poll, and `decode` the pictures
     of the result. All are pure.
+
+    Raises:
+        ValueError: as `HttpProvider`, or `job_hosts` names no hosts or lets anybody in.
     """
+
+    job_hosts: tuple[str, ...] = ()
+    """Hosts that are asked for jobs with the key, beside its own origin and over https only: "*.bfl.ai", say."""
+
+    def __init__(self, name: str, settings: S) -> None:
+        super().__init__(name, settings)
+        try:
+            hosts = check_hosts(self.job_hosts)
+        except ValueError as error:
+            raise ValueError(f"provider {name!r}: its plugin's {error}") from None
+        self.endpoint = self._place = evolve(self.endpoint, job_hosts=hosts)
 
     @abstractmethod
     def accepted(self, reply: Reply) -> Job:
@@ -90,7 +115,12 @@ class JobProvider(HttpProvider[S]):
 
     @abstractmethod
     def progress(self, reply: Reply) -> Progress:
-        """Read the answer to a poll."""
+        """Read the answer to a poll, of any status.
+
+        Of an answer that is not 2xx only a `Failure` counts; where the status is one that passes, it counts once
+        asking again has not helped. A KeyError, IndexError, TypeError or ValueError leaves it to be judged by its
+        status.
+        """
 
     async def claim(self, job: Mapping[str, Any], attempt: AttemptContext) -> Outcome:
         """Collect a job of an earlier attempt, by the `job` of its record."""
@@ -104,8 +134,8 @@ class JobProvider(HttpProvider[S]):
     async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         try:
             job = self.accepted(reply)
-        except UNREADABLE as error:
-            return self._empty(told, f"{type(error).__name__} while reading the job")
+        except UNREADABLE:
+            return self._empty(told, "it names no job")
         door.note(job=asdict(job))
         return await self._watch(job, door, sinks)
 
@@ -115,21 +145,22 @@ class JobProvider(HttpProvider[S]):
             job=job,
             door=door,
             sinks=sinks,
-            judge=self._refusal,
+            judge=partial(self._refusal, asked=door.asked),
             read=self._progress,
+            progress=self.progress,
             pause=door.http.pace.first_poll,
         ).run()
         if isinstance(reply, Failure):
             return reply
         door.reached(Stage.BODY)
         told = shown(reply, door.sanitizer)
-        return self._refusal(told) or await self._collect(reply, told, door, sinks)
+        return self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
 
     def _progress(self, reply: Reply) -> Progress:
         try:
             return self.progress(reply)
-        except UNREADABLE as error:
-            return self._empty(reply, f"{type(error).__name__} while reading the job's progress")
+        except UNREADABLE:
+            return self._empty(reply, "it tells nothing of the job that can be read")
 
 
 @define(kw_only=True)
@@ -138,7 +169,8 @@ class _Vigil:
 
     Args:
         judge: reads an error answer.
-        read: reads a poll.
+        read: reads a poll that is 2xx.
+        progress: the plugin's own reading.
         pause: seconds before the next poll.
     """
 
@@ -147,6 +179,7 @@ class _Vigil:
     sinks: Sinks
     judge: Callable[[Reply], Failure | None]
     read: Callable[[Reply], Progress]
+    progress: Callable[[Reply], Progress]
     pause: float
     queued: bool = True
 
@@ -162,7 +195,7 @@ class _Vigil:
     async def _finished(self) -> Reply | Failure:
         while True:
             await asyncio.sleep(self.pause)
-            reply = await self._ask(self.job.poll)
+            reply = await self._ask(self.job.poll, told=True)
             progress = reply if isinstance(reply, Failure) else self.read(shown(reply, self.door.sanitizer))
             match progress:
                 case Failure():
@@ -173,32 +206,75 @@ class _Vigil:
                     self.door.progress(fraction)
             self.queued = isinstance(progress, Queued)
 
-    async def _ask(self, path: str) -> Reply | Failure:
-        """Ask until an answer comes; the attempt's end ends this too."""
+    async def _ask(self, path: str, *, told: bool = False) -> Reply | Failure:
+        """Ask until an answer comes, through what passes for as long as patience lasts; `told`: the plugin reads it."""
+        clock = asyncio.get_running_loop().time
+        self.pause = min(self.pause * _GROWTH, self.door.http.pace.longest_poll)
+        delays, gives_up = self._delays(), inf
         while True:
-            self.pause = min(self.pause * _GROWTH, self.door.http.pace.longest_poll)
             reply = await self._send(Call.get(path), self.sinks)
-            failure = (
-                reply
-                if isinstance(reply, Failure)
-                else None
-                if reply.ok
-                else self.judge(shown(reply, self.door.sanitizer))
-            )
+            failure, passes = self._fault(reply, told=told)
             if failure is None:
-                return reply
-            if failure.kind not in _PASSING:
-                return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)  # the job goes on without us
-            await asyncio.sleep(max(self.pause, failure.hint or 0))
+                return cast("Reply", reply)
+            gives_up = min(gives_up, clock() + PATIENCE)
+            if not passes or clock() >= gives_up:
+                # The job goes on without us.
+                return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)
+            await asyncio.sleep(min(max(next(delays), failure.hint or 0), gives_up - clock()))
 
-    def _fault(self, reply: Reply) -> Failure | None:
-        return None if reply.ok else self.judge(shown(reply, self.door.sanitizer))
+    def _delays(self) -> Iterator[float]:
+        from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
+
+        delays = expo(base=_GROWTH, factor=self.pause, max_value=self.door.http.pace.longest_poll)
+        next(delays)  # backoff's generators yield None first
+        return cast("Iterator[float]", delays)
+
+    def _fault(self, reply: Reply | Failure, *, told: bool) -> tuple[Failure | None, bool]:
+        """Judge an answer, and whether asking again may help."""
+        if isinstance(reply, Failure):
+            return reply, reply.kind in _PASSING
+        if reply.ok:
+            return None, False
+        seen = shown(reply, self.door.sanitizer)
+        said = self._said(seen) if told else None
+        return said or self._judged(seen), reply.status in _PASSING_STATUS or reply.status >= _SERVER_ERRORS
+
+    def _said(self, reply: Reply) -> Failure | None:
+        """Let the plugin read an error answer; it may know better than its status."""
+        try:
+            said = self.progress(reply)
+        except UNREADABLE:
+            return None
+        return said if isinstance(said, Failure) else None
+
+    def _judged(self, reply: Reply) -> Failure:
+        failure = self.judge(reply)
+        if failure is not None and failure.kind in _PASSING | _KEPT and reply.status not in _GONE:
+            return failure
+        if reply.status in _GONE:
+            return Failure(
+                kind=FailureKind.SERVER_ERROR,
+                message=f"The provider no longer knows the job {self.job.id} (status {reply.status}).",
+                advice="It may have been made and billed: ask the provider by the job's id.",
+                status=reply.status,
+            )
+        return Failure(
+            kind=FailureKind.SERVER_ERROR,
+            message=f"The provider refused to be asked for the job {self.job.id} (status {reply.status}).",
+            advice="The request is not at fault; the job may be claimed later.",
+            status=reply.status,
+        )
 
     async def _send(self, call: Call, sinks: Sinks) -> Reply | Failure:
         try:
             request = outgoing(call, self.door.endpoint, self.door.request_id)
         except ValueError as error:
-            return Failure(kind=FailureKind.INVALID, message=f"The job cannot be asked for: {error}.")
+            return Failure(
+                kind=FailureKind.UNKNOWN,
+                message=f"The job cannot be asked for: {error}.",
+                advice="This is a lack of the plugin; the job may have been made and billed.",
+                blame=Blame.PROVIDER,
+            )
         return await self.door.context.http.exchange(
             request, endpoint=self.door.endpoint, attempt=self.door.context, sinks=sinks, follow_up=True
         )

@@ -21,8 +21,8 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.judging.asked import NOTHING, Asked
-from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in
+from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.usage import one_shape, stated_price
@@ -186,6 +186,7 @@ class HttpProvider(ABC, Generic[S]):
         )
 
     async def _ask(self, request: ImageRequest, door: Door) -> Outcome:
+        door.asked = partial(Asked.of, request, self.name)
         write = partial(self._outgoing, request, door)
         try:
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
@@ -206,19 +207,21 @@ class HttpProvider(ABC, Generic[S]):
             json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
             reply = evolve(reply, json=json, picture=picture)
         told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
-        refusal = self._refusal(told, elapsed=elapsed, asked=Asked.of(request, self.name))
+        refusal = self._refusal(told, elapsed=elapsed, asked=door.asked)
         return refusal or await self._conclude(reply, told, door, sinks)
 
     async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         """Make an outcome of the 2xx answer to the request; `told` is the answer as it may be shown."""
         return await self._collect(reply, told, door, sinks)
 
-    def _refusal(self, reply: Reply, *, elapsed: float | None = None, asked: Asked = NOTHING) -> Failure | None:
+    def _refusal(
+        self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], Asked] = Asked
+    ) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
             failure = failure_from(
-                reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked
+                reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked()
             )
         if failure is None:
             failure = flagged(reply, who=self.name)
@@ -231,7 +234,7 @@ class HttpProvider(ABC, Generic[S]):
     async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
         if reply.json is None and reply.picture is None:
-            return self._empty(told, f"no JSON ({told.headers.get('content-type', 'no type given')})")
+            return self._empty(told, f"no JSON ({told.headers.get('content-type', 'no type given')})", door.asked)
         try:
             items = [reply.picture] if reply.picture else list(self.decode(reply))
             if told is not reply and not reply.picture:
@@ -240,21 +243,22 @@ class HttpProvider(ABC, Generic[S]):
                 items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
             log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__)
-            return self._empty(told, "it has another shape than expected")
+            return self._empty(told, "it has another shape than expected", door.asked)
         if not items:
-            return self._empty(told, "it lists none")
+            return self._empty(told, "it lists none", door.asked)
         found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         if not pictures:
-            return failures[0]
+            empty = all(failure.kind is FailureKind.EMPTY for failure in failures) and says_error(told.json)
+            return self._empty(told, "it holds none", door.asked) if empty else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
         return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
 
-    def _empty(self, reply: Reply, why: str) -> Failure:
+    def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
         """Explain a 2xx without a picture: by what it says, else by what it is."""
-        return pictureless(reply, who=self.name, why=why, now=time.time())
+        return pictureless(reply, who=self.name, why=why, now=time.time(), asked=asked())
 
     def _classified(self, reply: Reply) -> Failure | None:
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +18,7 @@ from attrs import evolve
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
 from pixroute.http.judging.lack import lacking, wanting
+from pixroute.http.wire.clock import Limit
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.record import AttemptRecord
@@ -55,6 +55,7 @@ class Attempt:
         on_end: Callable[[Attempt], None],
         retry_at: Callable[[Failure, float], float | None],
         reap: Callable[[asyncio.Task[None], str], None],
+        time: Callable[[], float] | None = None,
     ) -> None:
         self.request_id = request_id
         self.contender = contender
@@ -64,6 +65,7 @@ class Attempt:
         self.ends_at = ends_at
         self.deadline = deadline
         self.into = into
+        self.paused = 0.0
         self.ended: float | None = None
         self.retry_at: float | None = None
         self.outcome: Outcome | None = None
@@ -84,7 +86,10 @@ class Attempt:
         self._on_end = on_end
         self._draw_retry = retry_at
         self._reap = reap
+        self._time = time or self._loop.time
+        self.moves = 0
         self._expired = False
+        self._works = False  # its provider does
         self._threads = 0
 
     # What the provider sees
@@ -96,11 +101,15 @@ class Attempt:
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
+        self.moves += 1
         self.stage = stage
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
+        self.moves += 1
         self.facts.update(facts)
+        if "first_byte" in facts and self.is_answered and self._admission is not None:
+            self._admission.excuse()
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
@@ -127,8 +136,14 @@ class Attempt:
 
     def start(self) -> None:
         """Begin; the outcome comes by `on_end`."""
+        self._works = True
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
+
+    def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
+        """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
+        self.paused += seconds
+        self.ends_at, self.deadline = ends_at, deadline
 
     def give_up(self, why: str = "The request no longer needed it.") -> None:
         """End it as CANCELLED."""
@@ -156,26 +171,28 @@ class Attempt:
             self._let_go()
 
     def _let_go(self) -> None:
-        task = self.task
-        if task is None:
+        if self._works and self.task is not None:
+            self.task.cancel()
+            self._reap(self.task, self.request_id)
+        else:
             self._free_slot()
-        elif not task.done() and task is not asyncio.current_task():
-            task.cancel()
-            self._reap(task, self.request_id)
 
     async def _run(self) -> None:
-        self._cutter = self._loop.call_at(self.ends_at, self._expire)
+        cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
+        cutter.moved_to(self.ends_at)
         try:
             outcome = await self.contender.provider.generate(self.contender.request, self)
         except asyncio.CancelledError as error:
             if self.ended is not None or (self.task is not None and self.task.cancelling()):
+                self._works = False
                 self.give_up()
                 raise
             outcome = self._bug(error)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
             outcome = self._bug(error)
         finally:
-            self._cutter.cancel()
+            self._works = False
+            cutter.cancel()
         if self.ended is None:
             self.end(self._judged(outcome))
         elif isinstance(outcome, Success):
@@ -194,23 +211,22 @@ class Attempt:
         )
 
     @property
-    def _is_answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the network is bringing the answer; a provider without one has no limits of a body."""
         return self.stage is Stage.BODY and "first_byte" in self.facts
 
+    def _due(self) -> float:
+        """Give its end; once the picture is made, the body's own limits and the deadline cut it."""
+        return max(self.ends_at, self.deadline) if self.is_answered else self.ends_at
+
     def _expire(self) -> None:
         """End it, for its time is over."""
-        if self._is_answered and self.ends_at < self.deadline:
-            # The picture is made: the body's own limits and the deadline cut it now.
-            self.ends_at = self.deadline
-            if self.deadline < inf:
-                self._cutter = self._loop.call_at(self.deadline, self._expire)
-            return
+        self.ends_at = self._due()
         self._expired = True
         self.end(self._time_out())
 
     def _time_out(self) -> Failure:
-        seconds = self.ends_at - self.started
+        seconds = self._allowed
         seen = Observation(
             stage=self.stage,
             elapsed=seconds,
@@ -232,7 +248,11 @@ class Attempt:
 
     @property
     def _cut_short(self) -> bool:
-        return self._expired and self.ends_at - self.started < self.contender.candidate.timeout - 0.001
+        return self._expired and self._allowed < self.contender.candidate.timeout - 0.001
+
+    @property
+    def _allowed(self) -> float:
+        return self.ends_at - self.started - self.paused
 
     def _judged(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Failure):
@@ -257,7 +277,7 @@ class Attempt:
         return checked.outcome
 
     def _settle(self, outcome: Outcome) -> None:
-        now = self._loop.time()
+        now = self._time()
         candidate, learned = self.contender.candidate, self.contender.learned
         if not isinstance(outcome, Failure):
             self.stage = Stage.DONE
@@ -270,16 +290,19 @@ class Attempt:
         if isinstance(outcome, Failure):
             self.outcome = outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._draw_retry(outcome, now)
-            if outcome.blame is not Blame.OURS:  # what we lacked says nothing of its time
-                learned.add_censored(now - self.started)
+            ours = outcome.blame is Blame.OURS
         else:
-            learned.add(now - self.started)
+            ours = False
+        age = now - self.started - self.paused
+        if not ours and not self.paused:  # what we lacked, and an answer that came while we slept, tell no time
+            (learned.add_censored if isinstance(outcome, Failure) else learned.add)(age)
         settlement = settle(
             outcome,
-            age=now - self.started,
+            age=age,
             p99=candidate.expected.p99,
             cut_short=self._cut_short,
             stage=self.stage,
+            paused=self.paused > 0,
         )
         if self._admission is not None:
             self._admission.settle(
@@ -293,11 +316,11 @@ class Attempt:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.contender.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
+        self._works = False
         self._free_slot()
 
     def _free_slot(self) -> None:
-        over = self.ended is not None and (self.task is None or self.task.done())
-        if over and not self._threads and self._admission is not None:
+        if self.ended is not None and not self._works and not self._threads and self._admission is not None:
             try:
                 self._admission.release_slot()
             except Exception:

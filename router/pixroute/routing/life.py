@@ -12,8 +12,8 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,13 +23,15 @@ from attrs import evolve
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
-from pixroute.health.breaker import OpenReason, State
 from pixroute.health.registry import Health, still
+from pixroute.http.wire.clock import after_a_turn
+from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
+from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, retired, started
-from pixroute.routing.run import Run, Shared
+from pixroute.routing.run import Shared
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -38,11 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger("pixroute")
-
-_SILENT = (OpenReason.OVERDUE.value, OpenReason.STALL.value)
-
-POKED_AT_ONCE = 64
-"""Requests that plan again in one turn of the loop when a breaker opens: some milliseconds."""
 
 REAP = 2.0
 """Seconds after which a cancelled attempt that has not ended is named in the log."""
@@ -79,6 +76,7 @@ class Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._shared: Shared | None = None
+        self._alarm = Alarm()
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._drains_until = inf
@@ -101,7 +99,7 @@ class Life:
             ShuttingDown: it is closing.
         """
         if self._shared is None:
-            self._shared = self._made(asyncio.get_running_loop())
+            self._shared = self._alarm.shared = self._made(asyncio.get_running_loop())
             self._opening = asyncio.create_task(self._start())
         self.check_here()
         if self._opening is not None and not self._closing:
@@ -122,7 +120,7 @@ class Life:
         self._opening = None
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
-        import backoff  # noqa: F401, PLC0415 - a request imports nothing: it may have no descriptor left for it
+        _import_what_a_request_needs()
 
         from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
         from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
@@ -131,20 +129,37 @@ class Life:
         drawn = random.Random(self._seed)  # noqa: S311 - jitter, not secrecy
         self._ids = count(1)
         self._id_prefix = f"{drawn.getrandbits(32):08x}" if self._seed is not None else secrets.token_hex(4)
-        health = Health(
+        heartbeat = Heartbeat(
             clock=loop.time,
+            call_at=loop.call_at,
+            busy=lambda: self._shared is not None and bool(self._shared.runs),
+            observed=lambda: self._shared is not None and self._shared.emit is not None,
+            on_pause=self._alarm.paused,
+            on_lag=self._alarm.lagged,
+        )
+        health = Health(
+            clock=heartbeat.look,
             call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
             random=drawn,
-            on_change=self._breaker_changed,
+            on_change=self._alarm.breaker_changed,
+            after_a_turn=after_a_turn,
         )
         for name in self._disabled:
             health.disable(name)
         http = self._transport or Transport(pace=Pace(connect=self._connect))
+        http.time = heartbeat.awake
+        self._stack.push_async_callback(_quietly, heartbeat.stop)
         self._stack.push_async_callback(_quietly, health.close)
         self._stack.push_async_callback(_quietly, http.aclose)
         self._stack.push_async_callback(closed, self._started)
         return Shared(
-            health=health, http=http, random=drawn, purse=HedgePurse(), emit=self._voice(loop), reap=self._reap
+            health=health,
+            http=http,
+            random=drawn,
+            purse=HedgePurse(),
+            emit=self._voice(loop),
+            reap=self._reap,
+            heartbeat=heartbeat,
         )
 
     async def _start(self) -> None:
@@ -218,24 +233,6 @@ class Life:
                 log.exception("a bug in pixroute: an event was not told")
 
         return emit
-
-    def _breaker_changed(self, event: events.BreakerChanged) -> None:
-        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
-        if self._shared is None:
-            return
-        if self._shared.emit is not None:
-            self._shared.emit(event)
-        if event.state == State.OPEN.value:
-            # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
-            silent = event.reason in _SILENT
-            self._poke([run for run in self._shared.runs if run.waits_for_slot or (silent and run.in_flight)])
-
-    def _poke(self, runs: Sequence[Run]) -> None:
-        """Have them plan again, a few in each turn of the loop."""
-        for run in runs[:POKED_AT_ONCE]:
-            run.poke()
-        if len(runs) > POKED_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._poke, runs[POKED_AT_ONCE:])
 
     # Requests
 
@@ -311,7 +308,7 @@ class Life:
         self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
-        self._shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
+        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():
@@ -397,6 +394,14 @@ class Life:
 
 def _tasks(*groups: Iterable[asyncio.Task[Any] | None]) -> set[asyncio.Task[Any]]:
     return {task for group in groups for task in group if task is not None}
+
+
+def _import_what_a_request_needs() -> None:
+    """Import now what is not needed for opening: in a request there may be no descriptor left for it."""
+    import backoff  # noqa: F401, PLC0415 - so that importing pixroute stays cheap
+
+    with suppress(ImportError):  # an extra
+        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above
 
 
 async def _quietly(close: Callable[[], Awaitable[None] | None]) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from math import inf
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import Block, Standing
@@ -237,6 +237,26 @@ def _kept_for(view: View, candidate: Candidate) -> float:
 
 def _was_asked_or_excluded(view: View, index: int) -> bool:
     return any(tried.index == index for tried in view.tried) or _excluded(view, index) is not None
+
+
+def leave_out(view: View, tried: Tried, pause: float) -> Tried:
+    """Move an attempt's age and limits on by a pause of the machine, but no limit beyond what the deadline leaves.
+
+    `view` knows the pause: a deadline of ours has moved, one of the caller's has not.
+    """
+    last = view.deadline - reserve(view, tried.index, view.remaining)
+    joins = view.candidates[tried.index].hedge_after < inf
+    return evolve(
+        tried,
+        started=tried.started + pause,
+        ends_at=_moved(tried.ends_at, pause, view.deadline if joins else last),
+        join_at=_moved(tried.join_at, pause, last),
+        join_free_at=_moved(tried.join_free_at, pause, last),
+    )
+
+
+def _moved(at: float, pause: float, last: float) -> float:
+    return min(at + pause, max(at, last))
 
 
 def worst_cost(view: View) -> Decimal | None:

@@ -22,6 +22,7 @@ from pixroute.content import Owner
 from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
+from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
@@ -29,6 +30,7 @@ from pixroute.routing.attempt import Attempt
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
+from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -41,6 +43,7 @@ from pixroute.routing.plan import (
     View,
     Wait,
     default_budget,
+    leave_out,
     plan,
     possibly_billed,
 )
@@ -62,6 +65,7 @@ class Shared:
     purse: HedgePurse
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
+    heartbeat: Heartbeat
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -97,6 +101,13 @@ class _Leg:
     attempt: Attempt
     tried: Tried
     hedge: bool
+
+    @property
+    def seen(self) -> Tried:
+        """What is known of it now: nobody joins an answer that is coming in."""
+        if self.tried.ended is None and self.attempt.is_answered:
+            return evolve(self.tried, join_at=inf, join_free_at=inf)
+        return self.tried
 
 
 class Run:
@@ -151,6 +162,7 @@ class Run:
         What breaks in our own code ends this part, and so does what breaks when a picture is in hand: nothing more is
         bought.
         """
+        self._shared.heartbeat.start()
         self._shared.runs[self] = None
         try:
             return await self._drive()
@@ -162,13 +174,21 @@ class Run:
             self._legs.clear()  # an attempt knows its run: else pictures would live until the garbage is collected
 
     async def _drive(self) -> Ending:
+        heard = False
         while True:
             winner = self._winner()
             if winner is not None:
                 return self._ending(winner, None)
             if self._bug is not None or self._shut:
                 return self._ending(None, None, bug=self._bug)
-            decided = self._decide()
+            view = self._view()
+            decided = plan(view)
+            if isinstance(decided.action, Start) and self.in_flight and not heard:
+                await self._hear()
+                heard = True
+                continue
+            heard = False
+            decided = self._note(view, decided)
             if isinstance(decided.action, Stop):
                 return self._ending(None, decided.action)
             await self._act(decided.action)
@@ -184,6 +204,11 @@ class Run:
         return self._stands_for_slot
 
     @property
+    def _waits_for_first_slot(self) -> bool:
+        """Whether this time is none of our deadline's."""
+        return self._stands_for_slot and not self._legs and self._timeout is None
+
+    @property
     def in_flight(self) -> list[Attempt]:
         """The attempts under way."""
         return [leg.attempt for leg in self._legs if leg.tried.ended is None]
@@ -193,11 +218,35 @@ class Run:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def leave_out(self, pause: float) -> None:
+        """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
+        if self._timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
+            self._budget_seconds += pause
+        live = [leg for leg in self._legs if leg.tried.ended is None]
+        if live:
+            view = self._view()
+            for leg in live:
+                leg.tried = leave_out(view, leg.tried, pause)
+                leg.attempt.leave_out(pause, ends_at=leg.tried.ends_at, deadline=view.deadline)
+        self.poke()
+
     # Deciding
 
-    def _decide(self) -> Plan:
-        view = self._view()
-        decided = plan(view)
+    async def _hear(self) -> None:
+        """Let what has arrived of the attempts in flight be handled, before another is bought for their silence."""
+        grace = Grace(self._loop.time(), self._moves())
+        while True:
+            handled = self._loop.create_future()
+            after_a_turn(partial(_wake, handled), until=grace.until)
+            await handled
+            if self._winner() is not None or not grace.lasts(self._loop.time(), self._moves()):
+                return
+
+    def _moves(self) -> int:
+        return sum(attempt.moves for attempt in self.in_flight)
+
+    def _note(self, view: View, decided: Plan) -> Plan:
+        """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
             decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.rulings)
@@ -210,7 +259,7 @@ class Run:
         return decided
 
     def _view(self) -> View:
-        now = self._loop.time()
+        now = self._shared.heartbeat.look()
         health = self._shared.health
         view = View(
             now=now,
@@ -218,7 +267,7 @@ class Run:
             candidates=self._candidates,
             standings=tuple(health.standing(contender.keys, now, self._waiter) for contender in self._contenders),
             policy=self._policy,
-            tried=tuple(leg.tried for leg in self._legs),
+            tried=tuple(leg.seen for leg in self._legs),
             round=self._round,
             round_jitter=self._jitter,
             money_left=self._budget.left,
@@ -247,7 +296,7 @@ class Run:
         elif isinstance(action, Wait):
             self._stands_for_slot = action.why is Ruling.FULL
             await self._pause(action.until, action.on)
-            if self._stands_for_slot and not self._legs and self._timeout is None:
+            if self._waits_for_first_slot:
                 self._slot_wait += self._loop.time() - self._decided_at
             self._stands_for_slot = False
 
@@ -281,6 +330,7 @@ class Run:
             on_end=self._ended,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,
+            time=self._shared.heartbeat.look,
         )
         tried = Tried(
             index=start.index,
@@ -425,6 +475,11 @@ class Run:
             )
             for at, action, rulings in self._decisions
         )
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _say(action: Action, names: Sequence[str]) -> str:

@@ -24,14 +24,17 @@ _SUCCESS = Settlement(Verdict.SUCCESS, Verdict.SUCCESS)
 _NEUTRAL = Settlement(Verdict.NEUTRAL, Verdict.NEUTRAL)
 
 
-def settle(outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: Stage) -> Settlement:
+def settle(
+    outcome: Outcome, *, age: float, p99: float, cut_short: bool, stage: Stage, paused: bool = False
+) -> Settlement:
     """Read the table's columns upstream, origin and account.
 
-    `cut_short`: the caller's time, not the attempt's own, ended it.
+    `cut_short`: the caller's time, not the attempt's own, ended it. `paused`: the machine slept meanwhile, and what
+    was not answered may have been lost by that.
     """
     if not isinstance(outcome, Failure):
         return _SUCCESS
-    if outcome.blame is Blame.OURS:
+    if outcome.blame is Blame.OURS or (paused and not outcome.answered):
         return _NEUTRAL
     if outcome.kind is FailureKind.CANCELLED:
         return Settlement(Verdict.HARD, Verdict.NEUTRAL) if age > p99 else _NEUTRAL

@@ -22,6 +22,7 @@ from pixroute.events import (
     AttemptFinished,
     AttemptStarted,
     BreakerChanged,
+    LoopLagged,
     RequestFinished,
     RequestStarted,
     RetryScheduled,
@@ -299,6 +300,8 @@ def _line(event: AnyEvent) -> str:
             what = f"{event.attempt} {event.stage} {event.billing} {event.failure and event.failure.kind}"
         case RequestFinished():
             what = f"{event.request} {event.provider} {event.error} {event.cost}"
+        case LoopLagged():
+            what = f"{event.seconds}"
         case _:
             what = event.request
     return f"{type(event).__name__} {event.at} {what}\n"

@@ -83,14 +83,3 @@ async def test_results_expire(http):
             url = (await reply.json())["data"][0]["url"]
         async with http.get(url) as late:
             assert late.status == 403
-
-
-async def test_oldest_results_make_room(emulator, images, http):
-    """Only the last 32 results are kept."""
-    urls = []
-    for _ in range(33):
-        _, _, body = await images(size="256x256", response_format="url")
-        urls.append(body["data"][0]["url"])
-
-    statuses = [(await http.get(url)).status for url in (urls[0], urls[1], urls[-1])]
-    assert statuses == [403, 200, 200]

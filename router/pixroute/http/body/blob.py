@@ -20,6 +20,10 @@ def content_of(sink: Content | BinaryIO) -> Content:
     return sink if isinstance(sink, Content) else Content(sink, size=0)
 
 
+def _whole(sink: Content | BinaryIO) -> Content:
+    return sink if isinstance(sink, Content) else Content(sink)
+
+
 @frozen(kw_only=True, eq=False)
 class Blob:
     """What stands in a decoded document where a long base64 string stood.
@@ -35,7 +39,7 @@ class Blob:
     prefix: str
     suffix: str
     size: int
-    sink: Content = field(converter=content_of)
+    sink: Content = field(converter=_whole)
 
     @property
     def head(self) -> bytes:

@@ -40,6 +40,11 @@ class Events:
         """Whether a picture came whole, even if the stream broke off after it."""
         return any(decoder.complete and decoder.has_picture for decoder in self._decoders)
 
+    @property
+    def settled(self) -> bool:
+        """Whether every event that came ended, `[DONE]` or not: an error event has nothing after it."""
+        return bool(self._decoders) and self._open is None
+
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once `[DONE]` has come.
 

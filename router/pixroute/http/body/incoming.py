@@ -53,6 +53,8 @@ class Incoming:
     @property
     def half_json(self) -> bool:
         """Whether what has come so far begins a document and does not end it, and no picture is whole."""
+        if isinstance(self._taker, Events) and self._taker.settled:
+            return False
         return isinstance(self._taker, BodyDecoder | Events) and not (self._taker.complete or self._ends or self.usable)
 
     @property

@@ -21,7 +21,7 @@ from pixroute.http.judging.hints import read_hint
 from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
 from pixroute.http.judging.observation import spell
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Stage, blame_of, reaction_of
-from pixroute.redact import quote, redact
+from pixroute.redact import quote
 
 _DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
 _MOST = 64  # layers that are read; what is longer repeats itself
@@ -86,10 +86,10 @@ def _fails(layer: Mapping[str, Any]) -> bool:
     return (
         bool(layer.get("error") or layer.get("errors") or layer.get("detail"))
         or layer.get("success") is False
-        or str(layer.get("status", "")).lower() in _BAD
+        or (isinstance(status := layer.get("status"), str) and status.lower() in _BAD)
         or _http_status(layer.get("status")) is not None
-        or (isinstance(code, int | str) and str(code).lower() not in _GOOD)
-        or (isinstance(inner, Mapping) and str(inner.get("status_code", "0")) not in _GOOD)
+        or (isinstance(code, int | str) and _brief(code).lower() not in _GOOD)
+        or (isinstance(inner, Mapping) and inner.get("status_code", 0) not in (0, "0"))
         or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
     )
 
@@ -119,9 +119,9 @@ def read_error(reply: Reply) -> ErrorBody:
         codes=tuple(dict.fromkeys(codes)),
         text=text,
         request_id=_request_id(layers, text) or request_id_in(reply.headers),
-        retry_delay=next((str(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
+        retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
         param=next((param for layer in (*layers, *details) if (param := _param(layer))), None),
-        retry_after=None if after is None or isinstance(after, bool) else str(after)[:40],
+        retry_after=None if after is None or isinstance(after, bool) else _brief(after),
         relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
         notes="; ".join(dict.fromkeys(note for layer in layers for note in _notes(layer))),
     )
@@ -129,7 +129,8 @@ def read_error(reply: Reply) -> ErrorBody:
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Give the provider's own id of the request, by which its support can find it."""
-    return headers.get("x-request-id") or headers.get("request-id")
+    named = headers.get("x-request-id") or headers.get("request-id")
+    return quote(named, limit=_ONE_LINE) if named else None
 
 
 def failure_from(
@@ -164,7 +165,7 @@ def failure_from(
         advice=hop.advice if hop else ROUTE_ADVICE if found.blame is Blame.HOP else ADVICE[kind],
         stage=stage,
         status=error.status,
-        code=redact(error.codes[0]) if error.codes else None,
+        code=quote(error.codes[0], limit=_ONE_LINE) if error.codes else None,
         hint=None if _LASTING.intersection(error.codes) else hint.seconds,
         ignored_hint=hint.ignored,
         answered=True,
@@ -310,6 +311,7 @@ def _codes(layer: Mapping[str, Any]) -> Iterator[str]:
 
 
 _ONE_WORD = 60
+_ONE_LINE = 120  # characters of a code or an id
 _LONGEST_NAME = 24
 
 
@@ -318,9 +320,9 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(reason := detail.get("reason"), str):
         yield reason
     for violation in _mappings(detail.get("violations")):
-        if "PerDay" in str(violation.get("quotaId")):
+        if "PerDay" in _brief(violation.get("quotaId") or ""):
             yield "quota_per_day"
-        if str(violation.get("quotaValue")) == "0":
+        if violation.get("quotaValue") in ("0", 0):
             yield "quota_zero"
 
 
@@ -348,9 +350,19 @@ def _notes(layer: Mapping[str, Any]) -> Iterator[str]:
                 if isinstance(value, Mapping)
                 else [value]
             )
-            words = ", ".join(str(one) for one in told[:8] if isinstance(one, str | int) and not isinstance(one, bool))
+            words = ", ".join(
+                _brief(one) for one in told[:8] if isinstance(one, str | int) and not isinstance(one, bool)
+            )
             if words:
                 yield f"{name}: {words}"
+
+
+def _brief(value: Any) -> str:
+    """Write a value shortly; Python writes no number of thousands of digits."""
+    return "more than can be read" if isinstance(value, int) and abs(value) > _LARGEST else str(value)[:_ONE_LINE]
+
+
+_LARGEST = 10**15
 
 
 def _status(layer: Mapping[str, Any]) -> int | None:
@@ -368,4 +380,5 @@ def _http_status(value: Any) -> int | None:
 def _request_id(layers: list[Mapping[str, Any]], text: str) -> str | None:
     named = next((i for layer in layers if isinstance(i := layer.get("request_id"), str) and i), None)
     found = _REQUEST_ID.search(text)
-    return named or (found[1].rstrip(".") if found else None)
+    found_id = named or (found[1].rstrip(".") if found else None)
+    return quote(found_id, limit=_ONE_LINE) if found_id else None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pixroute.redact import redact
+
 if TYPE_CHECKING:
     from pixroute.http.judging.envelope import ErrorBody  # which reads hints itself
 
@@ -53,7 +55,7 @@ def read_hint(headers: Mapping[str, str], error: ErrorBody | None = None, *, now
         lasting = lasting or (source in _SAID and seconds is not None and seconds > LONGEST)
         if fault is None:
             return Hint(seconds, "; ".join(ignored) or None, lasting)
-        ignored.append(f"{source} {value[:60]!r} {fault}")
+        ignored.append(f"{source} {redact(value)[:60]!r} {fault}")
     restarts = error is not None and error.status == 502 and not error.text
     return Hint(RESTART if restarts else None, "; ".join(ignored) or None, lasting)
 

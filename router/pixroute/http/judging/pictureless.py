@@ -17,6 +17,7 @@ from pixroute.redact import quote
 QUOTED = 240
 """Characters of an answer that are shown."""
 _DEEPEST = 4
+_LARGEST = 10**15  # Python writes no number of thousands of digits
 _FLAGS: Mapping[str, tuple[Any, ...]] = {
     "is_image_safe": (False,),
     "finish_reason": ("CONTENT_FILTERED", "content_filter", "content_filtered"),
@@ -30,6 +31,11 @@ _FLAGS: Mapping[str, tuple[Any, ...]] = {
     "respect_moderation": (False,),
 }
 """Documented flags of a refusal: Ideogram, Stability, BFL, fal, xAI; a flag outranks the picture beside it."""
+
+
+def quoted(text: Any) -> str:
+    """Give somebody's explanation as it is passed on: short, on one line, without keys; empty if it is no text."""
+    return quote(text, limit=QUOTED) if isinstance(text, str) else ""
 
 
 def flag_in(document: Any) -> str | None:
@@ -109,6 +115,8 @@ def _plain(document: Any, depth: int = 0) -> Any:
         return {str(name): _plain(value, depth + 1) for name, value in list(document.items())[:12]}
     if isinstance(document, list) and depth < _DEEPEST:
         return [_plain(value, depth + 1) for value in document[:4]]
+    if isinstance(document, int) and abs(document) > _LARGEST:
+        return "…"
     if isinstance(document, str | int | float | bool) or document is None:
         return document[:QUOTED] if isinstance(document, str) else document
     return "<binary>" if isinstance(document, Blob) else "…"

@@ -190,8 +190,8 @@ WORDS: tuple[Words, ...] = (
             ),
             r"nsfw",
             (
-                r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}(safety|moderation|risk|compliance) ?"
-                r"(check|control|review|test|$)"
+                r"(fail\w*|not)( to)? (pass\w* )?(\w+ ){0,3}"
+                r"(safety|moderation|risk|compliance) ?(check|control|review|test|$)"
             ),
             r"\brisk\b",
             r"content moderation",

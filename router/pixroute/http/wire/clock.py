@@ -12,6 +12,7 @@ WHOLE_TURN = 3
 """Turns of the loop until what had arrived is handled: it is read, then the task that awaits it goes on."""
 TURNS = 8
 """Turns that are waited while there is time: a connection that is made takes some more."""
+FINEST = 0.001
 GRACE = 0.2
 """Seconds that a limit is put off at most, while bytes come."""
 
@@ -89,7 +90,8 @@ class Limit:
         if self._timer is not None:
             self._timer.cancel()
         self._rings_at = due
-        self._timer = self._loop.call_later(due - self._time(), self._judge) if due < inf else None
+        # No clock is finer than a millisecond, and a timer that comes too early is set again.
+        self._timer = self._loop.call_later(max(due - self._time(), FINEST), self._judge) if due < inf else None
 
     def _judge(self) -> None:
         if self._over:

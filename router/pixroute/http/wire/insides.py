@@ -93,6 +93,8 @@ class GuardedProtocol(ResponseHandler):
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Hand on the head of an answer."""
         message, payload = data
+        if self._interim > MOST_INTERIM:
+            return
         if 100 <= message.code < 200 and message.code != _SWITCHING:
             self._interim += 1
             if self._interim > MOST_INTERIM:

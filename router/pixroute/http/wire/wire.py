@@ -116,11 +116,11 @@ class Wire:
             self.clock.limit(self._patience())
             chunk = await self._content.readany()
             document = chunk if self._stage is Stage.BODY or self._filler is None else self._filler.strip(chunk)
+            if self._filler is not None and self._filler.size > MOST:
+                raise Cut(_all_filler(self.seen()))
             if document or not chunk:
                 break
             self._moves += 1
-            if self._filler is not None and self._filler.size > MOST:
-                raise Cut(_all_filler(self.seen()))
         if self._stage is not Stage.BODY:
             self._begin()
         if document:
