@@ -59,7 +59,7 @@ ABOUT_A_PARAM = frozenset({_K.MODERATED, _K.SERVER_ERROR})
 """What bare words may say where a machine word or `param` calls the request wrong."""
 _OPENED_BY_STATUS = frozenset({401, 402})
 _OF_A_KEY = frozenset({401, 402, 403})
-_HEARD = 4000  # characters; who has not said by then what is wrong does not say it
+_HEARD = 1200  # characters; who has not said by then what is wrong does not say it
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
