@@ -24,7 +24,6 @@ from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
 from pixroute.health.registry import Health, still
-from pixroute.health.states import OpenReason, State
 from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
