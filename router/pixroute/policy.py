@@ -111,7 +111,7 @@ class BreakerPolicy:
     min_requests: Count = 6
     window: Above0 = 300.0
     max_overdue: Count = 3
-    overdue_share: Share = 0.02
+    overdue_share: Share = 0.01
     overdue_after: Above0 = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: ShareAbove0 = 1e-6
