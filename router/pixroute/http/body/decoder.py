@@ -20,7 +20,6 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any, BinaryIO, Final
 
 from pixroute.content import Content
@@ -52,7 +51,7 @@ class BodyDecoder:
     ) -> None:
         self.complete = False
         self._limits = limits or BodyLimits()
-        self._open_sink = open_sink or partial(reserve_memory, self._limits.decoded)
+        self._open_sink = open_sink or reserve_memory
         self._structure = scanner.structure(self._limits.window)
         self._step: Callable[[BodyDecoder, bytes, int], int] = BodyDecoder._byte_order_mark  # unbound: no cycle
         self._rest = b""  # what the step cannot judge yet, two windows at most

@@ -8,7 +8,6 @@ from typing import Self
 
 from pixroute.content import Content
 from pixroute.http.body.blob import reserve_memory
-from pixroute.http.pace import LARGEST
 
 
 class Sinks:
@@ -28,9 +27,7 @@ class Sinks:
 
     def open(self) -> Content:
         """Open a sink for one picture."""
-        # Always the most memory: what is not used costs nothing, and above 32 MiB glibc takes fresh pages from the
-        # system, where a smaller reserve would come from its heap, be zeroed at once and stay there.
-        content = Content.beside(self._into) if self._into else Content(reserve_memory(LARGEST), size=0)
+        content = Content.beside(self._into) if self._into else Content(reserve_memory(), size=0)
         self._opened[content] = False
         return content
 
