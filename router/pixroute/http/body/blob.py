@@ -1,6 +1,7 @@
 """A picture on its way from base64 to memory or a file, and what can be asked of it there."""
 
 import binascii
+import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +11,7 @@ import pybase64
 from attrs import field, frozen
 
 from pixroute.content import Content
-from pixroute.http.body.scanner import ALPHABET
+from pixroute.http.body.scanner import ALPHABET, standard
 
 _ENDS: Final = 64 * 1024
 _RESERVE: Final = 72 * 1024**2
@@ -79,6 +80,7 @@ def reserve_memory() -> BytesIO:
 
 _MAGIC: Final = (b"\x89PN", b"\xff\xd8\xff", b"RIF", b"GIF")  # three bytes, which one group of base64 makes
 _SAMPLE: Final = 4096
+_DATA_URI: Final = re.compile(r"data:[^,]*;base64,")
 
 
 def decode_base64(text: bytes) -> bytes:
@@ -89,6 +91,22 @@ def decode_base64(text: bytes) -> bytes:
     """
     pieces = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in text.split(b"="))
     return b"".join(pybase64.b64decode(piece + b"=" * (-len(piece) % 4), validate=True) for piece in pieces if piece)
+
+
+def blob_of(text: str) -> Blob:
+    """Read a picture that is written as text and was too short to be decoded on its way.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    text = text.strip()
+    uri = _DATA_URI.match(text)
+    begin = uri.end() if uri else 0
+    written = text[begin:].encode("ascii")
+    data = b"" if b" " in written else decode_base64(standard(written))
+    if data[:3] not in _MAGIC:  # a word is nearly base64, too
+        data = pybase64.b64decode(written, validate=True)
+    return Blob(prefix=text[:begin], suffix="", size=len(data), sink=Content(data))
 
 
 class Picture:

@@ -72,6 +72,10 @@ class BodyDecoder:
         """Whether something in it begins as a picture."""
         return any(picture.is_picture for picture in self._pictures)
 
+    def says(self, what: re.Pattern[bytes]) -> bool:
+        """Whether this stands beside its pictures."""
+        return what.search(self._skeleton) is not None
+
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once the document is complete. What follows it is not looked at.
 

@@ -23,6 +23,9 @@ _AS_STANDARD: Final = (
     (b"_", b"/"),
 )
 
+PICTURE: Final = rb"(?:data:image/|iVBORw0KGgo|/9j/|_9j_|UklGR|R0lGOD)"
+"""What a picture that is written as text begins with."""
+
 # The groups of `structure`.
 OPENED, CLOSED, QUOTE = 1, 2, 3
 

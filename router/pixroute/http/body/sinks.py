@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pixroute.content import Content
 from pixroute.http.body.blob import reserve_memory
+from pixroute.request import Reference
 
 
 class Sinks:
@@ -18,10 +20,12 @@ class Sinks:
     Args:
         into: pictures go to files beside this one, under names of their own; None: to memory.
         wanted: how many pictures are asked; None: nobody knows any more.
+        references: what was sent, which is no result if it comes back.
     """
 
-    def __init__(self, into: Path | None, *, wanted: int | None = None) -> None:
+    def __init__(self, into: Path | None, *, wanted: int | None = None, references: Sequence[Reference] = ()) -> None:
         self.wanted = wanted
+        self.references = references
         self._into = into
         self._opened: dict[Content, bool] = {}  # and whether it was taken
 
