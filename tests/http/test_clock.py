@@ -117,19 +117,6 @@ def test_a_whole_turn_is_waited_and_more_while_there_is_time():
     assert turns_until(inf) == 8
 
 
-def test_time_that_passes_ends_the_waiting():
-    """No longer than `until`, once a whole turn is over."""
-
-    async def main():
-        loop, called = asyncio.get_running_loop(), []
-        after_a_turn(lambda: called.append(loop.time()), until=1)
-        for _ in range(5):
-            await asyncio.sleep(0.5)
-        return called
-
-    assert run_virtual(main()) == [1]
-
-
 class Strike:
     """A limit whose `due`, `time` and `moved` are attributes, and when it struck."""
 
