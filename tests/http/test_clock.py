@@ -322,6 +322,13 @@ def test_a_pause_of_the_machine_takes_nothing_off_a_limit():
     assert run_virtual(main()) == pytest.approx(170)
 
 
+async def within_ten(work):
+    """Await it under a limit of ten seconds."""
+    with Clock() as clock:
+        clock.limit(10)
+        await work
+
+
 def test_leaving_sooner_leaves_no_cancellation_behind():
     """Neither a timer nor a request to end."""
 
@@ -330,9 +337,8 @@ def test_leaving_sooner_leaves_no_cancellation_behind():
         with Clock() as clock:
             clock.limit(10)
         left = [handle for handle in loop._scheduled if not handle.cancelled()]
-        with pytest.raises(TimeoutError), Clock() as clock:
-            clock.limit(10)
-            await asyncio.sleep(60)
+        with pytest.raises(TimeoutError):
+            await within_ten(asyncio.sleep(60))
         return left, asyncio.current_task().cancelling()
 
     assert run_virtual(main()) == ([], 0)
@@ -341,13 +347,15 @@ def test_leaving_sooner_leaves_no_cancellation_behind():
 def test_another_error_passes_though_the_limit_was_over():
     """What the task raised while it was cut is what it raised."""
 
+    async def broken():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("another") from None
+
     async def main():
-        with pytest.raises(ValueError, match="another"), Clock() as clock:
-            clock.limit(10)
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                raise ValueError("another") from None
+        with pytest.raises(ValueError, match="another"):
+            await within_ten(broken())
         return asyncio.current_task().cancelling()
 
     assert run_virtual(main()) == 0
@@ -360,9 +368,8 @@ def test_a_task_that_was_cancelled_before_it_entered_is_still_cut():
         try:
             await asyncio.sleep(100)
         except asyncio.CancelledError:
-            with pytest.raises(TimeoutError), Clock() as clock:
-                clock.limit(10)
-                await asyncio.sleep(60)
+            with pytest.raises(TimeoutError):
+                await within_ten(asyncio.sleep(60))
             return asyncio.current_task().cancelling()
 
     async def main():

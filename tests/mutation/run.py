@@ -1,4 +1,4 @@
-"""Mutation testing: is every decision in the planner, in health, in money and in the life of a router noticed by a test?
+"""Mutation testing: is every decision of the planner, of health, of money and of a router's life noticed by a test?
 
     nox -s mutants                    all modules, about twenty minutes on two cores
     nox -s mutants -- plan breaker    those whose path holds one of the words
@@ -44,7 +44,7 @@ TESTS = {
     "router/pixroute/routing/life.py": LIFE,
     "router/pixroute/routing/attempt.py": ENDING,
 }
-"""What is mutated, and the tests that must notice: in virtual time and within two seconds, for they run some three thousand times."""
+"""What is mutated, and the tests that must notice: within two seconds, for they run some three thousand times."""
 
 CONFIG = """
 [cosmic-ray]

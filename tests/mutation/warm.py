@@ -24,7 +24,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
 WARM = (_pytest.assertion.rewrite, aiohttp, async_solipsism, backoff, hypothesis)
-LONGEST = 30
+LONGEST = 10
 """Seconds after which a mutant's tests are ended: it goes round in circles, and that is noticed."""
 
 
