@@ -67,7 +67,10 @@ exclude-operators = [
 """
 PYTEST = """
 [pytest]
-addopts = --assert=plain --import-mode=importlib -p no:cacheprovider -p no:asyncio -p no:anyio -p no:hypothesispytest
+addopts = --assert=plain --import-mode=importlib -p no:cacheprovider -p no:anyio -p no:hypothesispytest
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
 markers = slow
 """
 

@@ -20,10 +20,11 @@ import async_solipsism
 import backoff
 import hypothesis
 import pytest
+import pytest_asyncio
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
-WARM = (_pytest.assertion.rewrite, aiohttp, async_solipsism, backoff, hypothesis)
+WARM = (_pytest.assertion.rewrite, aiohttp, async_solipsism, backoff, hypothesis, pytest_asyncio)
 LONGEST = 10
 """Seconds after which a mutant's tests are ended: it goes round in circles, and that is noticed."""
 
