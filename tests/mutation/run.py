@@ -28,7 +28,7 @@ AT_ONCE = 2
 
 HEALTH = tuple(f"tests/health/test_{name}.py" for name in ("evidence", "in_flight", "stall", "breaker", "properties"))
 ENDING = tuple(f"tests/routing/test_{name}.py" for name in ("attempt", "closing", "deliver"))
-LIFE = tuple(f"tests/routing/test_{name}.py" for name in ("life", "closing", "reload"))
+LIFE = tuple(f"tests/routing/test_{name}.py" for name in ("life", "life_edges", "closing", "reload"))
 TESTS = {
     "router/pixroute/routing/plan.py": ("tests/routing/test_plan.py",),
     "router/pixroute/health/breaker.py": HEALTH,
