@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -25,8 +26,8 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
 WARM = (_pytest.assertion.rewrite, aiohttp, async_solipsism, backoff, hypothesis, pytest_asyncio)
-LONGEST = 10
-"""Seconds after which a mutant's tests are ended: it goes round in circles, and that is noticed."""
+BUSY, LONGEST = 6, 60
+"""Seconds of the processor, and of a clock, after which a mutant's tests are ended: that it hangs is noticed."""
 
 
 def main(tests: list[str]) -> None:
@@ -58,6 +59,7 @@ def noticed(tests: list[str]) -> bool:
     """Run the tests in a fork; tell whether one failed, or they did not end."""
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (BUSY, BUSY))
         signal.alarm(LONGEST)
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)

@@ -1,4 +1,4 @@
-"""The edges of a router's life (semantics §7): ids, what is not there yet, the drain to the second, what is left over."""
+"""The edges of a router's life (semantics §7): ids, what is not there yet, the drain, what is left over."""
 
 import asyncio
 import logging
