@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from pixroute.http.wire.clock import WHOLE_TURN, Clock, Grace, Limit, after_a_turn
+from pixroute.http.wire.clock import TURNS, WHOLE_TURN, Clock, Grace, Limit, after_a_turn
 from pixroute.testing.virtual import run_virtual
 
 
@@ -85,6 +85,25 @@ def test_a_cancellation_from_elsewhere_stays_one():
 
     with pytest.raises(asyncio.CancelledError):
         seconds(use)
+
+
+def test_a_cancellation_in_the_turn_of_the_cut_stays_one():
+    """Two were asked to end it: one of them is not ours to take back."""
+
+    async def main():
+        task, looks = asyncio.current_task(), []
+
+        def moved():
+            looks.append(None)
+            if len(looks) == 2:  # the last question before it strikes
+                task.cancel()
+            return 0
+
+        with pytest.raises(asyncio.CancelledError):
+            await within_ten(asyncio.sleep(60), moved=moved)
+        return task.cancelling()
+
+    assert run_virtual(main()) == 1
 
 
 def test_it_leaves_no_timer():
@@ -275,6 +294,30 @@ def test_while_bytes_come_a_limit_is_put_off_for_a_moment_and_no_longer():
     assert at == pytest.approx(10 + lag, abs=0.001)
 
 
+def turns_to_strike(jump=None):
+    """Count the turns from a limit's ring to its strike, at 10 s; in the turn `jump` the loop is late by the grace."""
+
+    async def main():
+        strike = Strike()
+        strike.limit.moved_to(10)
+        await asyncio.sleep(10)
+        turns, clock = 1, strike.loop.time  # it rang in the turn in which we woke
+        while not strike.struck:
+            turns += 1
+            if turns == jump:
+                strike.loop.time = lambda: clock() + 0.201
+            await asyncio.sleep(0)
+        return turns
+
+    return run_virtual(main())
+
+
+def test_after_it_rang_a_limit_waits_its_turns_and_no_longer_than_the_grace():
+    """A busy loop whose every turn takes long does not put it off eight times."""
+    assert turns_to_strike() == TURNS
+    assert turns_to_strike(jump=5) == 5
+
+
 def test_a_limit_that_moved_while_it_was_put_off_gets_a_new_moment():
     """What was seen of the first strike says nothing of the second."""
 
@@ -322,9 +365,9 @@ def test_a_pause_of_the_machine_takes_nothing_off_a_limit():
     assert run_virtual(main()) == pytest.approx(170)
 
 
-async def within_ten(work):
+async def within_ten(work, **limits):
     """Await it under a limit of ten seconds."""
-    with Clock() as clock:
+    with Clock(**limits) as clock:
         clock.limit(10)
         await work
 

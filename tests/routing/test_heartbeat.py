@@ -86,7 +86,8 @@ def test_it_beats_only_while_something_is_in_flight():
 
 def test_unobserved_it_beats_seldom():
     """Only pauses are looked for then."""
-    assert Bench(observed=False).timer[0] == 100 + SLOW_BEAT
+    assert Bench(observed=False).timer[0] == 100 + SLOW_BEAT == 101
+    assert Bench(observed=True).timer[0] == 100 + BEAT == 100.25
 
 
 def test_stopping_ends_it():
