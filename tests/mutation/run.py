@@ -40,7 +40,7 @@ TESTS = {
     "router/pixroute/cost.py": ("tests/test_cost.py",),
     "router/pixroute/health/admission.py": ("tests/health/test_registry.py",),
     "router/pixroute/routing/heartbeat.py": ("tests/routing/test_heartbeat.py",),
-    "router/pixroute/http/wire/clock.py": ("tests/http/test_clock.py",),
+    "router/pixroute/http/wire/clock.py": ("tests/http/test_clock.py", "tests/http/test_limit.py"),
     "router/pixroute/routing/life.py": LIFE,
     "router/pixroute/routing/attempt.py": ENDING,
 }
