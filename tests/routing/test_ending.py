@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -202,7 +203,7 @@ def test_nor_does_an_answer_that_came_while_the_machine_slept():
     assert bench.places.settlement.upstream is V.NEUTRAL, "it was not answered: that may be the pause's fault"
 
 
-@pytest.mark.parametrize(("slept", "upstream"), [(0.0, V.HARD), (12.0, V.NEUTRAL)])
+@pytest.mark.parametrize(("slept", "upstream"), [(0.0, V.HARD), (0.5, V.NEUTRAL), (12.0, V.NEUTRAL)])
 def test_a_pause_is_taken_off_the_age_of_a_loser(slept, upstream):
     """Older than P99 it would be evidence."""
 
@@ -235,7 +236,9 @@ def test_it_is_cut_at_its_end_with_its_own_time():
     assert bench.attempt.ended == STARTED + 50
 
 
-@pytest.mark.parametrize(("ends", "upstream", "by_deadline"), [(25, V.NEUTRAL, True), (49.9995, V.HARD, False)])
+@pytest.mark.parametrize(
+    ("ends", "upstream", "by_deadline"), [(25, V.NEUTRAL, True), (49.5, V.HARD, True), (49.9995, V.HARD, False)]
+)
 def test_cut_by_its_callers_deadline_it_says_so(ends, upstream, by_deadline):
     """Less than its own time, by more than a millisecond; younger than P99 that is no evidence."""
 
@@ -246,6 +249,27 @@ def test_cut_by_its_callers_deadline_it_says_so(ends, upstream, by_deadline):
 
     assert ("the caller's deadline" in bench.attempt.failure.message) is by_deadline
     assert bench.places.settlement.upstream is upstream
+
+
+def test_a_time_out_that_its_provider_tells_was_not_its_callers_hurry():
+    """Though little time was left: it came before that was over."""
+
+    def sooner(bench):
+        bench.attempt.ends_at = STARTED + 40
+
+    bench = ended(after(5, Failure(kind=K.TIMEOUT, message="failed")), before=sooner)
+
+    assert bench.places.settlement.upstream is V.HARD
+
+
+@pytest.mark.parametrize(("known", "usual"), [(True, "though 99 % come within 30 s"), (False, "50 s given.")])
+def test_what_is_usual_is_told_where_it_is_known(known, usual):
+    """A guess from the time-out explains no time-out."""
+
+    def guessed(bench):
+        bench.contender.candidate.known = known
+
+    assert usual in f"{ended(after(1000, None), before=guessed).attempt.failure.message}."
 
 
 def test_a_pause_is_no_time_that_it_had():
@@ -454,6 +478,89 @@ def test_what_a_provider_raises_is_its_bug_or_our_lack(stage, error, message, bu
     assert bench.places.told == ["settled", "freed"]
 
 
+@pytest.mark.parametrize(("stage", "ours"), [(Stage.CONNECT, True), (Stage.SEND, False), (Stage.WAIT, False)])
+def test_without_a_descriptor_nothing_that_was_not_sent_is_a_bug(stage, ours):
+    """Whatever it raised: the system says that a name does not exist. Once sent, it is what it is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def work(attempt):
+        attempt.reached(stage)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        raise KeyError("picture")
+
+    async def main():
+        bench = Bench(work)
+        bench.attempt.start()
+        await asyncio.wait([bench.attempt.task])
+        return bench
+
+    try:
+        bench = run_virtual(main())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (bench.attempt.failure.blame is Blame.OURS) is ours
+    assert len(bench.bugs) == (not ours)
+
+
+class TestThreads:
+    """The slot is free when neither the provider nor a thread of its works any more."""
+
+    def _run(self, work, use):
+        async def main():
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(STARTED)
+            thread = loop.create_future()
+            loop.run_in_executor = lambda *_: thread
+            bench = Bench(work)
+            bench.attempt.start()
+            await asyncio.sleep(1)
+            await use(bench, thread)
+            return bench
+
+        return run_virtual(main())
+
+    @staticmethod
+    async def _blocks(attempt):
+        await attempt.in_thread(int)
+
+    @pytest.mark.parametrize("end", ["set_result", "set_exception", "cancel"])
+    def test_given_up_it_is_free_when_the_thread_ends(self, end):
+        """However it ends, and not before."""
+
+        async def use(bench, thread):
+            bench.attempt.give_up()
+            await asyncio.wait([bench.attempt.task])
+            await asyncio.sleep(1)
+            assert bench.places.told == ["settled"]
+            getattr(thread, end)(*{"set_result": [1], "set_exception": [OSError("late")], "cancel": []}[end])
+            await asyncio.sleep(1)
+            assert bench.places.told == ["settled", "freed"]
+
+        self._run(self._blocks, use)
+
+    def test_it_is_taken_while_the_provider_goes_on(self):
+        """A thread that has ended frees nothing, before the end and after."""
+
+        async def work(attempt):
+            await attempt.in_thread(int)
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                await asyncio.sleep(5)
+
+        async def use(bench, thread):
+            thread.set_result(1)
+            await asyncio.sleep(1)
+            assert bench.places.told == []
+            bench.attempt.give_up()
+            bench.attempt._thread_ended(thread)
+            assert bench.places.told == ["settled"]
+            await asyncio.wait([bench.attempt.task])
+
+        assert self._run(work, use).places.told == ["settled"]
+
+
 def test_our_own_bug_with_a_picture_in_hand_is_billed_and_ours():
     """Nothing more may be bought for it."""
 
@@ -505,13 +612,14 @@ def test_the_price_is_of_the_pictures_that_came():
     """Else of those that were asked; what the provider says in the same money goes before the table."""
     two = ended(after(1, pictures(2)), n=3).attempt
     said = ended(after(1, pictures(cost=Decimal("0.5"), currency="USD"))).attempt
-    other = ended(after(1, pictures(cost=Decimal("0.5"), currency="EUR"))).attempt
+    others = [ended(after(1, pictures(cost=Decimal("0.5"), currency=each))).attempt for each in ("EUR", "YEN")]
     unknown = ended(after(1, pictures(cost=Decimal("0.5"), currency="USD")), price=None).attempt
     none = ended(after(1, Failure(kind=K.EMPTY, message="failed")), n=3).attempt
 
     assert two.cost == Cost(certain=Decimal("0.08"))
     assert (said.cost, said.facts["table_cost"]) == (Cost(certain=Decimal("0.5")), "0.04")
-    assert (other.cost, "table_cost" in other.facts) == (Cost(certain=Decimal("0.04")), False)
+    assert [other.cost for other in others] == [Cost(certain=Decimal("0.04"))] * 2
+    assert not any("table_cost" in other.facts for other in others)
     assert (unknown.cost, unknown.facts["table_cost"]) == (Cost(certain=Decimal("0.5")), None)
     assert none.cost == Cost(certain=Decimal("0.12"))
 
@@ -526,6 +634,7 @@ def test_its_record_counts_from_the_requests_beginning():
         await asyncio.sleep(3)
         said = {"began": 90.0, "part": 1, "number": 2, "round_": 3, "retry": True, "hedge": False}
         under_way = bench.attempt.record(**said)
+        assert bench.attempt.may_be_billed
         await asyncio.wait([bench.attempt.task])
         await asyncio.sleep(10)
         return under_way, bench.attempt.record(**said)

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import os
 import re
 from random import Random
 
 import pytest
 
-from pixroute import Router, ShuttingDown
+from pixroute import FailureKind, PixrouteError, Policy, Router, ShuttingDown
 from pixroute.errors import PluginError
 from pixroute.events import BreakerChanged, LoopLagged, RequestFinished
-from pixroute.testing import FakeProvider, fake_router, picture, run_virtual, silence
+from pixroute.policy import RetryPolicy
+from pixroute.routing.plan import SLACK
+from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 
 
 def made(*, seed, **providers):
@@ -366,3 +369,102 @@ def test_an_event_that_cannot_be_told_stops_nothing(caplog):
             return await router.generate("a lighthouse")
 
     assert run_virtual(main()).images
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_another_process_may_not_use_what_was_opened(step, monkeypatch):
+    """A child's number may be greater or, when they began again, less."""
+
+    async def main():
+        router = fake_router(FakeProvider())
+        await router.generate("a lighthouse")
+        here = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: here + step)
+        with pytest.raises(RuntimeError, match="in the process that forked this one"):
+            await router.generate("a lighthouse")
+
+    run_virtual(main())
+
+
+def test_a_timer_in_the_past_is_set_for_the_next_moment():
+    """Else it would ring again in the same turn, for ever."""
+
+    async def main():
+        async with fake_router(FakeProvider(picture(5))) as router:
+            await router.generate("a lighthouse")
+            handle = router._life._shared.health._call_at(1.0, lambda: None)
+            return handle.when() - asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(SLACK)
+
+
+def test_a_drain_that_was_over_before_it_began_is_none():
+    """As where the drain is what is left of a deadline."""
+    return_at = []
+
+    async def main():
+        router = fake_router(FakeProvider(silence()))
+        task = asyncio.ensure_future(router.generate("a lighthouse"))
+        await asyncio.sleep(10)
+        await router.aclose(drain=-5)
+        return_at.append(asyncio.get_running_loop().time())
+        with pytest.raises(ShuttingDown):
+            await task
+
+    run_virtual(main())
+
+    assert return_at == [pytest.approx(10, abs=0.01)]
+
+
+def test_what_waits_to_be_asked_again_is_told_at_once():
+    """No further round begins while it closes: there is nothing to wait for."""
+
+    async def main():
+        one = FakeProvider(fail(FailureKind.OVERLOADED, 1), picture())
+        policy = Policy(retry=RetryPolicy(quick=False, rounds=(60,)))
+        router = fake_router(one, policy=policy)
+        task = asyncio.ensure_future(router.generate("a lighthouse"))
+        await asyncio.sleep(10)
+        await router.aclose(drain=100)
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        return end, asyncio.get_running_loop().time(), len(one.calls)
+
+    end, closed, calls = run_virtual(main())
+
+    assert isinstance(end, PixrouteError)
+    assert (closed, calls) == (pytest.approx(10, abs=0.01), 1)
+
+
+def test_what_a_reload_left_behind_is_closed_though_a_loser_will_not_end():
+    """After the seconds that what was ended has."""
+    slow = Stubborn(600, silence())
+
+    async def main():
+        router = fake_router(slow)
+        task = asyncio.ensure_future(router.generate("a lighthouse"))
+        await asyncio.sleep(10)
+        await router._life.replace({"two": FakeProvider()}, {}, source="test", connect=10)
+        await router.aclose(drain=0)
+        closed = asyncio.get_running_loop().time()
+        await asyncio.gather(task, return_exceptions=True)
+        return closed
+
+    assert run_virtual(main()) == pytest.approx(12, abs=0.01)
+
+
+def test_a_claim_that_ends_as_the_router_is_closed_is_its_callers():
+    """The picture is there: nobody need claim it again."""
+
+    async def main():
+        router = fake_router(FakeProvider())
+        await router.generate("a lighthouse")
+        life = router._life
+
+        async def work():
+            await asyncio.sleep(1)
+            life._end_requests(life._shared)
+            return "a picture"
+
+        return await life.claim(work(), "claim-1")
+
+    assert run_virtual(main()) == "a picture"
