@@ -38,7 +38,7 @@ TESTS = {
     "router/pixroute/routing/settle.py": ("tests/routing/test_settle.py",),
     "router/pixroute/routing/budget.py": ("tests/routing/test_budget.py",),
     "router/pixroute/cost.py": ("tests/test_cost.py",),
-    "router/pixroute/health/admission.py": ("tests/health/test_registry.py",),
+    "router/pixroute/health/admission.py": ("tests/health/test_registry.py", "tests/health/test_admission.py"),
     "router/pixroute/routing/heartbeat.py": ("tests/routing/test_heartbeat.py",),
     "router/pixroute/http/wire/clock.py": ("tests/http/test_clock.py", "tests/http/test_limit.py"),
     "router/pixroute/routing/life.py": LIFE,
