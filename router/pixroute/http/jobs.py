@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import asdict, define, evolve, frozen
 
+from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
 from pixroute.http.door import Door, shown
@@ -153,6 +154,7 @@ class JobProvider(HttpProvider[S]):
         if isinstance(reply, Failure):
             return reply
         door.reached(Stage.BODY)
+        reply = without_echoes(reply, sinks.references)
         told = shown(reply, door.sanitizer)
         return self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
 
