@@ -210,7 +210,8 @@ ADVICE: Mapping[FailureKind, str] = MappingProxyType(
 ROUTE_ADVICE = "Check `base_url`: the server there has no such path, and asks another than its own API's."
 _GAVE_UP = re.compile(
     r"context deadline exceeded|client.timeout|do request failed|\bpost \"http[^\n]{0,200}: (eof|read|net/http)"
-    r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
+    r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
+    r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
     r"|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 
