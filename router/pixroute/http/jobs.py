@@ -26,8 +26,6 @@ S = TypeVar("S", bound=HttpSettings)
 
 CANCEL_WITHIN = 2.0
 """Seconds an upstream has to agree that a job is cancelled."""
-PATIENCE = 60.0
-"""Seconds for which a job is asked for again through what passes."""
 _GROWTH = 1.5
 _PASSING_STATUS = frozenset({404, 408, 425, 429})
 """Beside 5xx: a job that is young may be unknown to the machine that is asked."""
@@ -218,7 +216,7 @@ class _Vigil:
             failure, passes = self._fault(reply, told=told)
             if failure is None:
                 return cast("Reply", reply)
-            gives_up = min(gives_up, clock() + PATIENCE)
+            gives_up = min(gives_up, clock() + self.door.http.pace.fetch)
             if not passes or clock() >= gives_up:
                 # The job goes on without us.
                 return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)

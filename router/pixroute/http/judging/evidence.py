@@ -115,9 +115,12 @@ def _judge(error: ErrorBody) -> Finding:
         said = _K.INVALID
     if said is _K.INVALID:
         return _complaint(error)
-    if said is not None:
-        return Finding(kind=said, evidence=Evidence.MACHINE)
     words = _words(error)
+    if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
+        said = _K.FORBIDDEN
+    if said is not None:
+        absent = said is _K.MODEL_GONE and error.status >= 500  # a gateway that has nobody behind it
+        return Finding(kind=said, evidence=Evidence.MACHINE, blame=Blame.PROVIDER if absent else None)
     if error.status in _OPENED_BY_STATUS:
         kind = by_status(error.status)
         if kind is _K.AUTH and words and words.kind is _K.QUOTA:
