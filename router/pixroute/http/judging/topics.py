@@ -11,7 +11,8 @@ TOPICS: tuple[Words, ...] = (
     Words(
         _K.QUOTA,
         (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)-?active subscription)\b",),
-        "a topic by itself, where nothing above was said: money",
+        "a topic by itself, where nothing above was said: money, unless it says to come back soon",
+        unless_soon=True,
     ),
     Words(
         _K.MODERATED,
