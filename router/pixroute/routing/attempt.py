@@ -146,7 +146,9 @@ class Attempt:
         self.ends_at, self.deadline = ends_at, deadline
 
     def give_up(self, why: str = "The request no longer needed it.") -> None:
-        """End it as CANCELLED."""
+        """End it as CANCELLED, unless it has ended."""
+        if self.ended is not None:
+            return
         url = self.facts.get("url")  # of a picture that was being fetched
         self.end(Failure(kind=FailureKind.CANCELLED, message=why, stage=self.stage, url=url))
 
