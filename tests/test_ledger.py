@@ -14,7 +14,7 @@ import pytest
 
 from pixroute import Billing, ConfigError, FailureKind, Policy, RequestFailed, Router, Stage
 from pixroute.cost import Cost
-from pixroute.events import AttemptFinished, AttemptStarted
+from pixroute.events import AttemptFinished, AttemptStarted, JobAccepted
 from pixroute.ledger import Ledger, read_ledger
 from pixroute.secret import Secret
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
@@ -370,3 +370,18 @@ def test_the_lines_are_json(path, ledger):
     line = json.loads(path.read_text())
 
     assert (line["attempt"], line["price"], line["currency"]) == ("a-1", "0.09", "USD")
+
+
+def test_a_job_is_written_down_before_it_is_asked_for(path, ledger):
+    """A killed process leaves what its picture can be claimed by; claiming settles it."""
+    ledger(started())
+    ledger(JobAccepted(at=1.0, request="a-1", attempt="a-1", provider="fake", job={"id": "j1", "poll": "jobs/j1"}))
+
+    (entry,) = read_ledger(path).unsettled
+    assert entry.job == {"id": "j1", "poll": "jobs/j1"}
+    assert entry.billing is Billing.AMBIGUOUS
+
+    ledger.claimed(entry)
+
+    (entry,) = read_ledger(path).entries
+    assert (entry.billing, entry.cost.certain, entry.cost.possible) == (Billing.BILLED, Decimal("0.09"), 0)

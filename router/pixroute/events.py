@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
@@ -54,6 +54,15 @@ class AttemptStarted(Event):
     ends_at: float
     price: Cost
     hedge: bool = False
+
+
+@frozen(kw_only=True)
+class JobAccepted(Event):
+    """A provider took an attempt as a job; told before it is first asked for. `job` is what `Router.claim` takes."""
+
+    attempt: str
+    provider: str
+    job: Mapping[str, Any]
 
 
 @frozen(kw_only=True)

@@ -1,12 +1,14 @@
 """A file of what may have been billed, written before it can be: the observer, and its reader.
 
-One JSON object a line, at most two lines an attempt: it started (with its price), and it settled (with what it cost).
+One JSON object a line, for an attempt: it started (with its price), where it is a job it was accepted (with its id),
+and it settled (with what it cost); a second settling corrects the first.
 An attempt that has only the first is in flight, or its process was killed: it may have been billed.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,10 +20,12 @@ from typing import Any
 from attrs import field, frozen
 
 from pixroute.cost import Cost
-from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
+from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, JobAccepted, RequestFinished, RequestStarted
 from pixroute.hookspecs import hookimpl
-from pixroute.outcome import Billing
+from pixroute.outcome import Billing, Stage
 from pixroute.provider import ObserverSpec
+
+log = logging.getLogger("pixroute.ledger")
 
 LONG = 180.0
 """Seconds from which an attempt is worth a word with the provider (upstreams §9)."""
@@ -48,6 +52,7 @@ class Ledger:
     def __init__(self, path: str | PathLike[str], *, sync: bool = True) -> None:
         self._path = Path(path)
         self._sync = sync
+        self._told = False
         self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
 
@@ -58,13 +63,30 @@ class Ledger:
                 self._tags[event.request] = event.tags
             case AttemptStarted():
                 self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+            case JobAccepted():
+                self._append(_accepted(event), sync=self._sync)
             case AttemptFinished():
                 # Not waited for: if this line is lost, the attempt counts as possibly billed.
                 self._append(_settled(event), sync=False)
             case RequestFinished():
                 self._tags.pop(event.request, None)
 
+    def claimed(self, entry: Entry) -> None:
+        """Settle an attempt whose job was collected after all: it was billed at its price."""
+        settled = _settled_by(entry, Billing.BILLED, entry.price)
+        self._append({**settled, "kind": None, "stage": Stage.DONE.name.lower(), "claimed": True}, sync=self._sync)
+
     def _append(self, facts: Mapping[str, Any], *, sync: bool) -> None:
+        try:
+            self._write(facts, sync=sync)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                why = error.strerror or error
+                log.warning("the ledger %s cannot be written: %s; payments go on unrecorded", self._path, why)
+            raise
+
+    def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:
         # default=str: money and times are written as text, and no strange tag may cost the line
         line = json.dumps(facts, default=str).encode() + b"\n"
         with self._path.open("a+b", buffering=0) as file:
@@ -92,6 +114,29 @@ def _started(event: AttemptStarted, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _accepted(event: JobAccepted) -> dict[str, Any]:
+    return {
+        "accepted": _wall_time(),
+        "attempt": event.attempt,
+        "request": event.request,
+        "provider": event.provider,
+        "job": dict(event.job),
+    }
+
+
+def _settled_by(entry: Entry, billing: Billing, amount: Decimal | None) -> dict[str, Any]:
+    return {
+        "settled": _wall_time(),
+        "attempt": entry.attempt,
+        "request": entry.request,
+        "provider": entry.provider,
+        "billing": billing,
+        "certain": amount,
+        "possible": Decimal(0),
+        "currency": entry.cost.currency,
+    }
+
+
 def _settled(event: AttemptFinished) -> dict[str, Any]:
     return {
         "settled": _wall_time(),
@@ -106,6 +151,7 @@ def _settled(event: AttemptFinished) -> dict[str, Any]:
         "currency": event.cost.currency,
         "seconds": round(event.seconds, 3),
         "provider_request_id": event.provider_request_id,
+        "url": event.failure.url if event.failure else None,
     }
 
 
@@ -120,7 +166,8 @@ def _wall_time() -> str:
 class Entry:
     """One attempt; `started` or `settled` is None, and its facts are missing, where the file has no such line.
 
-    `kind` is None for a picture. An attempt that never settled is AMBIGUOUS at its price, or FREE if that is 0.
+    `kind` is None for a picture; `job` is what `Router.claim` takes; `url` is of a picture that was paid, not fetched.
+    An attempt that never settled is AMBIGUOUS at its price, or FREE if that is 0.
     """
 
     attempt: str
@@ -136,6 +183,9 @@ class Entry:
     stage: str | None = None
     seconds: float | None = None
     provider_request_id: str | None = None
+    price: Decimal | None = None
+    job: Mapping[str, Any] | None = None
+    url: str | None = None
     tags: Mapping[str, str] = field(factory=dict)
 
 
@@ -201,13 +251,14 @@ def read_ledger(path: str | PathLike[str]) -> LedgerReport:
                 attempts.append(facts)
                 running[facts["attempt"]] = facts
             elif facts["attempt"] in running:
-                running.pop(facts["attempt"]).update(facts)
+                running[facts["attempt"]].update(facts)
             else:
                 attempts.append(facts)
+                running[facts["attempt"]] = facts
     return LedgerReport(entries=tuple(map(_entry, attempts)), unreadable=unreadable)
 
 
-_ALWAYS = {"attempt", "request", "provider", "currency"}
+_ALWAYS = {"attempt", "request", "provider"}
 
 
 def _facts(line: bytes) -> dict[str, Any] | None:
@@ -215,8 +266,10 @@ def _facts(line: bytes) -> dict[str, Any] | None:
         facts = json.loads(line)
     except ValueError:
         return None
-    ours = isinstance(facts, dict) and facts.keys() >= _ALWAYS and facts.keys() & {"started", "settled"}
-    return facts if ours else None
+    if not isinstance(facts, dict) or not facts.keys() >= _ALWAYS:
+        return None
+    billed = "currency" in facts and facts.keys() & {"started", "settled"}
+    return facts if billed or ("accepted" in facts and isinstance(facts.get("job"), dict)) else None
 
 
 def _entry(facts: Mapping[str, Any]) -> Entry:
@@ -227,15 +280,16 @@ def _entry(facts: Mapping[str, Any]) -> Entry:
     else:
         billing = Billing.FREE if price == 0 else Billing.AMBIGUOUS
         certain, possible = Decimal(0), price
-    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id")
+    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id", "job", "url")
     return Entry(
         attempt=facts["attempt"],
         request=facts["request"],
         provider=facts["provider"],
         billing=billing,
-        cost=Cost(certain=certain, possible=possible, currency=facts["currency"]),
+        cost=Cost(certain=certain, possible=possible, currency=facts.get("currency", "USD")),
         started=_time(facts.get("started")),
         settled=_time(facts.get("settled")),
+        price=price,
         tags=facts.get("tags", {}),
         **{name: facts.get(name) for name in optional},
     )

@@ -157,7 +157,11 @@ async def test_row_25_a_picture_nearly_as_large_is_accepted_and_told(wired, deli
 
 async def test_row_25_1k_for_4k_is_refused_and_not_bought_again(wired, delivers):
     """An undersized picture closes that upstream for an hour at once, with advice, and is not lost."""
-    async with ScriptedServer(delivers(blank_png(1024, 1024))) as server, wired(server.origin) as wire:
+    settings = {"api": "images"}
+    async with (
+        ScriptedServer(delivers(blank_png(1024, 1024))) as server,
+        wired(server.origin, settings=settings) as wire,
+    ):
         told = await wire.ask(size="4K")
         again = await wire.ask("another", size="4K")
         state = wire.state()

@@ -130,7 +130,7 @@ NONSENSE = {
     "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
     "a negative length": HEAD + b"Content-Length: -1\r\n\r\n",
     "a length and chunks": HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a header of 20 KB": HEAD + b"X: " + b"x" * 20_000 + b"\r\n\r\n",
+    "a header of 70 KB": HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n",
 }
 
 

@@ -10,7 +10,7 @@ import random
 import time
 from typing import Any
 
-from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
+from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyLimits
 
 LIMITS = BodyLimits(decoded=300, skeleton=400, pictures=4, window=16, depth=8)
 PIECES = [
@@ -43,8 +43,7 @@ def outcome(data: bytes, sizes: list[int]) -> Any:
             check_bounds(decoder)
         return plain(decoder.result())
     except BodyError as error:
-        # A picture may be both; the split decides which is seen first.
-        return BodyFault.BAD_BASE64 if error.fault is BodyFault.DECODED_LIMIT else error.fault
+        return error.fault
     finally:
         decoder.close()
 

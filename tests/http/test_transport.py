@@ -226,14 +226,6 @@ CUTS = [
         A.BODY,
         billing=Billing.FREE,
     ),
-    row(
-        "base64 that breaks off",
-        Step.json({"picture": "A" * 9001}),
-        K.BAD_IMAGE,
-        A.BODY,
-        billing=Billing.BILLED,
-        says="cannot be decoded",
-    ),
 ]
 
 

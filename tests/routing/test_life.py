@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from pixroute import FailureKind, PixrouteError, Router, ShuttingDown
+from pixroute.cost import Cost
 from pixroute.errors import PluginError
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 
@@ -373,3 +374,33 @@ def test_a_plugin_that_is_well_again_is_asked_again():
             return [(await router.generate("a lighthouse")).provider for _ in range(3)]
 
     assert run_virtual(main()) == ["well", "odd", "odd"]
+
+
+def test_closing_ends_a_claim_and_not_its_callers_task(caplog):
+    """The job goes on upstream and may be claimed again; a provider that will not stop is named."""
+
+    async def never():
+        while True:
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError:
+                await asyncio.sleep(5)
+                raise
+
+    async def main():
+        router = fake_router(FakeProvider())
+        await router.generate("a lighthouse")
+        task = asyncio.ensure_future(router._life.claim(never(), "claim-1"))
+        await asyncio.sleep(1)
+        await router.aclose(drain=0)
+        with pytest.raises(ShuttingDown, match="claim it again") as raised:
+            await task
+        ended = asyncio.get_running_loop().time()
+        await asyncio.sleep(10)
+        return raised.value.cost, task.cancelled(), ended
+
+    cost, cancelled, ended = run_virtual(main())
+
+    assert (cost, cancelled) == (Cost(), False)
+    assert ended <= 3.1
+    assert caplog.text.count("claim-1 has not ended") == 1

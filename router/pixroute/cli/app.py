@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
 import click
@@ -12,6 +13,7 @@ import click
 from pixroute.cli.batch import batch
 from pixroute.cli.calibrate import calibrate
 from pixroute.cli.check import check
+from pixroute.cli.claim import claim
 from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
@@ -19,6 +21,7 @@ from pixroute.cli.generate import generate
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
 from pixroute.cli.schema import schema
+from pixroute.cli.signals import outside, watched
 from pixroute.cli.simulate import simulate
 
 TRACEBACK = "PIXROUTE_TRACEBACK"
@@ -34,7 +37,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, check, explain, plugins, emulate, ledger, schema, simulate, calibrate):
+for command in (generate, batch, claim, check, explain, plugins, emulate, ledger, schema, simulate, calibrate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 
@@ -55,9 +58,17 @@ def run(arguments: Sequence[str] | None) -> int:
     log = logging.getLogger("pixroute")
     log.addHandler(handler)
     try:
-        return _run(arguments)
+        with watched():
+            return _from_outside(_run(arguments))
     finally:
         log.removeHandler(handler)
+
+
+def _from_outside(code: int) -> int:
+    """Give the code, or what came from outside where that is why the command ended so."""
+    if outside.terminated and code == Exit.INTERRUPTED:
+        return Exit.TERMINATED
+    return Exit.READER_GONE if outside.reader_gone and code == Exit.OK else code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -67,8 +78,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        with suppress(OSError):
+            click.echo("Terminated." if outside.terminated else "Interrupted.", err=True)
         return Exit.INTERRUPTED
+    except BrokenPipeError:
+        outside.lose_reader()
+        return Exit.READER_GONE
     except Exception as error:
         if (code := exit_code(error)) is Exit.BUG and TRACEBACK in os.environ:
             raise

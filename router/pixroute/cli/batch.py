@@ -24,6 +24,7 @@ from pixroute.cli.batch_report import Report, as_json, print_doubtful, print_rep
 from pixroute.cli.batch_screen import BatchScreen
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import Asked, configuration_options, emulation_options, request_options
+from pixroute.cli.signals import outside
 from pixroute.cli.words import console
 from pixroute.errors import ConfigError
 from pixroute.events import Observer
@@ -163,6 +164,7 @@ def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
     assert task
 
     asked = False
+    outside.patient = True
 
     def interrupt() -> None:
         nonlocal asked
@@ -178,6 +180,7 @@ def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
     try:
         yield
     finally:
+        outside.patient = False
         with suppress(NotImplementedError):
             loop.remove_signal_handler(signal.SIGINT)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from pixroute.cli import choose
+from pixroute.cli.signals import outside
 from pixroute.cli.words import console, seconds, table
 from pixroute.config.load import KEY_VARIABLE
 from pixroute.testing.emulated import DEFAULT_CHAIN
@@ -67,6 +68,8 @@ def emulate(
         asyncio.run(_serve(emulator, ca_file.resolve()))
     except KeyboardInterrupt:  # its usual end
         _print_ledger(emulator.ledger)
+        if outside.terminated:
+            raise
 
 
 async def _serve(emulator: Emulator, ca_file: Path) -> None:

@@ -18,8 +18,11 @@ class Exit(IntEnum):
     NO_TIME = 4
     NO_MONEY = 5
     PARTIAL = 6
+    ELSEWHERE = 7
     BUG = 70
     INTERRUPTED = 130
+    READER_GONE = 141
+    TERMINATED = 143
 
 
 MEANINGS: Mapping[Exit, str] = {
@@ -30,8 +33,11 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.NO_TIME: "nobody could finish in the time given",
     Exit.NO_MONEY: "nothing fits into the cost limit",
     Exit.PARTIAL: "some of the pictures asked for are missing",
+    Exit.ELSEWHERE: "a picture that was paid could not be written where it was asked for; it is told where it is",
     Exit.BUG: "a bug in pixroute",
     Exit.INTERRUPTED: "interrupted",
+    Exit.READER_GONE: "the reader of stdout left; what was under way was finished and saved",
+    Exit.TERMINATED: "ended by SIGTERM, as by an interruption",
 }
 
 _CODES: Mapping[type[Exception], Exit] = {
@@ -44,6 +50,7 @@ _CODES: Mapping[type[Exception], Exit] = {
     errors.PluginError: Exit.USAGE,
     errors.PixrouteError: Exit.FAILED,
     ValueError: Exit.USAGE,
+    BrokenPipeError: Exit.READER_GONE,
     OSError: Exit.USAGE,
 }
 """The first that fits; what is not in it is a bug."""

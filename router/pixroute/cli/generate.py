@@ -101,6 +101,8 @@ async def _tell_result(job: Job, result: ImageResult) -> Exit:
         click.echo("\n".join(map(str, paths + extra)))
     else:
         report.print_result(result, paths, extra)
+    if any(path.parent != (job.target.path or Path("picture")).parent for path in (*paths, *extra)):
+        return Exit.ELSEWHERE
     return Exit.PARTIAL if result.missing else Exit.OK
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pixroute.cli.signals import outside
 from pixroute.cost import Cost
 
 
@@ -38,9 +39,17 @@ def money(cost: Cost) -> str:
     return possible if cost.certain == 0 else f"{amount(cost.certain, cost.currency)} + {possible}"
 
 
+class _Console(Console):
+    """A console whose reader may leave."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on without one: rich would end the process, and what it has paid."""
+        outside.lose_reader()
+
+
 def console(*, stderr: bool = False) -> Console:
     """Open a console that shows text as it is: no markup, no guesses about colours."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from attrs import evolve
 
 from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
+from pixroute.http.body.scanner import PICTURE
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
 from pixroute.http.judging.pictureless import declined, flag_in
@@ -79,7 +81,7 @@ def _picture_in(entry: Any) -> Blob | str | None:
     if isinstance(entry, Blob):
         return entry
     if isinstance(entry, str):
-        return entry if entry.lstrip().lower().startswith(_BARE) else None
+        return entry if _BARE.match(entry.lstrip()) else None
     if not isinstance(entry, Mapping):
         return None
     for name in _NAMES:
@@ -91,7 +93,7 @@ def _picture_in(entry: Any) -> Blob | str | None:
     return None
 
 
-_BARE = ("https://", "http://", "data:image/")  # an entry that is nothing but the picture
+_BARE = re.compile(rf"(?i:https?://)|{PICTURE.decode()}")  # an entry that is nothing but the picture
 _NAMES = ("b64_json", "url", "b64", "base64", "image_url", "image")
 
 

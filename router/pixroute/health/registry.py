@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from math import inf
 from random import Random
@@ -318,11 +318,14 @@ class _Never:
         """Do nothing."""
 
 
-def still(now: float = 0.0) -> Health:
+def still(now: float = 0.0, *, disabled: Iterable[str] = ()) -> Health:
     """Give a health in which no time passes and of which nobody is told."""
-    return Health(
+    health = Health(
         clock=lambda: now,
         call_at=lambda _at, _call: _Never(),
         random=Random(0),  # noqa: S311 - never drawn from but for an opening that only a copy sees
         on_change=lambda _event: None,
     )
+    for name in disabled:
+        health.disable(name)
+    return health

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
-from pixroute.http.body.echoes import without
+from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
@@ -193,7 +193,7 @@ class HttpProvider(ABC, Generic[S]):
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return _inexpressible(self.name, error)
-        with Sinks(door.into, wanted=request.n) as sinks:
+        with Sinks(door.into, wanted=request.n, references=request.references) as sinks:
             return await self._answer(first, request, door, sinks)
 
     async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
@@ -203,9 +203,7 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
-        if request.references and reply.ok:
-            json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
-            reply = evolve(reply, json=json, picture=picture)
+        reply = without_echoes(reply, sinks.references)
         told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
         refusal = self._refusal(told, elapsed=elapsed, asked=door.asked)
         return refusal or await self._conclude(reply, told, door, sinks)

@@ -53,6 +53,7 @@ class Attempt:
         deadline: float,
         into: Path | None,
         owner: Owner,
+        on_job: Callable[[Attempt], None],
         on_end: Callable[[Attempt], None],
         retry_at: Callable[[Failure, float], float | None],
         reap: Callable[[asyncio.Task[None], str], None],
@@ -85,6 +86,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._admission: Admission | None = None
         self._owner = owner
+        self._on_job = on_job
         self._on_end = on_end
         self._draw_retry = retry_at
         self._reap = reap
@@ -112,6 +114,8 @@ class Attempt:
         self.facts.update(facts)
         if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
+        if "job" in facts:
+            self._on_job(self)
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""

@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
@@ -30,7 +30,7 @@ from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK
-from pixroute.routing.reload import closed, retired, started
+from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
 
 if TYPE_CHECKING:
@@ -121,7 +121,6 @@ class Life:
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
         _import_what_a_request_needs()
-
         from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
         from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
 
@@ -142,15 +141,15 @@ class Life:
             call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
             random=drawn,
             on_change=self._alarm.breaker_changed,
-            after_a_turn=after_a_turn,
+            after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
         )
         for name in self._disabled:
             health.disable(name)
         http = self._transport or Transport(pace=Pace(connect=self._connect))
         http.time = heartbeat.awake
-        self._stack.push_async_callback(_quietly, heartbeat.stop)
-        self._stack.push_async_callback(_quietly, health.close)
-        self._stack.push_async_callback(_quietly, http.aclose)
+        self._stack.push_async_callback(quietly, heartbeat.stop)
+        self._stack.push_async_callback(quietly, health.close)
+        self._stack.push_async_callback(quietly, http.aclose)
         self._stack.push_async_callback(closed, self._started)
         return Shared(
             health=health,
@@ -203,10 +202,7 @@ class Life:
         """Give health as it is now, to be read: what is asked of it moves nothing, in any thread."""
         if self._shared is not None:
             return self._shared.health.copied(self.now)
-        health = still()
-        for name in self._disabled:
-            health.disable(name)
-        return health
+        return still(disabled=self._disabled)
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
@@ -384,16 +380,13 @@ class Life:
         """Give what was ended a moment to be over, and close what a reload left behind."""
         if self._requests:
             await asyncio.wait(list(self._requests), timeout=REAP)
-        if pending := _tasks(self._reaping, self._retiring, [self._opening]):
+        opening = {self._opening} if self._opening is not None else set()
+        if pending := self._reaping | self._retiring | opening:
             await asyncio.wait(pending, timeout=REAP)
         for task in self._retiring:
             task.cancel()
         if retiring := list(self._retiring):
             await asyncio.wait(retiring)
-
-
-def _tasks(*groups: Iterable[asyncio.Task[Any] | None]) -> set[asyncio.Task[Any]]:
-    return {task for group in groups for task in group if task is not None}
 
 
 def _import_what_a_request_needs() -> None:
@@ -402,13 +395,3 @@ def _import_what_a_request_needs() -> None:
 
     with suppress(ImportError):  # an extra
         from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above
-
-
-async def _quietly(close: Callable[[], Awaitable[None] | None]) -> None:
-    """Close one thing; what it raises keeps nothing else open."""
-    try:
-        closing = close()
-        if closing is not None:
-            await closing
-    except Exception:
-        log.exception("what a router holds could not be closed in order")

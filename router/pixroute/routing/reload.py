@@ -1,4 +1,4 @@
-"""Providers that come and go while requests are in flight."""
+"""What a router holds, let go: providers that come and go while requests are in flight, and all at the end."""
 
 from __future__ import annotations
 
@@ -65,3 +65,13 @@ async def retired(
         await asyncio.gather(*losers(), return_exceptions=True)
     finally:
         await closed(providers)
+
+
+async def quietly(close: Callable[[], Awaitable[None] | None]) -> None:
+    """Close one thing; what it raises keeps nothing else open."""
+    try:
+        closing = close()
+        if closing is not None:
+            await closing
+    except Exception:
+        log.exception("what a router holds could not be closed in order")

@@ -330,6 +330,7 @@ class Run:
             deadline=self._deadline(),
             into=self._into,
             owner=self._owner,
+            on_job=self._telling.job,
             on_end=self._ended,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -143,6 +144,20 @@ class Telling:
                 hedge=beside is not None,
             )
         )
+
+    def job(self, attempt: Attempt) -> None:
+        """Tell that a provider took a job, before it is asked for it."""
+        if self._emit is not None:
+            self._emit(
+                events.JobAccepted(
+                    at=asyncio.get_running_loop().time(),
+                    request=self._request,
+                    part=self._part,
+                    attempt=attempt.request_id,
+                    provider=attempt.contender.name,
+                    job=attempt.facts["job"],
+                )
+            )
 
     def end(self, attempt: Attempt) -> None:
         """Tell how an attempt ended."""

@@ -38,7 +38,8 @@ CODES: tuple[Code, ...] = (
         "|datainspection|(prompt|content|output|image|response|generation|input|request)(is)?blocked(?!ip)"
         "|prohibitedcontent|imagesafety|^safety($|input|output)|blocklist$|recitation$|^i?spii$|nsfw|unsafe|violationfee|inappropriate"
         "|responsibleai|contentviolation|infringe|copyright|safety(check|violation|system|filter|policy)|guardrail"
-        "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation",
+        "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation"
+        "|csam|sexual|nudity|porn|hatespeech|selfharm|(banned|blocked|forbidden)(word|term|keyword|prompt|content)",
         "OpenAI, Azure, Ark, DashScope, Gemini reasons, new-api `types/error.go`, fal, xAI fees",
     ),
     Code(
@@ -157,8 +158,17 @@ def fine(codes: tuple[str, ...]) -> FailureKind | None:
 
 
 def coarse(codes: tuple[str, ...]) -> FailureKind | None:
-    """Give the class that the coarse words name, or None."""
-    return next((kind for code in codes if (kind := COARSE.get(squeeze(code)))), None)
+    """Give the class that the coarse words name, or None: first those that are known, then by their form."""
+    words = [squeeze(code) for code in codes if len(code) <= _LONGEST]
+    known = next((kind for word in words if (kind := COARSE.get(word))), None)
+    return known or next((_K.SERVER_ERROR for word in words if _BROKEN.search(word)), None)
+
+
+_BROKEN = re.compile(
+    "(down|up)stream|backend|(service|server|system|internal|runtime|engine|worker|inference|generation|execution"
+    "|processing|prediction|task|job|algo)(error|exception|fail|crash|timeout|timedout|dead)|timeout$|timedout$"
+)
+"""How services call what broke in themselves."""
 
 
 _LONGEST = 120  # what is longer is a sentence

@@ -208,7 +208,12 @@ ADVICE: Mapping[FailureKind, str] = MappingProxyType(
 )
 """What to do about each kind that an answer can have."""
 ROUTE_ADVICE = "Check `base_url`: the server there has no such path, and asks another than its own API's."
-_GAVE_UP = re.compile("context deadline exceeded|client.timeout|do request failed")  # a gateway on its own upstream
+_GAVE_UP = re.compile(
+    r"context deadline exceeded|client.timeout|do request failed|\bpost \"http[^\n]{0,200}: (eof|read|net/http)"
+    r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
+    r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
+    r"|error code: 52[024]|unexpected eof|connection reset|read: connection"
+)  # a gateway on its own upstream, which had begun
 
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
 _SPEAKERS = {"shell_api_error": "The gateway", "upstream_error": "The gateway, for the model behind it,"}

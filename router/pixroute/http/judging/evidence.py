@@ -59,7 +59,7 @@ ABOUT_A_PARAM = frozenset({_K.MODERATED, _K.SERVER_ERROR})
 """What bare words may say where a machine word or `param` calls the request wrong."""
 _OPENED_BY_STATUS = frozenset({401, 402})
 _OF_A_KEY = frozenset({401, 402, 403})
-_HEARD = 4000  # characters; who has not said by then what is wrong does not say it
+_HEARD = 1200  # characters; who has not said by then what is wrong does not say it
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
@@ -115,9 +115,12 @@ def _judge(error: ErrorBody) -> Finding:
         said = _K.INVALID
     if said is _K.INVALID:
         return _complaint(error)
-    if said is not None:
-        return Finding(kind=said, evidence=Evidence.MACHINE)
     words = _words(error)
+    if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
+        said = _K.FORBIDDEN
+    if said is not None:
+        absent = said is _K.MODEL_GONE and error.status >= 500  # a gateway that has nobody behind it
+        return Finding(kind=said, evidence=Evidence.MACHINE, blame=Blame.PROVIDER if absent else None)
     if error.status in _OPENED_BY_STATUS:
         kind = by_status(error.status)
         if kind is _K.AUTH and words and words.kind is _K.QUOTA:

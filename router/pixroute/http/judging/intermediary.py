@@ -203,9 +203,21 @@ PROXIES: tuple[Proxy, ...] = (
         remedy="raise its time-out",
     ),
     Proxy(
+        name="A host's router (Fly.io, Render, Netlify, Cloud Run)",
+        headers=(
+            ("server", "fly/"),
+            ("via", "fly.io"),
+            ("x-render-routing", ""),
+            ("server", "netlify"),
+            ("server", "google frontend"),
+        ),
+        remedy="raise the time-out of the service there",
+    ),
+    Proxy(
         name="Squid",
         headers=(("x-squid-error", ""), ("server", "squid")),
         remedy="raise `read_timeout` there, or send these requests past it",
+        unpassed=r"connection to \S+ failed|unable to determine ip address|access denied",
     ),
 )
 """First match wins, bodies before headers (upstreams §6; Azure, Apache, Squid by general knowledge)."""

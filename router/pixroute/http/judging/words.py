@@ -7,6 +7,7 @@ holds patterns in lower-case text, and says where it was seen; the first row tha
 from __future__ import annotations
 
 from pixroute.http.judging.phrases import Words
+from pixroute.http.judging.tongues import TONGUES
 from pixroute.outcome import Blame, FailureKind
 
 _K = FailureKind
@@ -342,6 +343,38 @@ WORDS: tuple[Words, ...] = (
             r"模型.{0,20}(不存在|未找到|不支持|已下线|未开放|不可用|无效)|(不支持|未找到|没有|不存在).{0,10}模型",
         ),
         "OpenAI, Google, OpenRouter, DashScope, new-api",
+    ),
+    *TONGUES,
+    Words(
+        _K.QUOTA,
+        (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)-?active subscription)\b",),
+        "a topic by itself, where nothing above was said: money",
+    ),
+    Words(
+        _K.MODERATED,
+        (
+            (
+                r"\b(violen(t|ce)|gore|nud(e|ity)|sexual\w*|hate(ful)?( speech)?|harass\w*|self.harm|porn\w*|celebrit\w*"
+                r"|public figures?|trademarks?|deepfakes?|csam|extremis\w*|terroris\w*|weapons?|drugs)\b"
+            ),
+            r"\b(moderated|censored|censorship|filtered out)\b",
+            (
+                r"\b(content|prompt|image|picture|input|output|generation)s?\b[^.]{0,60}\b(rejected|refused|blocked"
+                r"|disallowed|prohibited|restricted|banned|declined|withheld|flagged|forbidden)\b"
+            ),
+            (
+                r"\b(rejected|refused|blocked|disallowed|prohibited|restricted|banned|declined|withheld|flagged|forbidden)"
+                r" (\w+ )?(content|prompt|image|picture|words?|terms?|keywords?|phrases?)\b"
+            ),
+        ),
+        "a topic by itself: what is harmful, and that something was withheld",
+    ),
+    Words(
+        _K.AUTH,
+        (
+            r"\b(api[ _-]?keys?|access tokens?|bearer tokens?|credentials?|log ?in|sign ?in)\b[^.]{0,60}\b(not|no|in\w+|un\w+|required|again)\b",
+        ),
+        "a topic by itself: the key",
     ),
 )
 

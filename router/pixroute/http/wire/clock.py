@@ -145,6 +145,11 @@ class Clock:
         self._at = at = min(self.time() + seconds, self._ends_at)
         self._limit.moved_to(at)
 
+    @property
+    def has_cut(self) -> bool:
+        """Whether it is the limit, and nobody else, that cancels the task; who then goes on must await nothing."""
+        return self._expired and self._task.cancelling() == self._cancelling + 1
+
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None

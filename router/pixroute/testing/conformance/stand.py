@@ -135,7 +135,7 @@ def router_of(provider: Provider, *, on_start: Callable[[], object] = lambda: No
         chains={"default": ["tested"]},
         policy=ONCE,
         observers={"conformance": observe},
-        transport=Transport(pace=Pace(first_poll=0.01, longest_poll=0.01)),
+        transport=Transport(pace=Pace(first_poll=0.01, longest_poll=0.01, fetch=2.0, fetch_pause=0.01)),
     )
 
 

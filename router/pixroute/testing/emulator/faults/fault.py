@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, frozen
 
+from pixroute.testing.emulator.faults.cases import REPORTED
 from pixroute.testing.emulator.faults.errors import ERRORS
 from pixroute.testing.emulator.faults.pages import PAGES
 from pixroute.testing.emulator.faults.results import RESULTS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pixroute.testing.emulator.faults.kind import Default, FaultKind
     from pixroute.testing.emulator.wire import Answer
 
-FAULTS: "dict[str, FaultKind]" = ERRORS | PAGES | RESULTS | WIRES
+FAULTS: "dict[str, FaultKind]" = ERRORS | PAGES | RESULTS | WIRES | REPORTED
 # Every fault can wait before it strikes: `after`, in seconds before scaling.
 COMMON: "dict[str, Default]" = {"after": 0.0}
 
