@@ -119,6 +119,7 @@ class Run:
         shared: Shared,
         request_id: str,
         asked: ImageRequest,
+        request: ImageRequest,
         contenders: Sequence[Contender],
         policy: Policy,
         began: float,
@@ -131,6 +132,7 @@ class Run:
         self._shared = shared
         self._request_id = request_id
         self._asked = asked
+        self._request = request
         self._contenders = tuple(contenders)
         self._candidates = tuple(contender.candidate for contender in contenders)
         self._policy = policy
@@ -321,6 +323,7 @@ class Run:
             request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
+            part=self._request,
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
