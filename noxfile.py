@@ -98,7 +98,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Mutation testing of plan, breaker, stall and money; takes long, not part of CI."""
+    """Mutation testing of plan, health, money, life and ending; takes long, not part of CI."""
     session.install("-e", ".[test,simulate]", "cosmic-ray>=8.3")
     session.run("python", "tests/mutation/run.py", *session.posargs)
 

@@ -49,7 +49,7 @@ LAYERS = {
     "plugins": {"hookspecs", "provider", "events", "errors", "offers"},
     "health": {"outcome", "policy", "provider", "events", "request"},
     "http": VALUES - {"result", "fit"} | {"values", "sanitizer"},
-    "dialects": {"http", "outcome", "provider", "request"},
+    "dialects": {"http", "outcome", "provider", "redact", "request"},
     "config": VALUES | {"plugins", "errors", "events", "hookspecs", "offers"},
     "ledger": VALUES | {"events", "hookspecs", "errors"},
     "routing": VALUES

@@ -14,8 +14,10 @@ import pytest
 
 from pixroute import Billing, ConfigError, FailureKind, Policy, RequestFailed, Router, Stage
 from pixroute.cost import Cost
+from pixroute.errors import AllProvidersFailed
 from pixroute.events import AttemptFinished, AttemptStarted, JobAccepted
 from pixroute.ledger import Ledger, read_ledger
+from pixroute.outcome import Blame
 from pixroute.secret import Secret
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 
@@ -385,3 +387,47 @@ def test_a_job_is_written_down_before_it_is_asked_for(path, ledger):
 
     (entry,) = read_ledger(path).entries
     assert (entry.billing, entry.cost.certain, entry.cost.possible) == (Billing.BILLED, Decimal("0.09"), 0)
+
+
+def test_an_attempt_that_a_required_ledger_cannot_record_does_not_start(tmp_path, caplog):
+    """Nothing is asked of anybody, nothing is billed, no breaker hears of it, and the error says what to do."""
+    asked = FakeProvider(picture(1)), FakeProvider(picture(1))
+    folder = tmp_path / "ledgers"
+    folder.mkdir()
+    ledger = Ledger(folder / "ledger.jsonl", required=True)
+    (folder / "ledger.jsonl").unlink()
+    folder.rmdir()
+
+    async def main():
+        async with fake_router(*asked, observers=[ledger]) as router:
+            with pytest.raises(AllProvidersFailed) as caught:
+                await router.generate("a lighthouse")
+            return caught.value, router.health()
+
+    error, health = run_virtual(main())
+
+    assert [call for one in asked for call in one.calls] == []
+    assert {(each.failure.blame, each.billing) for each in error.record.attempts} == {(Blame.OURS, Billing.FREE)}
+    assert "make the ledger writable" in str(error)
+    assert all(entry.in_flight == 0 and entry.state in ("closed", "enabled") for entry in health)
+    assert "nothing more is asked" in caplog.text
+
+
+def test_a_required_ledger_has_its_line_before_the_place_is_taken(tmp_path):
+    """One line for the start, one for the end, as without it."""
+    path = tmp_path / "ledger.jsonl"
+    lines_when_asked = []
+
+    def act(_):
+        lines_when_asked.append(len(path.read_text().splitlines()))
+        return picture(1)
+
+    async def main():
+        async with fake_router(FakeProvider(act), observers=[Ledger(path, required=True)]) as router:
+            await router.generate("a lighthouse", tags={"team": "a"})
+
+    run_virtual(main())
+
+    assert lines_when_asked == [1]
+    assert len(path.read_text().splitlines()) == 2
+    assert read_ledger(path).unsettled == ()

@@ -44,14 +44,18 @@ class Ledger:
         path: the file; created where it is missing, its folder is not.
         sync: wait for the disk before an attempt is sent, about a millisecond in which the loop stands still. Without
             it the ledger survives the death of the process, but not that of the machine.
+        required: its line is written before an attempt takes a place; an attempt whose line cannot be written does
+            not start.
 
     Raises:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: str | PathLike[str], *, sync: bool = True) -> None:
+    def __init__(self, path: str | PathLike[str], *, sync: bool = True, required: bool = False) -> None:
         self._path = Path(path)
         self._sync = sync
+        self._required = required
+        self.before = self._started if required else None
         self._told = False
         self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
@@ -61,8 +65,8 @@ class Ledger:
         match event:
             case RequestStarted():
                 self._tags[event.request] = event.tags
-            case AttemptStarted():
-                self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+            case AttemptStarted() if not self._required:
+                self._started(event)
             case JobAccepted():
                 self._append(_accepted(event), sync=self._sync)
             case AttemptFinished():
@@ -70,6 +74,9 @@ class Ledger:
                 self._append(_settled(event), sync=False)
             case RequestFinished():
                 self._tags.pop(event.request, None)
+
+    def _started(self, event: AttemptStarted) -> None:
+        self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
 
     def claimed(self, entry: Entry) -> None:
         """Settle an attempt whose job was collected after all: it was billed at its price."""
@@ -83,7 +90,8 @@ class Ledger:
             if not self._told:
                 self._told = True
                 why = error.strerror or error
-                log.warning("the ledger %s cannot be written: %s; payments go on unrecorded", self._path, why)
+                then = "nothing more is asked" if self._required else "payments go on unrecorded"
+                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then)
             raise
 
     def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:
@@ -323,6 +331,7 @@ class LedgerSettings:
 
     path: Path
     sync: bool = True
+    required: bool = False
 
 
 def from_settings(settings: LedgerSettings) -> Ledger:
@@ -332,7 +341,7 @@ def from_settings(settings: LedgerSettings) -> Ledger:
         ValueError: the file cannot be written.
     """
     try:
-        return Ledger(settings.path, sync=settings.sync)
+        return Ledger(settings.path, sync=settings.sync, required=settings.required)
     except OSError as error:
         raise ValueError(f"{settings.path} cannot be written: {error.strerror}") from error
 

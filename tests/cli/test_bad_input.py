@@ -11,7 +11,7 @@ EMULATED = ("generate", "x", "--emulated", "--time-scale", "0.01")
         (("generate",), "Error: Missing argument 'PROMPT'."),
         (("generate", " ", "--emulated"), "Error: the prompt is empty."),
         ((*EMULATED, "--size", "huge"), "Error: size 'huge' is none of 1K, 2K, 4K, WIDTHxHEIGHT"),
-        ((*EMULATED, "--aspect", "wide"), "Error: aspect ratio 'wide' is not W:H"),
+        ((*EMULATED, "--aspect", "wide"), "Error: aspect_ratio 'wide' is not W:H"),
         ((*EMULATED, "--size", "64x64", "--aspect", "16:9"), "Error: 64x64 is not 16:9"),
         ((*EMULATED, "-n", "0"), "Error: Invalid value for '-n'"),
         ((*EMULATED, "--chain", "hero"), "Error: there is no chain 'hero'; there are default"),

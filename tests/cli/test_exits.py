@@ -65,7 +65,7 @@ def generate(folder, capsys):
 )
 def test_the_code_says_how_a_request_ended(generate, script, limits, code):
     """Scripts can tell a refusal from an outage."""
-    ended, _, err = generate(FakeProvider(script), **limits)
+    ended, _, err = generate(FakeProvider(script, latency=(1, 2, 3)), **limits)  # unknown times would forbid nothing
 
     assert ended is code
     assert err.startswith("Error: ") is (code is not Exit.OK)

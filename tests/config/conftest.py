@@ -65,6 +65,16 @@ def crash(name: str, settings: object) -> None:
     raise RuntimeError("no such device")
 
 
+class Told:
+    """An observer that keeps its settings."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, event):
+        """Hear nothing."""
+
+
 class AcmePlugin:
     """Types for the tests."""
 
@@ -82,8 +92,8 @@ class AcmePlugin:
     def pixroute_observers(self) -> list[ObserverSpec]:
         """Offer one with settings and one without."""
         return [
-            ObserverSpec(name="counter", create=lambda settings: settings.every, settings=CounterSettings),
-            ObserverSpec(name="plain", create=lambda settings: settings),
+            ObserverSpec(name="counter", create=Told, settings=CounterSettings),
+            ObserverSpec(name="plain", create=Told),
         ]
 
 

@@ -54,10 +54,10 @@ def test_a_providers_own_price_may_reveal_two_currencies(read):
 def test_observers_are_created_for_a_configuration_that_names_them(read):
     """An observer is created with its settings, or with None."""
     assert build(read(A)).observers == {}
-    assert build(read({**A, "observers": {"counter": {"every": 2}, "plain": {}}})).observers == {
-        "counter": 2,
-        "plain": None,
-    }
+    observers = build(read({**A, "observers": {"counter": {"every": 2}, "plain": {}}})).observers
+
+    assert observers["counter"].settings.every == 2
+    assert observers["plain"].settings is None
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_row_29_fifty_heavy_bodies_at_once(wired, heavy_server):
 
     Beside the bodies there are fifty connections' buffers, and pictures on their way to who asked for them.
     """
-    async with wired(heavy_server, fallback=None, settings={"latency": None}, **UNHURRIED) as wire:
+    async with wired(heavy_server, fallback=None, settings={"latency": None, "api": "images"}, **UNHURRIED) as wire:
 
         async def ask(number):
             result = await wire.router.generate(f"picture {number}", size="1K")

@@ -1250,8 +1250,8 @@ class TestSiblings:
         assert p.call(SUCCESS).view.allowed == 10
 
     def test_many_in_flight_need_more_than_three_overdue(self, patient):
-        """A tenth of them: of a hundred calls three slow ones are chance."""
-        p = patient()
+        """A share of them: of a hundred calls three slow ones are chance."""
+        p = patient(overdue_share=0.1)
         for _ in range(3):
             p.start()
         p.at(100)

@@ -86,6 +86,25 @@ def test_a_cancellation_from_elsewhere_stays_one():
         seconds(use)
 
 
+def test_a_cancellation_in_the_turn_of_the_cut_stays_one():
+    """Two were asked to end it: one of them is not ours to take back."""
+
+    async def main():
+        task, looks = asyncio.current_task(), []
+
+        def moved():
+            looks.append(None)
+            if len(looks) == 2:  # the last question before it strikes
+                task.cancel()
+            return 0
+
+        with pytest.raises(asyncio.CancelledError):
+            await within_ten(asyncio.sleep(60), moved=moved)
+        return task.cancelling()
+
+    assert run_virtual(main()) == 1
+
+
 def test_it_leaves_no_timer():
     """What it set is gone when it is left."""
 
@@ -93,3 +112,82 @@ def test_it_leaves_no_timer():
         clock.limit(10)
 
     assert seconds(use) == ("ended", 0)
+
+
+def test_a_pause_of_the_machine_takes_nothing_off_a_limit():
+    """`time` leaves it out; the end that was given is one of the loop's time."""
+
+    async def main():
+        loop, paused = asyncio.get_running_loop(), 0.0
+        await asyncio.sleep(100)
+        paused = 40.0
+        clock = Clock(ends_at=160.0, time=lambda: loop.time() - paused)
+        assert clock.time() == 60
+        try:
+            with clock:
+                clock.limit(1000)
+                paused = 50.0
+                await asyncio.sleep(1000)
+        except TimeoutError:
+            return loop.time()
+
+    assert run_virtual(main()) == pytest.approx(170)
+
+
+async def within_ten(work, **limits):
+    """Await it under a limit of ten seconds."""
+    with Clock(**limits) as clock:
+        clock.limit(10)
+        await work
+
+
+def test_leaving_sooner_leaves_no_cancellation_behind():
+    """Neither a timer nor a request to end."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with Clock() as clock:
+            clock.limit(10)
+        left = [handle for handle in loop._scheduled if not handle.cancelled()]
+        with pytest.raises(TimeoutError):
+            await within_ten(asyncio.sleep(60))
+        return left, asyncio.current_task().cancelling()
+
+    assert run_virtual(main()) == ([], 0)
+
+
+def test_another_error_passes_though_the_limit_was_over():
+    """What the task raised while it was cut is what it raised."""
+
+    async def broken():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("another") from None
+
+    async def main():
+        with pytest.raises(ValueError, match="another"):
+            await within_ten(broken())
+        return asyncio.current_task().cancelling()
+
+    assert run_virtual(main()) == 0
+
+
+def test_a_task_that_was_cancelled_before_it_entered_is_still_cut():
+    """Cleaning up after a cancellation has its own limit."""
+
+    async def cleaned():
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            with pytest.raises(TimeoutError):
+                await within_ten(asyncio.sleep(60))
+            return asyncio.current_task().cancelling()
+
+    async def main():
+        task = asyncio.ensure_future(cleaned())
+        await asyncio.sleep(1)
+        task.cancel()
+        return await task
+
+    assert run_virtual(main()) == 1

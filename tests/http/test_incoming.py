@@ -2,7 +2,6 @@
 
 import base64
 import json
-from functools import partial
 
 import pytest
 from hypothesis import given
@@ -19,8 +18,7 @@ PLAIN = {"data": [{"b64_json": PICTURE}]}
 
 def taken(body, *, sizes=(), media_type="application/json", ok=True):
     """Feed the body in pieces; the document and the picture that came of it, and the text."""
-    sink = partial(reserve_memory, 100_000)
-    incoming = Incoming(picture_expected=ok, open_sink=sink, media_type=media_type)
+    incoming = Incoming(picture_expected=ok, open_sink=reserve_memory, media_type=media_type)
     for size in sizes:
         incoming.feed(body[:size])
         body = body[size:]
@@ -48,6 +46,7 @@ FORMS = {
         PLAIN,
         None,
     ),
+    "an event with more on its line": (b"data: " + DOCUMENT + b"; {\n\n", PLAIN, None),
     "an event that is no JSON": (b"event: ping\ndata: ping\n\ndata: " + DOCUMENT + b"\n\n", PLAIN, None),
     "bytes": (PICTURE, None, PICTURE),
     "bytes after white space": (b" \n \n" + PICTURE, None, PICTURE),
@@ -83,7 +82,7 @@ def test_an_error_has_no_picture():
 
 def test_binary_is_never_quoted():
     """Neither a picture nor other bytes."""
-    incoming = Incoming(picture_expected=True, open_sink=partial(reserve_memory, 100_000))
+    incoming = Incoming(picture_expected=True, open_sink=reserve_memory)
     incoming.feed(PICTURE)
 
     assert incoming.snippet == ""
@@ -97,7 +96,7 @@ def test_half_a_document_is_told(body):
 
 def test_a_picture_that_came_whole_outlives_its_stream():
     """What breaks off after it loses nothing."""
-    incoming = Incoming(picture_expected=True, open_sink=partial(reserve_memory, 100_000))
+    incoming = Incoming(picture_expected=True, open_sink=reserve_memory)
     incoming.feed(b"data: " + DOCUMENT + b"\n\ndata: {")
 
     assert incoming.usable

@@ -55,7 +55,6 @@ async def test_an_attribute_that_is_read_or_set_is_there():
         assert session._retry_connection is True
     protocol = ResponseHandler(asyncio.get_running_loop())
     assert (protocol._payload, protocol.transport, protocol.should_close) == (None, None, False)
-    assert aiohttp.StreamReader(protocol, 1024).total_compressed_bytes is None
     assert isinstance(inspect.getattr_static(ResponseHandler, "should_close"), property)
 
 

@@ -45,8 +45,8 @@ def speaker(type_, path, route, sent, pixels, *, key="authorization", **settings
 
 
 SPEAKERS = {
-    "banana-http images": speaker("nano-banana-pro-http", "", "images", BANANA, (1376, 768)),
-    "banana-https images": speaker("nano-banana-pro-https", "", "images", BANANA, (1376, 768)),
+    "banana-http images": speaker("nano-banana-pro-http", "", "images", BANANA, (1376, 768), api="images"),
+    "banana-https images": speaker("nano-banana-pro-https", "", "images", BANANA, (1376, 768), api="images"),
     "banana-http native": speaker("nano-banana-pro-http", "", "native", NATIVE, (1376, 768), api="native"),
     "banana-https native": speaker("nano-banana-pro-https", "", "native", NATIVE, (1376, 768), api="native"),
     "seedream apiyi": speaker("seedream", "/v1", "images", SEEDREAM, (2560, 1440)),

@@ -86,7 +86,8 @@ def test_it_beats_only_while_something_is_in_flight():
 
 def test_unobserved_it_beats_seldom():
     """Only pauses are looked for then."""
-    assert Bench(observed=False).timer[0] == 100 + SLOW_BEAT
+    assert Bench(observed=False).timer[0] == 100 + SLOW_BEAT == 101
+    assert Bench(observed=True).timer[0] == 100 + BEAT == 100.25
 
 
 def test_stopping_ends_it():
@@ -96,3 +97,65 @@ def test_stopping_ends_it():
     bench.heart.stop()
 
     assert bench.timer is None
+
+
+def test_a_second_start_looks_and_sets_no_other_timer():
+    """A request that comes while another is in flight finds the pause that has just ended."""
+    bench = Bench()
+    timer = bench.timer
+    bench.now += BEAT + 600
+
+    bench.heart.start()
+
+    assert bench.pauses == [600]
+    assert bench.timer is timer
+
+
+def test_the_next_beat_is_counted_from_the_one_before():
+    """As long as something is in flight; it is late by its own lateness alone."""
+    bench = Bench()
+
+    bench.ring(3)
+    assert bench.timer[0] == pytest.approx(100 + BEAT + 3 + BEAT)
+    bench.ring(0.1)
+
+    assert [seconds for _, seconds in bench.lags] == [3]
+
+
+def test_a_second_pause_before_the_beat_is_counted_from_the_end_of_the_first():
+    """The time between is everybody's, and both are left out."""
+    bench = Bench()
+    before = bench.heart.awake()
+    bench.now += BEAT + 600
+    bench.heart.look()
+    bench.now += 3
+    bench.heart.look()
+    assert bench.pauses == [600]
+
+    bench.now += BEAT - 3 + 50
+
+    assert bench.heart.awake() - before == pytest.approx(BEAT + BEAT)
+    assert bench.pauses == [600, 50]
+
+
+def test_stopping_before_it_began_or_twice_does_nothing():
+    """A router that served nobody closes as well."""
+    bench = Bench()
+    bench.busy = False
+    bench.ring()
+
+    bench.heart.stop()
+    bench.heart.stop()
+
+    assert bench.timer is None
+
+
+def test_once_stopped_no_time_is_a_pause():
+    """Nobody waits."""
+    bench = Bench()
+    bench.heart.stop()
+    bench.now += 1000
+
+    assert bench.heart.look() == bench.now
+    assert bench.heart.awake() == bench.now
+    assert bench.pauses == []

@@ -23,6 +23,7 @@ from pixroute.routing.plan import (
     View,
     Wait,
     default_budget,
+    leave_out,
     plan,
     possibly_billed,
     reserve,
@@ -1020,3 +1021,26 @@ def test_what_the_planner_is_shown_is_frozen_and_named(value):
     """Nobody mixes up two of seven numbers."""
     assert all(field.kw_only for field in fields(value))
     assert value.__setattr__ is not object.__setattr__
+
+
+class TestPaused:
+    """What a pause of the machine moves (semantics §7)."""
+
+    def moved(self, pause, *, remaining=1000.0, hedge_after=375.0):
+        """Give the seconds from now to start, end and both joins after a pause."""
+        seen = view(candidate(hedge_after=hedge_after), seedream(), remaining=remaining)
+        tried = leave_out(seen, live(0, join_in=300, join_free_in=200), pause)
+        return tuple(at - NOW for at in (tried.started, tried.ends_at, tried.join_at, tried.join_free_at))
+
+    def test_age_and_limits_move_on(self):
+        """By its length."""
+        assert self.moved(100) == (95, 600, 400, 300)
+
+    def test_no_limit_goes_beyond_what_the_deadline_leaves(self):
+        """A fallback that may join needs no reserve for the end; one that must wait for it does."""
+        assert self.moved(780) == (775, 1000, 1000 - RESERVE, 1000 - RESERVE)
+        assert self.moved(780, hedge_after=inf) == (775, 1000 - RESERVE, 1000 - RESERVE, 1000 - RESERVE)
+
+    def test_a_limit_that_was_beyond_it_stays(self):
+        """The caller's deadline has not moved."""
+        assert self.moved(100, remaining=400)[1] == 500

@@ -98,8 +98,8 @@ def views(draw):
         candidates=chain,
         standings=tuple(draw(STANDINGS) for _ in chain),
         policy=Policy(
-            max_attempts=len(tried) + draw(st.sampled_from([0, 1, 5])),
-            max_possibly_billed=billed + draw(st.sampled_from([0, 1, 5])),
+            max_attempts=max(1, len(tried) + draw(st.sampled_from([0, 1, 5]))),
+            max_possibly_billed=max(1, billed + draw(st.sampled_from([0, 1, 5]))),
             on_moderated=draw(st.sampled_from(["stop", "next"])),
             retry=RetryPolicy(rounds=draw(st.sampled_from([(), (5.0, 15.0, 45.0)]))),
         ),

@@ -8,7 +8,19 @@ from pixroute.content import InMemory
 from pixroute.cost import Cost
 from pixroute.health.admission import Settlement
 from pixroute.health.states import OpenReason
-from pixroute.outcome import REACTIONS, Billing, Delivered, Failure, FailureKind, Hold, Stage, Success, Verdict
+from pixroute.outcome import (
+    REACTIONS,
+    Billing,
+    Blame,
+    Delivered,
+    Evidence,
+    Failure,
+    FailureKind,
+    Hold,
+    Stage,
+    Success,
+    Verdict,
+)
 from pixroute.policy import RetryPolicy
 from pixroute.routing.settle import billing_of, cost_of, may_retry_quickly, settle
 
@@ -110,6 +122,59 @@ def test_a_time_out_is_evidence_unless_the_caller_was_in_a_hurry_or_nothing_was_
 def test_another_failure_of_a_short_time_is_still_evidence():
     """Only a time-out is excused."""
     assert settled(K.OVERLOADED, cut_short=True).upstream is V.HARD
+
+
+@pytest.mark.parametrize(("answered", "upstream", "origin"), [(True, V.HARD, V.SUCCESS), (False, V.NEUTRAL, V.NEUTRAL)])
+def test_what_was_not_answered_when_the_machine_slept_is_nobodys_fault(answered, upstream, origin):
+    """It may have been lost by that; an answer is an answer."""
+    outcome = Failure(kind=K.OVERLOADED, message="failed", answered=answered)
+
+    found = settle(outcome, age=10, p99=P99, cut_short=False, stage=Stage.WAIT, paused=True)
+
+    assert (found.upstream, found.origin) == (upstream, origin)
+
+
+def test_our_own_lack_is_nobodys_fault():
+    """Awake or not."""
+    assert settled(K.OVERLOADED, blame=Blame.OURS, answered=True) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin"),
+    [
+        ({"answered": True}, V.HARD),
+        ({"answered": True, "evidence": Evidence.WORDS}, V.HARD),
+        ({"answered": True, "evidence": Evidence.REQUEST}, V.NEUTRAL),
+        ({"answered": True, "stage": Stage.VALIDATE}, V.HARD),
+        ({"stage": Stage.WAIT}, V.HARD),
+        ({"stage": Stage.VALIDATE}, V.SUCCESS),
+    ],
+)
+def test_who_answers_in_between_is_no_success_of_the_origin(fields, origin):
+    """A gateway's own page says that the way is barred, unless this request alone was refused."""
+    assert settled(K.OVERLOADED, blame=Blame.HOP, **fields).origin is origin
+
+
+@pytest.mark.parametrize("kind", [K.FORBIDDEN, K.MODEL_GONE, K.UNDERSIZED, K.AUTH, K.QUOTA])
+def test_what_only_words_say_counts_and_does_not_act_at_once(kind):
+    """Whether the kind opens or holds; what does neither counts as its row says."""
+    found = settled(kind, evidence=Evidence.WORDS)
+
+    assert (found.upstream, found.opens, found.hold) == (V.HARD, None, None)
+    assert settled(K.INVALID, evidence=Evidence.WORDS).upstream is V.NEUTRAL
+
+
+def test_what_may_be_about_this_request_alone_touches_nobody_else():
+    """Whatever its kind."""
+    assert settled(K.FORBIDDEN, evidence=Evidence.REQUEST, answered=True) == Settlement(V.NEUTRAL, V.SUCCESS)
+
+
+def test_a_model_that_has_another_route_is_not_closed():
+    """It is asked by that next, even where quick retries are switched off."""
+    other = Failure(kind=K.UNDERSIZED, message="failed", other_route=True)
+
+    assert settled(K.UNDERSIZED, other_route=True).opens is None
+    assert may_retry_quickly(other, seconds=100, policy=RetryPolicy(quick=False), timeout_given=False)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from attrs import evolve
 
 from pixroute.dialects.references import data_of, media_type_of
 from pixroute.http.body.blob import Blob
+from pixroute.http.body.scanner import PICTURE
 from pixroute.http.call import Call, Details, Item, Part, Reply
 from pixroute.http.judging.envelope import carries_error, failure_from
 from pixroute.http.judging.pictureless import declined, flag_in
@@ -79,15 +81,19 @@ def _picture_in(entry: Any) -> Blob | str | None:
     if isinstance(entry, Blob):
         return entry
     if isinstance(entry, str):
-        return entry if entry.lstrip().lower().startswith(_BARE) else None
+        return entry if _BARE.match(entry.lstrip()) else None
     if not isinstance(entry, Mapping):
         return None
-    values = (entry.get(name) for name in _NAMES)
-    found = (value.get("url") if isinstance(value, Mapping) else value for value in values)
-    return next((value for value in found if isinstance(value, Blob | str) and value), None)
+    for name in _NAMES:
+        value = entry.get(name)
+        if isinstance(value, Mapping):
+            value = value.get("url")
+        if value and isinstance(value, Blob | str):
+            return value
+    return None
 
 
-_BARE = ("https://", "http://", "data:image/")  # an entry that is nothing but the picture
+_BARE = re.compile(rf"(?i:https?://)|{PICTURE.decode()}")  # an entry that is nothing but the picture
 _NAMES = ("b64_json", "url", "b64", "base64", "image_url", "image")
 
 

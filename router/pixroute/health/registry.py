@@ -79,6 +79,10 @@ class Health:
             )
         return latency
 
+    def learned(self, keys: Keys) -> LearnedLatency | None:
+        """Give the times of a provider and resolution if anybody has asked for them."""
+        return self._latencies.get(keys)
+
     def report(self, now: float) -> tuple[HealthEntry, ...]:
         """Describe every breaker, hold and provider."""
         upstreams = [scope for upstream in self._upstreams.values() for scope in upstream.scopes.values()]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from attrs import asdict, define, evolve, frozen
 
+from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
 from pixroute.http.door import Door, shown
@@ -25,8 +26,6 @@ S = TypeVar("S", bound=HttpSettings)
 
 CANCEL_WITHIN = 2.0
 """Seconds an upstream has to agree that a job is cancelled."""
-PATIENCE = 60.0
-"""Seconds for which a job is asked for again through what passes."""
 _GROWTH = 1.5
 _PASSING_STATUS = frozenset({404, 408, 425, 429})
 """Beside 5xx: a job that is young may be unknown to the machine that is asked."""
@@ -153,6 +152,7 @@ class JobProvider(HttpProvider[S]):
         if isinstance(reply, Failure):
             return reply
         door.reached(Stage.BODY)
+        reply = without_echoes(reply, sinks.references)
         told = shown(reply, door.sanitizer)
         return self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
 
@@ -216,7 +216,7 @@ class _Vigil:
             failure, passes = self._fault(reply, told=told)
             if failure is None:
                 return cast("Reply", reply)
-            gives_up = min(gives_up, clock() + PATIENCE)
+            gives_up = min(gives_up, clock() + self.door.http.pace.fetch)
             if not passes or clock() >= gives_up:
                 # The job goes on without us.
                 return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)

@@ -20,7 +20,8 @@ class Pace:
         send_idle: seconds without progress while sending.
         body_idle: seconds without a byte of the answer's body.
         slowest: bytes per second, on average, that a body must come with after its first `grace` seconds.
-        fetch: seconds for a picture that lies at a URL, altogether; as many again for all tried in place of others.
+        fetch: seconds for a picture that lies at a URL, altogether, as many again for all tried in place of others; and
+            for a poll that does not come through.
         fetch_pause: seconds before such a URL is asked again; every further pause is twice as long.
         first_poll, longest_poll: seconds between polls of a job, at first and at last.
     """

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve
 
-from pixroute.http.body.echoes import without
+from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
@@ -193,7 +193,7 @@ class HttpProvider(ABC, Generic[S]):
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return _inexpressible(self.name, error)
-        with Sinks(door.into, wanted=request.n) as sinks:
+        with Sinks(door.into, wanted=request.n, references=request.references) as sinks:
             return await self._answer(first, request, door, sinks)
 
     async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
@@ -203,9 +203,7 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
-        if request.references and reply.ok:
-            json, picture = (without(request.references, one) for one in (reply.json, reply.picture))
-            reply = evolve(reply, json=json, picture=picture)
+        reply = without_echoes(reply, sinks.references)
         told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
         refusal = self._refusal(told, elapsed=elapsed, asked=door.asked)
         return refusal or await self._conclude(reply, told, door, sinks)
@@ -254,7 +252,7 @@ class HttpProvider(ABC, Generic[S]):
             return self._empty(told, "it holds none", door.asked) if empty else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
-        return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
+        return self._success(told, pictures, failures, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
         """Explain a 2xx without a picture: by what it says, else by what it is."""
@@ -268,16 +266,17 @@ class HttpProvider(ABC, Generic[S]):
             log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__)
             return None
 
-    def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure]) -> Success:
+    def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure], *, surplus: int) -> Success:
         details = self._details(reply)
         if details.revised_prompts:
             pictures = [
-                evolve(one, revised_prompt=text)
+                evolve(one, revised_prompt=text) if text else one
                 for one, text in zip_longest(pictures, details.revised_prompts[: len(pictures)])
             ]
         return Success(
             pictures=tuple(pictures),
             failures=tuple(failures),
+            surplus=surplus,
             model=details.model,
             usage=one_shape(details.usage),
             cost=details.cost,

@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
@@ -157,6 +157,7 @@ class Life:
             random=drawn,
             purse=HedgePurse(),
             emit=self._voice(loop),
+            before=self._asked_before(),
             reap=self._reap,
             heartbeat=heartbeat,
         )
@@ -216,6 +217,9 @@ class Life:
             (self._shared.health.enable if wanted else self._shared.health.disable)(provider)
 
     # Telling
+
+    def _asked_before(self) -> Sequence[Callable[[events.AttemptStarted], None]]:
+        return tuple(agree for one in self.observers.values() if (agree := getattr(one, "before", None)) is not None)
 
     def _voice(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
         if not self.observers:
@@ -304,7 +308,9 @@ class Life:
         self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
-        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
+        self._shared = self._alarm.shared = evolve(
+            self._shared or shared, emit=self._voice(asyncio.get_running_loop()), before=self._asked_before()
+        )
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():

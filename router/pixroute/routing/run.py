@@ -23,7 +23,7 @@ from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
 from pixroute.http.wire.clock import Grace, after_a_turn
-from pixroute.outcome import Billing, Failure, FailureKind
+from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.attempt import Attempt
@@ -66,6 +66,7 @@ class Shared:
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
+    before: Sequence[Callable[[events.AttemptStarted], None]] = ()
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -119,6 +120,7 @@ class Run:
         shared: Shared,
         request_id: str,
         asked: ImageRequest,
+        request: ImageRequest,
         contenders: Sequence[Contender],
         policy: Policy,
         began: float,
@@ -131,6 +133,7 @@ class Run:
         self._shared = shared
         self._request_id = request_id
         self._asked = asked
+        self._request = request
         self._contenders = tuple(contenders)
         self._candidates = tuple(contender.candidate for contender in contenders)
         self._policy = policy
@@ -155,7 +158,7 @@ class Run:
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
         self._bug: BaseException | None = None
         self._shut = False
-        self._telling = Telling(shared.emit, shared.warned, request_id, part)
+        self._telling = Telling(shared.emit, shared.warned, request_id, part, shared.before)
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on.
@@ -327,6 +330,7 @@ class Run:
             request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
+            part=self._request,
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
@@ -352,11 +356,17 @@ class Run:
         beside = self._silent() if start.hedge else None
         if start.hedge and self._draws_from_purse(now):
             self._shared.purse.draw()
+        refused = self._telling.refused(attempt, hedge=start.hedge)
         self._budget.reserve(contender.candidate.price)
-        attempt.own(self._admitted(attempt))
+        if refused is None:
+            attempt.own(self._admitted(attempt))
         self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
         self._telling.start(attempt, beside=beside)
-        attempt.start()
+        if refused is None:
+            attempt.start()
+        else:
+            attempt.reached(Stage.QUEUED)
+            attempt.end(refused)
 
     def _admitted(self, attempt: Attempt) -> Admission:
         contender = attempt.contender

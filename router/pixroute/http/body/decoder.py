@@ -20,7 +20,6 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any, BinaryIO, Final
 
 from pixroute.content import Content
@@ -52,7 +51,7 @@ class BodyDecoder:
     ) -> None:
         self.complete = False
         self._limits = limits or BodyLimits()
-        self._open_sink = open_sink or partial(reserve_memory, self._limits.decoded)
+        self._open_sink = open_sink or reserve_memory
         self._structure = scanner.structure(self._limits.window)
         self._step: Callable[[BodyDecoder, bytes, int], int] = BodyDecoder._byte_order_mark  # unbound: no cycle
         self._rest = b""  # what the step cannot judge yet, two windows at most
@@ -72,6 +71,10 @@ class BodyDecoder:
     def has_picture(self) -> bool:
         """Whether something in it begins as a picture."""
         return any(picture.is_picture for picture in self._pictures)
+
+    def says(self, what: re.Pattern[bytes]) -> bool:
+        """Whether this stands beside its pictures."""
+        return what.search(self._skeleton) is not None
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once the document is complete. What follows it is not looked at.

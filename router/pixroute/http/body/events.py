@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 from pixroute.content import Content
 from pixroute.http.body.decoder import BodyDecoder
 from pixroute.http.body.limits import BodyError, BodyFault
+from pixroute.http.body.scanner import PICTURE
 
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
 _LONGEST_FIELD: Final = len(_DATA) + 1 + len(_DONE)  # what must be there to tell one line from another
+_DRAFT: Final = re.compile(rb'partial_image|"thought"\s*:\s*true')
+_SHORT: Final = re.compile(b'"' + PICTURE + rb'|"url"\s*:\s*"http')
 MOST_EVENTS: Final = 4096
 
 
@@ -38,7 +42,17 @@ class Events:
     @property
     def usable(self) -> bool:
         """Whether a picture came whole, even if the stream broke off after it."""
-        return any(decoder.complete and decoder.has_picture for decoder in self._decoders)
+        return any(map(_has_picture, self._decoders))
+
+    @property
+    def has_result(self) -> bool:
+        """Whether one of them is no draft."""
+        return any(_has_picture(one) and not one.says(_DRAFT) for one in self._decoders)
+
+    @property
+    def count(self) -> int:
+        """How many documents have begun."""
+        return len(self._decoders)
 
     @property
     def settled(self) -> bool:
@@ -96,9 +110,14 @@ class Events:
         try:
             if decoder.feed(text):
                 self._open = None
+                self._within = False  # what follows it on its line is nothing
         except BodyError as error:
             if error.fault is not BodyFault.NOT_JSON:
                 raise
             self._decoders.remove(decoder)
             self._open = None
             self._within = False  # the rest of the line is no JSON either
+
+
+def _has_picture(decoder: BodyDecoder) -> bool:
+    return decoder.complete and (decoder.has_picture or decoder.says(_SHORT))

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 from pixroute.content import Content
-from pixroute.http.body.blob import Blob
+from pixroute.http.body.blob import Blob, blob_of
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 from pixroute.http.body.events import Events
 from pixroute.http.body.raw import Raw, begins_picture
+from pixroute.http.body.scanner import PICTURE
 
 _SNIPPET: Final = 4 * 1024  # more than is shown: what is taken out of it must not be cut in two
 _MOST_TEXT: Final = 64 * 1024
 _BEFORE: Final = b" \t\r\n\xef\xbb\xbf"  # what may stand before a document
 _COMMENT: Final = re.compile(rb":[^\n]*\n\s*")
 _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
-_WRITTEN: Final = (b"iVBORw0KGgo", b"/9j/", b"UklGR", b"R0lGOD", b"data:image/")
+_WRITTEN: Final = re.compile(b'"?' + PICTURE)
 _ENOUGH: Final = 24  # bytes that tell which form it is, whatever that is
 
 
@@ -61,6 +62,16 @@ class Incoming:
     def usable(self) -> bool:
         """Whether a picture is there whole, even if the body broke off after it."""
         return isinstance(self._taker, Events) and self._taker.usable
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a stream has brought a whole picture that is no draft: it may end."""
+        return isinstance(self._taker, Events) and self._taker.settled and self._taker.has_result
+
+    @property
+    def events(self) -> int:
+        """How many documents a stream has brought."""
+        return self._taker.count if isinstance(self._taker, Events) else 0
 
     @property
     def snippet(self) -> str:
@@ -115,7 +126,10 @@ class Incoming:
         if not self._ends or self._is_text or not isinstance(self._taker, BodyDecoder):
             return None
         [value] = self._result(self._taker) or [None]
-        return value if isinstance(value, Blob) else None
+        try:
+            return blob_of(value) if isinstance(value, str) else value
+        except ValueError:
+            return None
 
     @staticmethod
     def _without_filler(first: bytes) -> bytes:
@@ -131,13 +145,13 @@ class Incoming:
             self._taker = BodyDecoder(open_sink=self._open_sink)
         elif (len(first) < _ENOUGH or (first[:1] == b":" and b"\n" not in first)) and not at_end:
             return False
-        elif first.startswith(_FIELDS) and not first.startswith(_WRITTEN):
+        elif first.startswith(_FIELDS) and not _WRITTEN.match(first):
             self._taker = Events(open_sink=self._open_sink)
         elif not self._strict:
             self._is_text = True
         elif begins_picture(first):
             self._taker = Raw(open_sink=self._open_sink, media_type=self._media_type)
-        elif first.removeprefix(b'"').startswith(_WRITTEN):
+        elif _WRITTEN.match(first):
             # Taken as if it were a document: a list of one string.
             before, self._ends = (b"[", b"]") if first[:1] == b'"' else (b'["', b'"]')
             self._taker = BodyDecoder(open_sink=self._open_sink)

@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-import pybase64
 from attrs import evolve
 
-from pixroute.http.body.decoder import Blob
+from pixroute.http.body.blob import Blob, blob_of
+from pixroute.http.body.echoes import is_echo
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
 from pixroute.http.endpoint import Endpoint
@@ -80,9 +80,12 @@ class _Fetcher:
 
     async def _fetch(self, url: str) -> Delivered | Failure:
         async with self._places:
-            return await self._attempt.http.fetch(
+            found = await self._attempt.http.fetch(
                 url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
             )
+        if isinstance(found, Delivered) and is_echo(found.content, self._sinks.references):
+            return _no_picture(FailureKind.EMPTY, "at its URL lies a reference, as it was sent")
+        return found
 
 
 def _is_place(item: Item) -> bool:
@@ -111,12 +114,11 @@ def _held(item: Item, sinks: Sinks) -> Delivered | Failure:
         return Delivered(content=sinks.put(item))
     if not isinstance(item, str) or not item:
         return _no_picture(FailureKind.EMPTY, "there is nothing where it should be")
-    uri = _DATA_URI.match(item)
     try:
-        data = pybase64.b64decode(item[uri.end() if uri else 0 :], validate=True)
+        blob = blob_of(item)
     except ValueError:
         return _no_picture(FailureKind.BAD_IMAGE, "its text is neither base64 nor a URL")
-    return Delivered(content=sinks.put(data), declared_type=_declared(item))
+    return Delivered(content=sinks.put(blob.data()), declared_type=_declared(blob.prefix))
 
 
 def _declared(prefix: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pixroute.content import Content
 from pixroute.http.body.blob import reserve_memory
-from pixroute.http.pace import LARGEST
+from pixroute.request import Reference
 
 
 class Sinks:
@@ -19,18 +20,18 @@ class Sinks:
     Args:
         into: pictures go to files beside this one, under names of their own; None: to memory.
         wanted: how many pictures are asked; None: nobody knows any more.
+        references: what was sent, which is no result if it comes back.
     """
 
-    def __init__(self, into: Path | None, *, wanted: int | None = None) -> None:
+    def __init__(self, into: Path | None, *, wanted: int | None = None, references: Sequence[Reference] = ()) -> None:
         self.wanted = wanted
+        self.references = references
         self._into = into
         self._opened: dict[Content, bool] = {}  # and whether it was taken
 
     def open(self) -> Content:
         """Open a sink for one picture."""
-        # Always the most memory: what is not used costs nothing, and above 32 MiB glibc takes fresh pages from the
-        # system, where a smaller reserve would come from its heap, be zeroed at once and stay there.
-        content = Content.beside(self._into) if self._into else Content(reserve_memory(LARGEST), size=0)
+        content = Content.beside(self._into) if self._into else Content(reserve_memory(), size=0)
         self._opened[content] = False
         return content
 

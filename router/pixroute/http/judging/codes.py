@@ -38,7 +38,8 @@ CODES: tuple[Code, ...] = (
         "|datainspection|(prompt|content|output|image|response|generation|input|request)(is)?blocked(?!ip)"
         "|prohibitedcontent|imagesafety|^safety($|input|output)|blocklist$|recitation$|^i?spii$|nsfw|unsafe|violationfee|inappropriate"
         "|responsibleai|contentviolation|infringe|copyright|safety(check|violation|system|filter|policy)|guardrail"
-        "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation",
+        "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation"
+        "|censor|audit(submit|illegal|fail|reject|notpass)|csam|sexual|nudity|porn|hatespeech|selfharm|(banned|blocked|forbidden)(word|term|keyword|prompt|content)",
         "OpenAI, Azure, Ark, DashScope, Gemini reasons, new-api `types/error.go`, fal, xAI fees",
     ),
     Code(
@@ -58,7 +59,8 @@ CODES: tuple[Code, ...] = (
         "insufficient.*(quota|balance|credit|fund)|(quota|budget|credit|balance|fund|spen[dt]|billing|usage).*"
         "(exceed|exhaust|deplet|limit|reached|notenough|overdue|insufficient|notactive|low)|exceed.*(quota|budget)"
         "|setlimitexceeded|overdue|arrear|payment|billing|quotaperday|quotazero|notenough(balance|credit|quota|fund)"
-        "|(no|outof|lack)(credit|balance|fund)|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
+        "|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
+        "|subscription(notfound|expired|inactive|required|ended)|customerverification|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
         "OpenAI, Google QuotaFailure, Ark, DashScope `Arrearage`, new-api, LiteLLM, AWS usage plans",
     ),
     Code(
@@ -66,7 +68,7 @@ CODES: tuple[Code, ...] = (
         "apikey.*blocked|(access|operation|permission)(disabled|denied)|(?<!method)notallowed|servicenotopen|servicedisabled"
         "|unsupportedcountry|country|region(not|un)|territory|(account|user|organi[sz]ation|project|resource|workspace).*"
         "(disabled|deactivated|banned|suspended|blocked|locked|notverified|unverified|restricted)|notverified|unverified"
-        "|banned|suspended|modelaccess|insufficient(permission|scope|privilege)|userdisabled|ipnot|missingscope|notpurchased",
+        "|banned|suspended|modelaccess|notauthori[sz]ed|noauth(error|ori[sz])|notentitled|insufficient(permission|scope|privilege)|userdisabled|ipnot|missingscope|notpurchased",
         "Google ErrorInfo reasons, Ark `OperationDenied…`, OpenAI `unsupported_country_region_territory`",
     ),
     Code(
@@ -157,8 +159,17 @@ def fine(codes: tuple[str, ...]) -> FailureKind | None:
 
 
 def coarse(codes: tuple[str, ...]) -> FailureKind | None:
-    """Give the class that the coarse words name, or None."""
-    return next((kind for code in codes if (kind := COARSE.get(squeeze(code)))), None)
+    """Give the class that the coarse words name, or None: first those that are known, then by their form."""
+    words = [squeeze(code) for code in codes if len(code) <= _LONGEST]
+    known = next((kind for word in words if (kind := COARSE.get(word))), None)
+    return known or next((_K.SERVER_ERROR for word in words if _BROKEN.search(word)), None)
+
+
+_BROKEN = re.compile(
+    "(down|up)stream|backend|(service|server|system|internal|runtime|engine|worker|inference|generation|execution"
+    "|processing|prediction|task|job|algo|model)(error|exception|fail|crash|timeout|timedout|dead)|timeout$|timedout$"
+)
+"""How services call what broke in themselves."""
 
 
 _LONGEST = 120  # what is longer is a sentence

@@ -7,6 +7,8 @@ holds patterns in lower-case text, and says where it was seen; the first row tha
 from __future__ import annotations
 
 from pixroute.http.judging.phrases import Words
+from pixroute.http.judging.tongues import TONGUES
+from pixroute.http.judging.topics import TOPICS
 from pixroute.outcome import Blame, FailureKind
 
 _K = FailureKind
@@ -53,6 +55,11 @@ WORDS: tuple[Words, ...] = (
             ),
         ),
         "fal: locked for want of money",
+    ),
+    Words(
+        _K.MODERATED,
+        (r"\b(prompt|image|content|request|input|output|picture|text)\b[^.]{0,60}\bviolat\w+ (?!of)",),
+        "Yandex: the terms of use, but it is the prompt that violates them",
     ),
     Words(
         _K.FORBIDDEN,
@@ -105,7 +112,8 @@ WORDS: tuple[Words, ...] = (
                 r"(reach\w*|exceed\w*|hit|over)( \S+){0,4} (monthly|weekly|daily|spending|spend|usage|billing"
                 r"|hard|credit|set)( \S+){0,2} (credits?|limit|quota|budget|cap)"
             ),
-            r"budget has been exceeded",
+            r"budget has been exceeded|please (subscribe|upgrade)|(free|trial) (\w+ )?(limit|calls|usage|uses|generations?) (limit )?(is |has been )?(reached|used|exceeded)",
+            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has )?(expired|ended|required)",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
             r"purchase (more )?credits",
             r"top.?up|payment required|overdue|in arrears",
@@ -184,7 +192,7 @@ WORDS: tuple[Words, ...] = (
                 r"|image|text|prompt|input|imagery|data|language)s?\b"
             ),
             (
-                r"(prompt|input|output|image|content|response|request|picture)s?( \w+){0,4} (was|were|is"
+                r"(prompt|input|output|image|content|response|request|picture)s?( \w+){0,8} (was|were|is"
                 r"|has been|been|got) (\w+ )?(flagged|blocked|moderated|censored|rejected by|refused by"
                 r"|filtered|deemed unsafe|not safe|unsafe|nsfw)"
             ),
@@ -194,7 +202,7 @@ WORDS: tuple[Words, ...] = (
                 r"(safety|moderation|risk|compliance) ?(check|control|review|test|$)"
             ),
             r"\brisk\b",
-            r"content moderation",
+            r"content moderation|guardrail",
             r"moderation (rejected|blocked|failed|refused|system|flag|polic)",
             r"flagged (as|by|for)",
             r"responsible ai|not safe for work|intellectual property",
@@ -343,6 +351,8 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Google, OpenRouter, DashScope, new-api",
     ),
+    *TONGUES,
+    *TOPICS,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import aiohttp
@@ -62,6 +63,10 @@ class Exchange:
         )
         try:
             await self._read(incoming)
+        except asyncio.CancelledError:
+            if not (incoming.usable and self.wire.clock.has_cut):
+                raise
+            self.wire.finished()
         except aiohttp.ClientError:
             if response.ok and not incoming.usable:
                 raise
@@ -71,10 +76,15 @@ class Exchange:
         return self._reply(response, incoming)
 
     async def _read(self, incoming: Incoming) -> None:
+        heard, since = 0, 0.0
         while chunk := await self.wire.read():
             if store(incoming.feed, chunk):
                 self.wire.finished()
                 return
+            if incoming.has_result:  # from then on comments keep nobody waiting
+                now = self.wire.clock.time()
+                heard, since = incoming.events, since if heard == incoming.events else now
+                self.wire.patience = since + self.wire.pace.body_idle - now
             await self.wire.go_on(self.share, incoming.held)
         store(incoming.finish)
 

@@ -142,8 +142,3 @@ def wide_headers() -> dict[str, Any]:
     wanted = {"max_line_size": LONGEST_HEADER, "max_field_size": LONGEST_HEADER, "max_headers": _MOST_HEADERS}
     known = inspect.signature(aiohttp.ClientSession.__init__).parameters
     return {name: value for name, value in wanted.items() if name in known}
-
-
-def wire_bytes(content: aiohttp.StreamReader) -> int | None:
-    """Give the bytes of a body before inflation; None where there was no body."""
-    return getattr(content, "total_compressed_bytes", None)  # an empty stream has no such field

@@ -32,6 +32,7 @@ def open_session(trust: Trust, keep_alive: KeepAlive, resolver: AbstractResolver
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=None, ceil_threshold=inf),
         cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # what is declared decides nothing
         request_class=WatchedRequest,
         **wide_headers(),
     )

@@ -13,11 +13,12 @@ from attrs import evolve
 from yarl import URL
 
 from pixroute.http.body.filler import MOST, Filler
+from pixroute.http.body.inflate import Broken, Inflater
 from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
-from pixroute.http.wire.insides import CURRENT, wire_bytes
+from pixroute.http.wire.insides import CURRENT
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
@@ -68,7 +69,7 @@ class Wire:
     ) -> None:
         self.clock = Clock(ends_at=ends_at, time=time, moved=lambda: self._moves)
         self._time = self.clock.time
-        self._pace = pace
+        self.pace = pace
         self._limit = limit
         self._attempt = attempt
         self._stage = Stage.CONNECT
@@ -77,7 +78,9 @@ class Wire:
         self._filler = Filler() if document else None
         self._body_began: float | None = None
         self._stood_still = 0.0
-        self._received = 0
+        self.patience = inf
+        """Seconds until the next byte, at most."""
+        self._received = self._on_wire = 0
         self._announced: int | None = None
         self._plaintext = self._large = False
 
@@ -87,7 +90,7 @@ class Wire:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
         self._reach(Stage.CONNECT)
-        self.clock.limit(self._pace.connect if connect is None else connect)
+        self.clock.limit(self.pace.connect if connect is None else connect)
         CURRENT.set(self)
         response = await session.request(
             request.method,
@@ -101,7 +104,9 @@ class Wire:
         self._announced = response.content_length
         self._content = response.content
         headers = response.headers
-        self._note(provider_request_id=headers.get("x-request-id") or headers.get("request-id"))
+        self._inflater = Inflater(headers.get("Content-Encoding", ""))
+        if name := headers.get("x-request-id") or headers.get("request-id"):
+            self._note(provider_request_id=name)
         if self._filler is None or not 200 <= response.status < 300:
             self._begin()
         return response
@@ -111,10 +116,11 @@ class Wire:
 
         Raises:
             Cut: it is too much.
+            ClientPayloadError: it broke off, or cannot be inflated.
         """
         while True:
             self.clock.limit(self._patience())
-            chunk = await self._content.readany()
+            chunk = await self._inflated()
             document = chunk if self._stage is Stage.BODY or self._filler is None else self._filler.strip(chunk)
             if self._filler is not None and self._filler.size > MOST:
                 raise Cut(_all_filler(self.seen()))
@@ -126,6 +132,18 @@ class Wire:
         if document:
             self._take(document)
         return document
+
+    async def _inflated(self) -> bytes:
+        while True:
+            more = self._inflater.waiting
+            chunk = b"" if more else await self._content.readany()
+            self._on_wire += len(chunk)
+            try:
+                found = self._inflater.take(chunk)
+            except Broken:
+                raise aiohttp.ClientPayloadError("ContentEncodingError") from None
+            if found or not (chunk or more):
+                return found
 
     def _begin(self) -> None:
         """Take note that the answer begins."""
@@ -146,10 +164,10 @@ class Wire:
         if self._stage is not Stage.BODY:
             return inf
         if self._body_began is None:
-            return self._pace.body_idle
+            return self.pace.body_idle
         reading = self._moved - self._body_began - self._stood_still
-        slow = reading > self._pace.grace and self._received < reading * self._pace.slowest
-        return 0 if slow else self._pace.body_idle
+        slow = reading > self.pace.grace and self._received < reading * self.pace.slowest
+        return 0 if slow else min(self.pace.body_idle, self.patience)
 
     async def go_on(self, share: Share, held: int) -> None:
         """Let others have the loop, and wait until there is memory for what is held."""
@@ -181,7 +199,7 @@ class Wire:
     def close(self) -> None:
         """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
         if self._stage is Stage.BODY:
-            self._note(wire_bytes=wire_bytes(self._content) or self._received)
+            self._note(wire_bytes=self._on_wire)
         self._attempt = None
 
     # Told by the request while it is sent.
@@ -189,7 +207,7 @@ class Wire:
     def sending(self, connection: Connection) -> None:
         """Take note that from now on bytes may leave."""
         self._reach(Stage.SEND)
-        self.clock.limit(self._pace.send_idle)
+        self.clock.limit(self.pace.send_idle)
         transport = connection.transport
         peer: Any = transport and transport.get_extra_info("peername")
         self._note(remote=peer and peer[0], plaintext=self._plaintext)
@@ -199,7 +217,7 @@ class Wire:
         if self._stage is Stage.SEND:
             self._moved = self._time()
             self._moves += 1
-            self.clock.limit(self._pace.send_idle)
+            self.clock.limit(self.pace.send_idle)
 
     def sent(self) -> None:
         """Take note that all is sent."""

@@ -1,0 +1,95 @@
+"""The commonest sentences of errors in languages beside English and Chinese."""
+
+from __future__ import annotations
+
+from pixroute.http.judging.phrases import Words
+from pixroute.outcome import FailureKind
+
+_K = FailureKind
+
+TONGUES: tuple[Words, ...] = (
+    Words(
+        _K.MODEL_GONE,
+        (
+            r"モデル.{0,16}(存在し|見つかり|利用でき|サポートされ|廃止)",
+            r"modell\b.{0,30}(nicht (gefunden|verfügbar|unterstützt)|existiert nicht)",
+            r"modelo\b.{0,30}(no (existe|encontrado|disponible)|não (existe|foi encontrado|encontrado|disponível))",
+            r"modèle\b.{0,30}(introuvable|n.existe pas|indisponible)|modello\b.{0,30}non (trovato|esiste|disponibile)",
+            r"모델.{0,16}(없|찾을 수|지원)|модель.{0,30}не (найдена|существует|поддерживается)",
+        ),
+        "by general knowledge of Japanese, German, Spanish, Portuguese, French, Italian, Korean, Russian",
+    ),
+    Words(
+        _K.QUOTA,
+        (
+            r"guthaben|kontingent.{0,30}(aufgebraucht|erschöpft|überschritten)|zahlung",
+            r"(saldo|cr[eé]ditos?|fondos|fundos|cuota|cota)\b.{0,30}(insuficiente|agotad|esgotad|excedid)|insuficiente.{0,12}(saldo|cr[eé]dito|fondos)",
+            r"(solde|crédits?|quota)\b.{0,30}(insuffisant|épuisé|dépassé)|credito (insufficiente|esaurito)",
+            r"(残高|クレジット|ポイント|利用枠).{0,10}(不足|足り|ありません|超|切れ)|(잔액|크레딧|잔고).{0,8}(부족|소진|없)",
+            r"недостаточно (средств|кредит)|(баланс|квота).{0,20}(исчерпан|недостаточ|превышен)",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.AUTH,
+        (
+            r"(ungültig|falsch|fehlend|abgelaufen)\w* .{0,16}(schlüssel|token|zugangsdaten)|(schlüssel|token).{0,20}(ungültig|abgelaufen|fehlt)",
+            r"(clave|token|llave|chave)\b.{0,24}(inv[aá]lid|no (es )?válid|incorrect|caducad|expirad|vencid)|no autenticad|não autenticad",
+            r"(clé|jeton)\b.{0,24}(invalide|incorrect|expiré|manquant)|chiave.{0,20}non valida",
+            r"(キー|トークン|認証).{0,12}(無効|正しく|失敗|期限|必要|間違|不正)|(키|토큰|인증).{0,10}(유효하지|잘못|만료|실패|필요)",
+            r"(неверный|недействительный|просрочен\w*) .{0,10}(ключ|токен)|(ключ|токен).{0,20}(недействител|неверн|истёк)",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.MODERATED,
+        (
+            r"不適切|有害|(ポリシー|ガイドライン|規約).{0,8}違反|コンテンツ.{0,10}(制限|フィルタ|ブロック)|安全.{0,8}(フィルタ|ポリシー)",
+            r"verstößt gegen|verstoß gegen|unangemessen|(inhalt\w*|nutzungs)-?richtlinie|inhaltsfilter|unzulässige\w* inhalt",
+            r"(contenido|conteúdo|contenuto) (\w+ )?(inapropiad|no permitid|sensible|sensível|prohibid|proibid|impróprio|inadequad|non consentit)",
+            r"polític\w+ de (uso|contenido|conteúdo|seguridad)|(infringe|viola) (\w+ )?(nuestr|noss|la |las |as |a |le )",
+            r"contenu (\w+ )?(inapproprié|interdit|sensible)|enfreint|contraire (à|aux)|부적절|유해|(정책|가이드라인).{0,6}위반",
+            r"недопустим\w* (контент|содерж)|(нарушает|нарушение) (правил|политик)|запрещ[её]нн\w+ (контент|содерж)",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.FORBIDDEN,
+        (
+            r"kein(e|en)? (zugriff|berechtigung)|zugriff (verweigert|nicht)|nicht berechtigt|(sin|no tiene[s]?) (permiso|acceso|autoriza)",
+            r"acceso denegado|acesso negado|sem permissão|accès (refusé|interdit)|accesso negato",
+            r"権限.{0,6}(が|あり|不足)|アクセス.{0,8}(拒否|許可)|(地域|国).{0,12}(利用でき|対応し)|권한.{0,4}(없|부족)|нет (доступа|прав)|доступ (запрещ|закрыт)",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.RATE_LIMITED,
+        (
+            r"zu viele (anfragen|anforderungen)|anfragelimit|demasiad[ao]s (solicitudes|peticiones)|límite de (solicitudes|peticiones|velocidad)",
+            r"trop de (requêtes|demandes)|troppe richieste|muitas (solicitações|requisições)|limite de (requisições|taxa|requêtes)",
+            r"(リクエスト|レート|呼び出し).{0,8}(多|上限|制限|超)|(요청|호출).{0,8}(많|초과|제한)|слишком много запросов|превышен лимит",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.OVERLOADED,
+        (
+            r"überlastet|ausgelastet|wartungsarbeiten|dienst.{0,20}nicht verfügbar|sobrecargad|mantenimiento|manutenção",
+            r"(servicio|serviço|service|servizio).{0,24}(no disponible|indisponível|indisponible|non disponibile)|surchargé",
+            r"混雑|混み合|過負荷|一時的に(利用|使用)でき|メンテナンス|과부하|혼잡|점검 ?중|перегружен|временно недоступ",
+        ),
+        "as above",
+    ),
+    Words(
+        _K.INVALID,
+        (
+            r"ungültig\w* .{0,16}(parameter|wert|größe|format|anfrage)|(parameter|wert|größe|format).{0,30}(ungültig|fehlt|nicht unterstützt|erforderlich)",
+            r"(par[aâá]metro|tamaño|tamanho|formato|valor|campo)\b.{0,30}(inv[aá]lid|no (es )?válid|obligatori|obrigatóri|desconocid|no (es )?(soportad|compatible))",
+            r"(paramètre|taille|format|valeur|champ)\b.{0,30}(invalide|manquant|inconnu|obligatoire|non pris|incorrect)|parametro.{0,30}non valid",
+            r"(パラメータ|サイズ|形式|値|フィールド|プロンプト).{0,20}(不正|無効|必須|サポートされ|長すぎ|対応し)|(매개변수|파라미터|크기|형식).{0,16}(유효하지|잘못|지원|필수)",
+            r"(параметр|размер|формат|значение)\w*.{0,30}(недопустим|невер|не поддерж|обязател)|(неверн|недопустим)\w* (параметр|размер|формат|значение)",
+        ),
+        "as above",
+    ),
+)
+"""As `words.WORDS`, after them."""
