@@ -20,7 +20,15 @@ from typing import Any
 from attrs import field, frozen
 
 from pixroute.cost import Cost
-from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, JobAccepted, RequestFinished, RequestStarted
+from pixroute.events import (
+    AnyEvent,
+    AttemptCorrected,
+    AttemptFinished,
+    AttemptStarted,
+    JobAccepted,
+    RequestFinished,
+    RequestStarted,
+)
 from pixroute.hookspecs import hookimpl
 from pixroute.outcome import Billing, Stage
 from pixroute.provider import ObserverSpec
@@ -72,6 +80,8 @@ class Ledger:
             case AttemptFinished():
                 # Not waited for: if this line is lost, the attempt counts as possibly billed.
                 self._append(_settled(event), sync=False)
+            case AttemptCorrected():
+                self._append(_corrected(event), sync=False)
             case RequestFinished():
                 self._tags.pop(event.request, None)
 
@@ -145,6 +155,19 @@ def _settled_by(entry: Entry, billing: Billing, amount: Decimal | None) -> dict[
     }
 
 
+def _corrected(event: AttemptCorrected) -> dict[str, Any]:
+    return {
+        "settled": _wall_time(),
+        "attempt": event.attempt,
+        "request": event.request,
+        "provider": event.provider,
+        "billing": event.billing,
+        "certain": event.cost.certain,
+        "possible": event.cost.possible,
+        "currency": event.cost.currency,
+    }
+
+
 def _settled(event: AttemptFinished) -> dict[str, Any]:
     return {
         "settled": _wall_time(),
@@ -160,6 +183,7 @@ def _settled(event: AttemptFinished) -> dict[str, Any]:
         "seconds": round(event.seconds, 3),
         "provider_request_id": event.provider_request_id,
         "url": event.failure.url if event.failure else None,
+        "task": event.failure.task if event.failure else None,
     }
 
 
@@ -174,7 +198,8 @@ def _wall_time() -> str:
 class Entry:
     """One attempt; `started` or `settled` is None, and its facts are missing, where the file has no such line.
 
-    `kind` is None for a picture; `job` is what `Router.claim` takes; `url` is of a picture that was paid, not fetched.
+    `kind` is None for a picture; `job` is what `Router.claim` takes; `url` is of a picture that was paid, not fetched;
+    `task` is what an asynchronous gateway gave in its place.
     An attempt that never settled is AMBIGUOUS at its price, or FREE if that is 0.
     """
 
@@ -194,6 +219,7 @@ class Entry:
     price: Decimal | None = None
     job: Mapping[str, Any] | None = None
     url: str | None = None
+    task: str | None = None
     tags: Mapping[str, str] = field(factory=dict)
 
 
@@ -288,7 +314,7 @@ def _entry(facts: Mapping[str, Any]) -> Entry:
     else:
         billing = Billing.FREE if price == 0 else Billing.AMBIGUOUS
         certain, possible = Decimal(0), price
-    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id", "job", "url")
+    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id", "job", "url", "task")
     return Entry(
         attempt=facts["attempt"],
         request=facts["request"],

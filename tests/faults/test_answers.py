@@ -8,7 +8,7 @@ import pytest
 
 from pixroute import FailureKind, Moderated, Policy, Stage
 from pixroute.errors import InvalidRequest
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
 from pixroute.testing import FakeProvider

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from pixroute import FailureKind, Stage
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
 from pixroute.testing.faults import FaultProxy, Flow, Plan, ScriptedServer, Step

@@ -97,6 +97,7 @@ class JobProvider(HttpProvider[S]):
         ValueError: as `HttpProvider`, or `job_hosts` names no hosts or lets anybody in.
     """
 
+    polls = True
     job_hosts: tuple[str, ...] = ()
     """Hosts that are asked for jobs with the key, beside its own origin and over https only: "*.bfl.ai", say."""
 
@@ -181,7 +182,7 @@ class _Vigil:
     read: Callable[[Reply], Progress]
     progress: Callable[[Reply], Progress]
     pause: float
-    queued: bool = True
+    queued: bool = False  # until a poll says so
 
     async def run(self) -> Reply | Failure:
         """Give the answer that holds the pictures; whoever cancels the wait cancels the job."""

@@ -19,6 +19,7 @@ from attrs import define, evolve, field, frozen
 
 from pixroute import events
 from pixroute.content import Owner
+from pixroute.cost import Cost
 from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
@@ -150,6 +151,7 @@ class Run:
         self._jitter = shared.random.random()
         self._slot_wait = 0.0
         self._stands_for_slot = False
+        self._waited = 0.0  # while nobody admitted it
         self._decided_at = began
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
@@ -275,6 +277,7 @@ class Run:
             round_jitter=self._jitter,
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
+            patience=inf if isinstance(limit := self._policy.give_up_after, str) else max(0.0, limit - self._waited),
             budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
@@ -294,13 +297,17 @@ class Run:
         elif isinstance(action, Round):
             self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
             await self._pause(action.until)
+            self._waited += self._loop.time() - self._decided_at
             self._round += 1
             self._jitter = self._shared.random.random()
         elif isinstance(action, Wait):
-            self._stands_for_slot = action.why is Ruling.FULL
+            self._stands_for_slot, busy = action.why is Ruling.FULL, bool(self.in_flight)
             await self._pause(action.until, action.on)
+            waited = self._loop.time() - self._decided_at
             if self._waits_for_first_slot:
-                self._slot_wait += self._loop.time() - self._decided_at
+                self._slot_wait += waited
+            elif not self._stands_for_slot and not busy:
+                self._waited += waited
             self._stands_for_slot = False
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
@@ -333,6 +340,7 @@ class Run:
             owner=self._owner,
             on_job=self._telling.job,
             on_end=self._ended,
+            on_correction=self._corrected,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,
             time=self._shared.heartbeat.look,
@@ -409,6 +417,15 @@ class Run:
         self._telling.end(attempt)
         if attempt.retry_at is not None:
             self._telling.retry(now, contender.name, attempt.retry_at, self._round)
+
+    def _corrected(self, attempt: Attempt, was: Cost) -> None:
+        """Take back what an ended attempt may have cost; its request may be over."""
+        for leg in self._legs:
+            if leg.attempt is attempt:
+                self._budget.settle(attempt.contender.candidate.price, None)
+                leg.tried = evolve(leg.tried, failure=attempt.failure, may_be_billed=False)
+                self.poke()
+        self._telling.corrected(attempt, was)
 
     def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
         """Draw when the same provider is asked once more, if it may be."""
