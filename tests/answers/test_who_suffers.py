@@ -99,10 +99,31 @@ def test_no_field_of_one_request_acts_on_another(extra, status, code, words, nam
     assert told.upstream is Verdict.NEUTRAL
 
 
-_SAID = (
-    "model account key quota content policy not found invalid exceeded blocked no access unsupported unavailable for"
-    " does exist disabled insufficient balance 余额不足 无权"
-).split()
+_SAID = [
+    "model",
+    "account",
+    "key",
+    "quota",
+    "content",
+    "policy",
+    "not",
+    "found",
+    "invalid",
+    "exceeded",
+    "blocked",
+    "no",
+    "access",
+    "unsupported",
+    "unavailable",
+    "for",
+    "does",
+    "exist",
+    "disabled",
+    "insufficient",
+    "balance",
+    "余额不足",
+    "无权",
+]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
