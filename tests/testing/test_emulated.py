@@ -20,7 +20,8 @@ def test_what_waits_for_upstreams_is_scaled():
     assert policy.attempt_timeout == {"1K": 150, "2K": 150, "4K": 300, "other": 300}
     assert (policy.reserve_extra, policy.timeout) == (5, 450)
     assert (policy.retry.max_delay, policy.retry.rounds) == (0.5, (2.5, 7.5, 22.5))
-    assert (policy.breaker.open_for, policy.breaker.max_open, policy.breaker.window) == (15, 300, 150)
+    assert (policy.breaker.open_for, policy.breaker.max_open, policy.breaker.window) == (15, 60, 150)
+    assert (policy.breaker.max_open_refused, policy.give_up_after) == (5, 40)
 
 
 def test_factors_counts_and_this_machine_s_own_times_are_not():
@@ -31,7 +32,7 @@ def test_factors_counts_and_this_machine_s_own_times_are_not():
         if value != getattr(Policy(), name)
     }
 
-    assert changed == {"attempt_timeout", "reserve_extra", "retry", "breaker"}
+    assert changed == {"attempt_timeout", "reserve_extra", "give_up_after", "retry", "breaker"}
 
 
 def test_expected_times_are_scaled():

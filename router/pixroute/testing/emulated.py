@@ -21,7 +21,7 @@ from pixroute.testing.emulator import Emulator
 
 OWN_WORK = 1.0
 """Seconds that a busy machine may need to paint, send and check a picture, lest it look like a slow upstream."""
-_BREAKER_TIMES = ("failures_within", "window", "open_for", "max_open", "reset_after", "max_hint")
+_BREAKER_TIMES = ("failures_within", "window", "open_for", "max_open", "max_open_refused", "reset_after", "max_hint")
 
 
 @frozen(kw_only=True)
@@ -53,6 +53,7 @@ def scaled(policy: Policy, scale: float) -> Policy:
         attempt_timeout={resolution: seconds * scale for resolution, seconds in policy.attempt_timeout.items()},
         reserve_extra=policy.reserve_extra * scale,
         timeout=None if policy.timeout is None else policy.timeout * scale,
+        give_up_after=policy.give_up_after if isinstance(policy.give_up_after, str) else policy.give_up_after * scale,
         retry=evolve(
             retry,
             max_delay=retry.max_delay * scale,
