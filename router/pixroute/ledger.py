@@ -44,14 +44,16 @@ class Ledger:
         path: the file; created where it is missing, its folder is not.
         sync: wait for the disk before an attempt is sent, about a millisecond in which the loop stands still. Without
             it the ledger survives the death of the process, but not that of the machine.
+        required: an attempt whose line cannot be written does not start; implies `sync`.
 
     Raises:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: str | PathLike[str], *, sync: bool = True) -> None:
+    def __init__(self, path: str | PathLike[str], *, sync: bool = True, required: bool = False) -> None:
         self._path = Path(path)
-        self._sync = sync
+        self._sync = sync or required
+        self.before_attempt = self._start if required else None
         self._told = False
         self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
@@ -61,8 +63,8 @@ class Ledger:
         match event:
             case RequestStarted():
                 self._tags[event.request] = event.tags
-            case AttemptStarted():
-                self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+            case AttemptStarted() if self.before_attempt is None:
+                self._start(event)
             case JobAccepted():
                 self._append(_accepted(event), sync=self._sync)
             case AttemptFinished():
@@ -76,6 +78,9 @@ class Ledger:
         settled = _settled_by(entry, Billing.BILLED, entry.price)
         self._append({**settled, "kind": None, "stage": Stage.DONE.name.lower(), "claimed": True}, sync=self._sync)
 
+    def _start(self, event: AttemptStarted) -> None:
+        self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+
     def _append(self, facts: Mapping[str, Any], *, sync: bool) -> None:
         try:
             self._write(facts, sync=sync)
@@ -83,7 +88,8 @@ class Ledger:
             if not self._told:
                 self._told = True
                 why = error.strerror or error
-                log.warning("the ledger %s cannot be written: %s; payments go on unrecorded", self._path, why)
+                follows = "payments go on unrecorded" if self.before_attempt is None else "no attempt starts"
+                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, follows)
             raise
 
     def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:
@@ -323,6 +329,7 @@ class LedgerSettings:
 
     path: Path
     sync: bool = True
+    required: bool = False
 
 
 def from_settings(settings: LedgerSettings) -> Ledger:
@@ -332,7 +339,7 @@ def from_settings(settings: LedgerSettings) -> Ledger:
         ValueError: the file cannot be written.
     """
     try:
-        return Ledger(settings.path, sync=settings.sync)
+        return Ledger(settings.path, sync=settings.sync, required=settings.required)
     except OSError as error:
         raise ValueError(f"{settings.path} cannot be written: {error.strerror}") from error
 

@@ -144,6 +144,11 @@ class Attempt:
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
+    def keep_back(self, failure: Failure) -> None:
+        """End it before it was admitted."""
+        self.stage = Stage.QUEUED
+        self.end(failure)
+
     def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
         """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
         self.paused += seconds

@@ -28,7 +28,7 @@ from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.observers import Observers
+from pixroute.routing.observers import Observers, gate_of
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
@@ -159,6 +159,7 @@ class Life:
             emit=self._voice(loop),
             reap=self._reap,
             heartbeat=heartbeat,
+            gate=gate_of(self.observers),
         )
 
     async def _start(self) -> None:
@@ -304,7 +305,8 @@ class Life:
         self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
-        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=self._voice(asyncio.get_running_loop()))
+        voice, gate = self._voice(asyncio.get_running_loop()), gate_of(observers)
+        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=voice, gate=gate)
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():

@@ -31,6 +31,7 @@ from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
 from pixroute.routing.heartbeat import Heartbeat
+from pixroute.routing.observers import Gate
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share. `emit`, all that a reload changes of it, is None while nobody observes."""
+    """What all requests of a router share. A reload changes `emit` and `gate` alone; None: nobody is to be asked."""
 
     health: Health
     http: Transport
@@ -66,6 +67,7 @@ class Shared:
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
+    gate: Gate | None = None
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -315,9 +317,9 @@ class Run:
             if timer is not None:
                 timer.cancel()
 
-    def _start(self, start: Start) -> None:
+    def _attempt(self, start: Start) -> Attempt:
         contender, now = self._contenders[start.index], self._decided_at
-        attempt = Attempt(
+        return Attempt(
             request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
@@ -333,6 +335,10 @@ class Run:
             reap=self._shared.reap,
             time=self._shared.heartbeat.look,
         )
+
+    def _start(self, start: Start) -> None:
+        attempt, now = self._attempt(start), self._decided_at
+        contender = attempt.contender
         tried = Tried(
             index=start.index,
             round=self._round,
@@ -343,13 +349,20 @@ class Run:
             may_be_billed=contender.candidate.price != 0,
             retry=start.retry,
         )
+        leg = _Leg(attempt, tried, start.hedge)
         beside = self._silent() if start.hedge else None
+        told = self._telling.started(attempt, beside=beside)
+        kept_back = self._shared.gate(told) if self._shared.gate is not None and told is not None else None
+        self._budget.reserve(contender.candidate.price)
+        if kept_back is not None:
+            self._legs.append(leg)
+            attempt.keep_back(kept_back)
+            return
         if start.hedge and self._draws_from_purse(now):
             self._shared.purse.draw()
-        self._budget.reserve(contender.candidate.price)
         attempt.own(self._admitted(attempt))
-        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
-        self._telling.start(attempt, beside=beside)
+        self._legs.append(leg)  # from here on `_leave` ends it, whatever is raised
+        self._telling.start(told, beside=beside)
         attempt.start()
 
     def _admitted(self, attempt: Attempt) -> Admission:

@@ -113,37 +113,41 @@ class Telling:
                     )
                 )
 
-    def start(self, attempt: Attempt, *, beside: str | None) -> None:
-        """Tell that an attempt begins, before anything is sent; `beside`: the provider whose attempt it joins."""
+    def started(self, attempt: Attempt, *, beside: str | None) -> events.AttemptStarted | None:
+        """Put its beginning in words; None: nobody listens. `beside`: the provider whose attempt it joins."""
         if self._emit is None:
-            return
+            return None
         contender = attempt.contender
+        return events.AttemptStarted(
+            at=attempt.started,
+            request=self._request,
+            part=self._part,
+            attempt=attempt.request_id,
+            provider=contender.name,
+            model=contender.member.model,
+            resolution=contender.keys.resolution,
+            ends_at=attempt.ends_at,
+            price=Cost(certain=contender.candidate.price, currency=contender.currency),
+            hedge=beside is not None,
+        )
+
+    def start(self, started: events.AttemptStarted | None, *, beside: str | None) -> None:
+        """Tell that an attempt begins, before anything is sent."""
+        if self._emit is None or started is None:
+            return
         if beside is not None:
             self._emit(
                 events.HedgeStarted(
-                    at=attempt.started,
+                    at=started.at,
                     request=self._request,
                     part=self._part,
-                    attempt=attempt.request_id,
-                    provider=contender.name,
+                    attempt=started.attempt,
+                    provider=started.provider,
                     beside=beside,
                     why="the attempt in flight is silent",
                 )
             )
-        self._emit(
-            events.AttemptStarted(
-                at=attempt.started,
-                request=self._request,
-                part=self._part,
-                attempt=attempt.request_id,
-                provider=contender.name,
-                model=contender.member.model,
-                resolution=contender.keys.resolution,
-                ends_at=attempt.ends_at,
-                price=Cost(certain=contender.candidate.price, currency=contender.currency),
-                hedge=beside is not None,
-            )
-        )
+        self._emit(started)
 
     def job(self, attempt: Attempt) -> None:
         """Tell that a provider took a job, before it is asked for it."""

@@ -193,6 +193,8 @@ class Invariants:
     def _finish(self, event: AttemptFinished) -> None:
         part = self._part(event.request, event.part)
         started = part.live.pop(event.attempt, None) if part else None
+        if started is None and event.stage is Stage.QUEUED and event.billing is Billing.FREE:
+            return  # it was kept from starting
         if part is None or started is None:
             self._say("I3", f"{event.attempt} finished, but was not in flight")
             return
