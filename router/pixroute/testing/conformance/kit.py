@@ -12,6 +12,7 @@ from pixroute.outcome import FailureKind
 from pixroute.provider import Provider
 from pixroute.request import Size
 from pixroute.testing.conformance.faults import FaultChecks
+from pixroute.testing.conformance.jobs import JobChecks
 from pixroute.testing.conformance.promises import PromiseChecks
 from pixroute.testing.conformance.reading import ReadingChecks
 from pixroute.testing.conformance.upstream import Upstream
@@ -20,7 +21,9 @@ from pixroute.testing.conformance.words import size_in
 from pixroute.testing.conformance.writing import WritingChecks
 
 
-class ProviderConformance(FaultChecks, WireChecks, ReadingChecks, WritingChecks, PromiseChecks):  # run from the last
+class ProviderConformance(
+    FaultChecks, JobChecks, WireChecks, ReadingChecks, WritingChecks, PromiseChecks
+):  # run from the last
     """Tests of one provider; subclass it under a name that begins with `Test` and give the fixture `provider`.
 
     What is asked of HTTP providers alone is skipped for others.

@@ -82,6 +82,16 @@ class Ended:
     error: RequestFailed | None
     server: ScriptedServer
 
+    @classmethod
+    async def of(
+        cls, router: Router, provider: HttpProvider[Any], request: ImageRequest, server: ScriptedServer
+    ) -> Ended:
+        """Ask once, and keep how it ended."""
+        try:
+            return cls(provider=provider, result=await router.generate(request), error=None, server=server)
+        except RequestFailed as failed:
+            return cls(provider=provider, result=None, error=failed, server=server)
+
     @property
     def failure(self) -> Failure | None:
         """Why the one attempt brought no picture."""
@@ -114,13 +124,8 @@ def ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> En
 async def _ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> Ended:
     async with ScriptedServer(*script) as server:
         before = at(provider, server.origin)
-        result, error = None, None
         async with router_of(before) as router:
-            try:
-                result = await router.generate(request)
-            except RequestFailed as failed:
-                error = failed
-    return Ended(provider=before, result=result, error=error, server=server)
+            return await Ended.of(router, before, request, server)
 
 
 def router_of(provider: Provider, *, on_start: Callable[[], object] = lambda: None) -> Router:

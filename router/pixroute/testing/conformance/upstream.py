@@ -32,6 +32,9 @@ class Upstream:
         error: an answer of any status from 400 on.
         refusal: the answer to a prompt that is declined, in place of the healthy one; None: it is not tested.
         refusal_status: the HTTP status that a refusal comes with.
+        lost: the answer to a poll for a job that the upstream does not know, or not yet.
+        lost_status: the HTTP status that it comes with.
+        job_origins: other origins on which its jobs may live, as documented: "https://api.eu.example.com", say.
     """
 
     healthy: Any
@@ -39,6 +42,9 @@ class Upstream:
     error: Any = field(factory=lambda: {"error": {"message": MESSAGE}})
     refusal: Any = None
     refusal_status: int = 400
+    lost: Any = field(factory=lambda: {"detail": "Not found"})
+    lost_status: int = 404
+    job_origins: tuple[str, ...] = ()
 
 
 def filled(body: Any, values: Mapping[str, str]) -> Any:
