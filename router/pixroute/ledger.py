@@ -158,6 +158,7 @@ def _settled(event: AttemptFinished) -> dict[str, Any]:
         "seconds": round(event.seconds, 3),
         "provider_request_id": event.provider_request_id,
         "url": event.failure.url if event.failure else None,
+        "task": event.failure.task if event.failure else None,
     }
 
 
@@ -172,7 +173,8 @@ def _wall_time() -> str:
 class Entry:
     """One attempt; `started` or `settled` is None, and its facts are missing, where the file has no such line.
 
-    `kind` is None for a picture; `job` is what `Router.claim` takes; `url` is of a picture that was paid, not fetched.
+    `kind` is None for a picture; `job` is what `Router.claim` takes; `url` is of a picture that was paid, not fetched;
+    `task` is what an asynchronous gateway gave in its place.
     An attempt that never settled is AMBIGUOUS at its price, or FREE if that is 0.
     """
 
@@ -192,6 +194,7 @@ class Entry:
     price: Decimal | None = None
     job: Mapping[str, Any] | None = None
     url: str | None = None
+    task: str | None = None
     tags: Mapping[str, str] = field(factory=dict)
 
 
@@ -286,7 +289,7 @@ def _entry(facts: Mapping[str, Any]) -> Entry:
     else:
         billing = Billing.FREE if price == 0 else Billing.AMBIGUOUS
         certain, possible = Decimal(0), price
-    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id", "job", "url")
+    optional = ("model", "resolution", "kind", "stage", "seconds", "provider_request_id", "job", "url", "task")
     return Entry(
         attempt=facts["attempt"],
         request=facts["request"],

@@ -279,6 +279,7 @@ class Failure:
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
     that could not be fetched. `blame`: whose fault it is. `evidence`: what the kind rests on.
     `other_route`: the provider has another way to the same model, and goes it when it is asked again.
+    `task`: what an asynchronous gateway gave in place of a picture.
     """
 
     kind: FailureKind
@@ -297,6 +298,7 @@ class Failure:
     url: str | None = None
     evidence: Evidence = Evidence.MACHINE
     other_route: bool = False
+    task: str | None = None
 
     @blame.default
     def _blame_of_kind(self) -> Blame:

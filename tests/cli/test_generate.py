@@ -130,3 +130,13 @@ def test_a_file_in_the_folder_is_used_and_said(pixroute, write_config, monkeypat
     assert run.out.startswith("Using pixroute.toml in this folder.\n")
     assert run.err.startswith("Error: No picture after 2 attempts; 0 may have been billed.")
     assert "abcdef" not in run.out + run.err
+
+
+def test_a_gateway_that_gives_a_task_is_told_with_its_id(pixroute):
+    """In words and in JSON: somebody may have to ask the provider for it."""
+    said = pixroute("generate", "x", *FAST, "--fault", "*=task-id")
+    told = json.loads(pixroute("generate", "x", *FAST, "--fault", "*=task-id", "--json").out)
+
+    assert "Left behind: task task_0123456789 of banana-http" in said.out
+    assert "use a provider type that polls" in said.out
+    assert told["attempts"][0]["failure"]["task"] == "task_0123456789"

@@ -78,13 +78,16 @@ async def _claim(
 
 def _tell(told: Sequence[dict[str, Any]], lost: Sequence[Entry], *, as_json: bool) -> None:
     if as_json:
-        doubtful = [{"attempt": one.attempt, "provider": one.provider, "url": one.url} for one in lost]
+        names = ("attempt", "provider", "url", "task")
+        doubtful = [{name: getattr(one, name) for name in names} for one in lost]
         click.echo(json.dumps({"claimed": list(told), "doubtful": doubtful}, indent=2, ensure_ascii=False))
         return
     for one in told:
         click.echo(f"{one['attempt']}: {one['error'] or 'saved ' + ', '.join(one['pictures'])}", err=bool(one["error"]))
     for entry in lost:
-        where = f"; its picture was at {entry.url}" if entry.url else ""
+        where = (
+            f"; its picture was at {entry.url}" if entry.url else f"; its task is {entry.task}" if entry.task else ""
+        )
         click.echo(f"{entry.attempt}: {entry.provider} may have billed it, and there is no job to claim{where}.")
     if not told and not lost:
         click.echo("Nothing to claim.")

@@ -70,7 +70,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         "unsettled" if entry.settled is None else entry.kind or "picture",
         "" if entry.seconds is None else f"{entry.seconds:.0f}",
         amount(spent, entry.cost.currency),
-        entry.provider_request_id or "",
+        entry.task or entry.provider_request_id or "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -65,10 +66,19 @@ def _print_record(record: Record) -> None:
 
 
 def _print_lost(record: Record, failures: Iterable[Failure] = ()) -> None:
-    """Print where pictures lie that were paid for and could not be fetched."""
+    """Print where pictures lie that were paid for and could not be fetched, and how the jobs left behind are claimed."""
     tried = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
     for url in dict.fromkeys(failure.url for failure in (*tried, *failures) if failure.url):
         click.echo(f"Paid for and not fetched: {url}")
+    for attempt in record.attempts:
+        if attempt.failure is None or attempt.billing is Billing.FREE:
+            continue
+        if (job := attempt.facts.get("job")) is not None:
+            told = json.dumps({name: value for name, value in job.items() if value is not None})
+            click.echo(f"Left behind: job {job.get('id')} of {attempt.provider}. Claim it, at no further cost, by")
+            click.echo(f"  pixroute claim LEDGER, or router.claim({attempt.provider!r}, {told})", color=False)
+        elif attempt.failure.task:
+            click.echo(f"Left behind: task {attempt.failure.task} of {attempt.provider}; ask the provider for it.")
 
 
 def _attempt(attempt: AttemptRecord) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def shown(reply: Reply, sanitizer: Sanitizer) -> Reply:
 def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
     """Take the secrets out of everything that an outcome keeps, and out of sentences also what looks like one."""
     if isinstance(outcome, Failure):
-        cleaned = _cleaned(outcome, sanitizer, ("code", "ignored_hint", "provider_request_id", "url", "advice"))
+        cleaned = _cleaned(outcome, sanitizer, ("code", "ignored_hint", "provider_request_id", "url", "advice", "task"))
         return cast("T", evolve(cast("Failure", cleaned), message=sanitizer.redact(outcome.message)))
     if isinstance(outcome, Delivered):
         return _cleaned(outcome, sanitizer, ("declared_type", "revised_prompt"))

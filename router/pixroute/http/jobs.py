@@ -97,6 +97,7 @@ class JobProvider(HttpProvider[S]):
         ValueError: as `HttpProvider`, or `job_hosts` names no hosts or lets anybody in.
     """
 
+    polls = True
     job_hosts: tuple[str, ...] = ()
     """Hosts that are asked for jobs with the key, beside its own origin and over https only: "*.bfl.ai", say."""
 

@@ -25,6 +25,7 @@ from pixroute.http.judging.asked import Asked
 from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
+from pixroute.http.judging.tasks import asynchronous, task_in
 from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
@@ -59,6 +60,8 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    polls = False
+    """Whether it asks for a task until it is done: `JobProvider` does."""
     versions: tuple[str, ...] | None = None
     """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
 
@@ -248,15 +251,17 @@ class HttpProvider(ABC, Generic[S]):
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         if not pictures:
-            empty = all(failure.kind is FailureKind.EMPTY for failure in failures) and says_error(told.json)
-            return self._empty(told, "it holds none", door.asked) if empty else failures[0]
+            empty = all(failure.kind is FailureKind.EMPTY for failure in failures)
+            said = empty and (says_error(told.json) or task_in(told) is not None)
+            return self._empty(told, "it holds none", door.asked) if said else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
         return evolve(self._success(told, pictures, failures), surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
-        """Explain a 2xx without a picture: by what it says, else by what it is."""
-        return pictureless(reply, who=self.name, why=why, now=time.time(), asked=asked())
+        """Explain a 2xx without a picture: by the task it names, by what it says, else by what it is."""
+        task = None if self.polls else asynchronous(reply, who=self.name)
+        return task or pictureless(reply, who=self.name, why=why, now=time.time(), asked=asked())
 
     def _classified(self, reply: Reply) -> Failure | None:
         try:

@@ -49,7 +49,7 @@ def router_of(emulator):
         ("envelope-errors", FailureKind.OVERLOADED),
         ("envelope-number", FailureKind.RATE_LIMITED),
         ("envelope-true", FailureKind.MODERATED),
-        ("task-id", FailureKind.EMPTY),
+        ("task-id", FailureKind.PROTOCOL),
         ("throttled", FailureKind.RATE_LIMITED),
     ],
 )
