@@ -23,6 +23,14 @@ class Cost:
             currency=self.currency,
         )
 
+    def less(self, other: Cost) -> Cost:
+        """Take away; what is unknown stays so."""
+        return Cost(
+            certain=_less(self.certain, other.certain),
+            possible=_less(self.possible, other.possible),
+            currency=self.currency,
+        )
+
     @classmethod
     def total(cls, costs: Iterable[Cost], currency: str = "USD") -> Cost:
         """Add up; unknown anywhere makes that sum unknown."""
@@ -35,6 +43,10 @@ class Cost:
 
 def _add(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return None if one is None or other is None else one + other
+
+
+def _less(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one - other
 
 
 def _money(amount: Decimal | None, currency: str) -> str:

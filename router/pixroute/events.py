@@ -84,6 +84,20 @@ class AttemptFinished(Event):
 
 
 @frozen(kw_only=True)
+class AttemptCorrected(Event):
+    """An attempt that ended as billed perhaps cost nothing: its job was called off before it began.
+
+    It comes within 2 s, perhaps after the end of its request; `was` is what `AttemptFinished` told.
+    """
+
+    attempt: str
+    provider: str
+    billing: Billing
+    cost: Cost
+    was: Cost
+
+
+@frozen(kw_only=True)
 class RetryScheduled(Event):
     """The same provider is asked again at `retry_at`, or (provider None) the chain begins another round."""
 

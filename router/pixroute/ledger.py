@@ -20,7 +20,15 @@ from typing import Any
 from attrs import field, frozen
 
 from pixroute.cost import Cost
-from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, JobAccepted, RequestFinished, RequestStarted
+from pixroute.events import (
+    AnyEvent,
+    AttemptCorrected,
+    AttemptFinished,
+    AttemptStarted,
+    JobAccepted,
+    RequestFinished,
+    RequestStarted,
+)
 from pixroute.hookspecs import hookimpl
 from pixroute.outcome import Billing, Stage
 from pixroute.provider import ObserverSpec
@@ -70,6 +78,8 @@ class Ledger:
             case AttemptFinished():
                 # Not waited for: if this line is lost, the attempt counts as possibly billed.
                 self._append(_settled(event), sync=False)
+            case AttemptCorrected():
+                self._append(_corrected(event), sync=False)
             case RequestFinished():
                 self._tags.pop(event.request, None)
 
@@ -140,6 +150,19 @@ def _settled_by(entry: Entry, billing: Billing, amount: Decimal | None) -> dict[
         "certain": amount,
         "possible": Decimal(0),
         "currency": entry.cost.currency,
+    }
+
+
+def _corrected(event: AttemptCorrected) -> dict[str, Any]:
+    return {
+        "settled": _wall_time(),
+        "attempt": event.attempt,
+        "request": event.request,
+        "provider": event.provider,
+        "billing": event.billing,
+        "certain": event.cost.certain,
+        "possible": event.cost.possible,
+        "currency": event.cost.currency,
     }
 
 

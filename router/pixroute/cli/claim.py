@@ -85,9 +85,8 @@ def _tell(told: Sequence[dict[str, Any]], lost: Sequence[Entry], *, as_json: boo
     for one in told:
         click.echo(f"{one['attempt']}: {one['error'] or 'saved ' + ', '.join(one['pictures'])}", err=bool(one["error"]))
     for entry in lost:
-        where = (
-            f"; its picture was at {entry.url}" if entry.url else f"; its task is {entry.task}" if entry.task else ""
-        )
+        where = f"; its task is {entry.task}" if entry.task else ""
+        where = f"; its picture was at {entry.url}" if entry.url else where
         click.echo(f"{entry.attempt}: {entry.provider} may have billed it, and there is no job to claim{where}.")
     if not told and not lost:
         click.echo("Nothing to claim.")

@@ -66,7 +66,7 @@ def _print_record(record: Record) -> None:
 
 
 def _print_lost(record: Record, failures: Iterable[Failure] = ()) -> None:
-    """Print where pictures lie that were paid for and could not be fetched, and how the jobs left behind are claimed."""
+    """Print where pictures lie that were paid for and could not be fetched, and what was left behind."""
     tried = [attempt.failure for attempt in record.attempts if attempt.failure is not None]
     for url in dict.fromkeys(failure.url for failure in (*tried, *failures) if failure.url):
         click.echo(f"Paid for and not fetched: {url}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from pixroute.cost import Cost
-from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted
+from pixroute.events import AnyEvent, AttemptCorrected, AttemptFinished, AttemptStarted
 
 
 @define
@@ -23,6 +23,8 @@ class Spending:
             case AttemptFinished():
                 self.in_flight.pop(event.attempt, None)
                 self.settled = self.settled + event.cost if self.settled else event.cost
+            case AttemptCorrected() if self.settled is not None:
+                self.settled = self.settled + event.cost.less(event.was)
 
     @property
     def cost(self) -> Cost:

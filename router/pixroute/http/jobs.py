@@ -182,7 +182,7 @@ class _Vigil:
     read: Callable[[Reply], Progress]
     progress: Callable[[Reply], Progress]
     pause: float
-    queued: bool = True
+    queued: bool = False  # until a poll says so
 
     async def run(self) -> Reply | Failure:
         """Give the answer that holds the pictures; whoever cancels the wait cancels the job."""

@@ -54,6 +54,7 @@ class Attempt:
         owner: Owner,
         on_job: Callable[[Attempt], None],
         on_end: Callable[[Attempt], None],
+        on_correction: Callable[[Attempt, Cost], None] = lambda _attempt, _was: None,
         retry_at: Callable[[Failure, float], float | None],
         reap: Callable[[asyncio.Task[None], str], None],
         time: Callable[[], float] | None = None,
@@ -86,6 +87,7 @@ class Attempt:
         self._owner = owner
         self._on_job = on_job
         self._on_end = on_end
+        self._on_correction = on_correction
         self._draw_retry = retry_at
         self._reap = reap
         self._time = time or self._loop.time
@@ -114,6 +116,8 @@ class Attempt:
             self._admission.excuse()
         if "job" in facts:
             self._on_job(self)
+        if facts.get("job_cancelled") == "queued":
+            self._correct()
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
@@ -178,6 +182,14 @@ class Attempt:
         finally:
             self._on_end(self)
             self._let_go()
+
+    def _correct(self) -> None:
+        """Take back that it may be billed: its job was called off before it began."""
+        if self.ended is None or self.failure is None or self.billing is not Billing.AMBIGUOUS:
+            return
+        was, self.billing, self.cost = self.cost, Billing.FREE, Cost(currency=self.cost.currency)
+        self.outcome = evolve(self.failure, billing=Billing.FREE)
+        self._on_correction(self, was)
 
     def _let_go(self) -> None:
         if self._works and self.task is not None:

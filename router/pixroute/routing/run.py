@@ -19,6 +19,7 @@ from attrs import define, evolve, field, frozen
 
 from pixroute import events
 from pixroute.content import Owner
+from pixroute.cost import Cost
 from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
@@ -331,6 +332,7 @@ class Run:
             owner=self._owner,
             on_job=self._telling.job,
             on_end=self._ended,
+            on_correction=self._corrected,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,
             time=self._shared.heartbeat.look,
@@ -412,6 +414,15 @@ class Run:
         self._telling.end(attempt)
         if attempt.retry_at is not None:
             self._telling.retry(now, contender.name, attempt.retry_at, self._round)
+
+    def _corrected(self, attempt: Attempt, was: Cost) -> None:
+        """Take back what an ended attempt may have cost; its request may be over."""
+        for leg in self._legs:
+            if leg.attempt is attempt:
+                self._budget.settle(attempt.contender.candidate.price, None)
+                leg.tried = evolve(leg.tried, failure=attempt.failure, may_be_billed=False)
+                self.poke()
+        self._telling.corrected(attempt, was)
 
     def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
         """Draw when the same provider is asked once more, if it may be."""

@@ -163,6 +163,22 @@ class Telling:
                 )
             )
 
+    def corrected(self, attempt: Attempt, was: Cost) -> None:
+        """Tell that an ended attempt cost nothing after all."""
+        if self._emit is not None:
+            self._emit(
+                events.AttemptCorrected(
+                    at=asyncio.get_running_loop().time(),
+                    request=self._request,
+                    part=self._part,
+                    attempt=attempt.request_id,
+                    provider=attempt.contender.name,
+                    billing=attempt.billing,
+                    cost=attempt.cost,
+                    was=was,
+                )
+            )
+
     def end(self, attempt: Attempt) -> None:
         """Tell how an attempt ended."""
         failure, provider = attempt.failure, attempt.contender.name

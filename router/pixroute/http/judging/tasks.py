@@ -1,4 +1,4 @@
-"""A 2xx that holds a task's id in place of a picture: the gateway is asynchronous, and its provider type does not poll."""
+"""A 2xx that holds a task's id in place of a picture: the gateway is asynchronous, and nobody polls it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ _TASK_IDS = frozenset(_IDS[:6])
 """These need no state beside them."""
 _STATES = ("status", "state", "taskstatus", "jobstatus", "taskstate")
 _PENDING = frozenset(
-    "queued queueing inqueue pending processing running inprogress submitted starting started created waiting "
-    "notstart notstarted accepted scheduled generating preparing received".split()
-)
+    {
+        "accepted", "created", "generating", "inprogress", "inqueue", "notstart", "notstarted", "pending", "preparing",
+        "processing", "queued", "queueing", "received", "running", "scheduled", "started", "starting", "submitted",
+        "waiting",
+    }
+)  # fmt: skip
 _FAILED = frozenset({"failed", "fail", "failure", "error", "cancelled", "canceled", "rejected", "expired", "blocked"})
 _PLACES = frozenset({"pollingurl", "pollurl", "statusurl"})
 """Where to ask for it: BFL, fal."""
