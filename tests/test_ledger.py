@@ -14,12 +14,12 @@ import pytest
 
 from pixroute import Billing, ConfigError, FailureKind, Policy, RequestFailed, Router, Stage
 from pixroute.cost import Cost
+from pixroute.errors import AllProvidersFailed
 from pixroute.events import AttemptFinished, AttemptStarted, JobAccepted
-from pixroute.ledger import Ledger, LedgerSettings, from_settings, read_ledger
+from pixroute.ledger import Ledger, read_ledger
 from pixroute.outcome import Blame
 from pixroute.secret import Secret
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
-from pixroute.testing.invariants import Invariants
 
 ONCE = Policy(max_attempts=1)
 
@@ -389,87 +389,45 @@ def test_a_job_is_written_down_before_it_is_asked_for(path, ledger):
     assert (entry.billing, entry.cost.certain, entry.cost.possible) == (Billing.BILLED, Decimal("0.09"), 0)
 
 
-class Full(Ledger):
-    """A required ledger whose disk takes `room` more lines."""
+def test_an_attempt_that_a_required_ledger_cannot_record_does_not_start(tmp_path, caplog):
+    """Nothing is asked of anybody, nothing is billed, no breaker hears of it, and the error says what to do."""
+    asked = FakeProvider(picture(1)), FakeProvider(picture(1))
+    folder = tmp_path / "ledgers"
+    folder.mkdir()
+    ledger = Ledger(folder / "ledger.jsonl", required=True)
+    (folder / "ledger.jsonl").unlink()
+    folder.rmdir()
 
-    def __init__(self, path, room=0):
-        super().__init__(path, required=True)
-        self.room = room
-
-    def _write(self, facts, *, sync):
-        if self.room <= 0:
-            raise OSError(28, "No space left on device")
-        self.room -= 1
-        super()._write(facts, sync=sync)
-
-
-def test_nothing_is_bought_without_its_line(path, caplog):
-    """A required ledger that cannot be written starts no attempt at any provider: ours, free, told, harmless."""
-    providers, watch = {"one": FakeProvider(), "two": FakeProvider()}, Invariants()
-
-    async def scenario():
-        async with fake_router(observers=[Full(path), watch], **providers) as router:
-            with pytest.raises(RequestFailed, match="No space left on device") as failed:
+    async def main():
+        async with fake_router(*asked, observers=[ledger]) as router:
+            with pytest.raises(AllProvidersFailed) as caught:
                 await router.generate("a lighthouse")
-            return failed.value, router.health()
+            return caught.value, router.health()
 
-    error, health = run_virtual(scenario())
+    error, health = run_virtual(main())
 
-    watch.check_end(health)
-    assert [one.calls for one in providers.values()] == [[], []]
-    assert {attempt.provider for attempt in error.record.attempts} == {"one", "two"}
-    for attempt in error.record.attempts:
-        assert (attempt.failure.blame, attempt.billing, attempt.stage) == (Blame.OURS, Billing.FREE, Stage.QUEUED)
-    assert {entry.state for entry in health} <= {"closed", "enabled"}
-    assert not any(entry.in_flight for entry in health)
-    assert "no attempt starts" in caplog.text
-    assert not read_ledger(path).entries
+    assert [call for one in asked for call in one.calls] == []
+    assert {(each.failure.blame, each.billing) for each in error.record.attempts} == {(Blame.OURS, Billing.FREE)}
+    assert "make the ledger writable" in str(error)
+    assert all(entry.in_flight == 0 and entry.state in ("closed", "enabled") for entry in health)
+    assert "nothing more is asked" in caplog.text
 
 
-def test_room_that_is_made_is_used_at_once(path):
-    """A required ledger bars nobody: as soon as it can be written, attempts start, and one attempt has two lines."""
-    ledger, provider = Full(path), FakeProvider()
+def test_a_required_ledger_has_its_line_before_the_place_is_taken(tmp_path):
+    """One line for the start, one for the end, as without it."""
+    path = tmp_path / "ledger.jsonl"
+    lines_when_asked = []
 
-    async def scenario():
-        async with fake_router(provider, policy=ONCE, observers=[ledger]) as router:
-            with pytest.raises(RequestFailed):
-                await router.generate("a lighthouse")
-            ledger.room = 9
-            await router.generate("a lighthouse", tags={"who": "me"})
+    def act(_):
+        lines_when_asked.append(len(path.read_text().splitlines()))
+        return picture(1)
 
-    run_virtual(scenario())
+    async def main():
+        async with fake_router(FakeProvider(act), observers=[Ledger(path, required=True)]) as router:
+            await router.generate("a lighthouse", tags={"team": "a"})
 
-    (entry,) = read_ledger(path).entries
-    assert entry.settled
-    assert entry.tags == {"who": "me"}
+    run_virtual(main())
+
+    assert lines_when_asked == [1]
     assert len(path.read_text().splitlines()) == 2
-
-
-def test_the_line_is_there_before_the_attempt_is_admitted(path):
-    """At the moment of the line nothing is in flight."""
-    seen = []
-
-    async def scenario():
-        ledger = Ledger(path, required=True)
-        write = ledger.before_attempt
-
-        def looked_at(event):
-            write(event)
-            seen.append((len(read_ledger(path).unsettled), [entry.in_flight for entry in router.health()]))
-
-        ledger.before_attempt = looked_at
-        async with fake_router(FakeProvider(), observers=[ledger]) as router:
-            await router.generate("a lighthouse")
-
-    run_virtual(scenario())
-
-    ((unsettled, in_flight),) = seen
-    assert unsettled == 1
-    assert not any(in_flight)
-
-
-def test_a_configuration_requires_its_ledger(path):
-    """`required` is a word of `[observers.ledger]`."""
-    ledger = from_settings(LedgerSettings(path=path, required=True))
-
-    assert ledger.before_attempt is not None
+    assert read_ledger(path).unsettled == ()

@@ -67,10 +67,7 @@ class JobAccepted(Event):
 
 @frozen(kw_only=True)
 class AttemptFinished(Event):
-    """An attempt ended; `failure` is None for a valid picture.
-
-    Stage QUEUED: a required observer kept it from starting, and no `AttemptStarted` was told.
-    """
+    """An attempt ended; `failure` is None for a valid picture."""
 
     attempt: str
     provider: str
@@ -158,11 +155,7 @@ AnyEvent = Event | BreakerChanged | LoopLagged
 
 
 class Observer(Protocol):
-    """Told every event; called on the router's loop and must not block. What it raises never touches the request.
-
-    One that has a method `before_attempt` is called with each `AttemptStarted` before the attempt is admitted; if that
-    raises, the attempt does not start.
-    """
+    """Told every event; called on the router's loop and must not block. What it raises never touches the request."""
 
     def __call__(self, event: AnyEvent) -> None:
         """Take one event."""

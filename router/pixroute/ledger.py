@@ -52,7 +52,8 @@ class Ledger:
         path: the file; created where it is missing, its folder is not.
         sync: wait for the disk before an attempt is sent, about a millisecond in which the loop stands still. Without
             it the ledger survives the death of the process, but not that of the machine.
-        required: an attempt whose line cannot be written does not start; implies `sync`.
+        required: its line is written before an attempt takes a place; an attempt whose line cannot be written does
+            not start.
 
     Raises:
         OSError: the file cannot be written.
@@ -60,8 +61,9 @@ class Ledger:
 
     def __init__(self, path: str | PathLike[str], *, sync: bool = True, required: bool = False) -> None:
         self._path = Path(path)
-        self._sync = sync or required
-        self.before_attempt = self._start if required else None
+        self._sync = sync
+        self._required = required
+        self.before = self._started if required else None
         self._told = False
         self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
@@ -71,8 +73,8 @@ class Ledger:
         match event:
             case RequestStarted():
                 self._tags[event.request] = event.tags
-            case AttemptStarted() if self.before_attempt is None:
-                self._start(event)
+            case AttemptStarted() if not self._required:
+                self._started(event)
             case JobAccepted():
                 self._append(_accepted(event), sync=self._sync)
             case AttemptFinished():
@@ -83,13 +85,13 @@ class Ledger:
             case RequestFinished():
                 self._tags.pop(event.request, None)
 
+    def _started(self, event: AttemptStarted) -> None:
+        self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+
     def claimed(self, entry: Entry) -> None:
         """Settle an attempt whose job was collected after all: it was billed at its price."""
         settled = _settled_by(entry, Billing.BILLED, entry.price)
         self._append({**settled, "kind": None, "stage": Stage.DONE.name.lower(), "claimed": True}, sync=self._sync)
-
-    def _start(self, event: AttemptStarted) -> None:
-        self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
 
     def _append(self, facts: Mapping[str, Any], *, sync: bool) -> None:
         try:
@@ -98,8 +100,8 @@ class Ledger:
             if not self._told:
                 self._told = True
                 why = error.strerror or error
-                follows = "payments go on unrecorded" if self.before_attempt is None else "no attempt starts"
-                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, follows)
+                then = "nothing more is asked" if self._required else "payments go on unrecorded"
+                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then)
             raise
 
     def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:

@@ -36,6 +36,7 @@ ByResolution = Mapping[Resolution, Above0]
 Preset = Literal["datacenter", "home", "international", "peak"]
 Timeouts = Preset | Above0 | ByResolution
 HedgeAfter = Above0 | Literal["off"]
+GiveUpAfter = From0 | Literal["deadline"]
 
 TIMEOUT_PRESETS: Mapping[str, ByResolution] = MappingProxyType(
     {
@@ -92,11 +93,13 @@ class BreakerPolicy:
         max_failures: opens after so many requests in a row failed hard within `failures_within` seconds.
         failure_rate: opens when this share of at least `min_requests` requests failed hard or were throttled within
             the window, `max(window, 2 × attempt time-out)` seconds.
-        max_overdue: opens when so many requests in flight are older than `overdue_after` × P99.
+        max_overdue, overdue_share: opens when so many requests in flight, and this share of them, are older than
+            `overdue_after` × P99.
         stall: whether the likelihood of silence may open it, or is only observed.
         stall_likelihood: below it the silence is not chance.
         stall_slowdown: the healthy provider it is compared with may be this many times slower (θ).
         open_for: seconds open the first time; doubles up to `max_open`, plus 0–20 %.
+        max_open_refused: seconds open at most after a refusal within 10 s, for a probe that is refused costs nothing.
         reset_after: seconds closed after which the doubling is forgotten.
         max_hint: a provider's hint is clamped to 1 … this many seconds.
         half_open_max: admitted at once in half-open when it is closed again.
@@ -108,12 +111,14 @@ class BreakerPolicy:
     min_requests: Count = 6
     window: Above0 = 300.0
     max_overdue: Count = 3
+    overdue_share: Share = 0.01
     overdue_after: Above0 = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: ShareAbove0 = 1e-6
     stall_slowdown: From1 = 2.0
     open_for: Above0 = 30.0
-    max_open: Above0 = 600.0
+    max_open: Above0 = 120.0
+    max_open_refused: Above0 = 10.0
     reset_after: From0 = 600.0
     max_hint: Above0 = 900.0
     half_open_max: Count = 64
@@ -138,6 +143,8 @@ class Policy:
         upgrade: whether a provider that cannot make the asked class may make a larger one.
         sensitive: every request of the chain counts as sensitive.
         timeout: seconds for a whole request where the caller gives none; None computes it (semantics §3.1).
+        give_up_after: seconds that a request waits, in all, while no provider of its chain admits it; "deadline": as
+            long as one could still finish.
     """
 
     attempt_timeout: ByResolution = field(default=DEFAULT_TIMEOUTS, converter=timeouts, metadata={KIND: Timeouts})
@@ -153,6 +160,7 @@ class Policy:
     upgrade: Literal["allow", "refuse"] = "allow"
     sensitive: bool = False
     timeout: Above0 | None = None
+    give_up_after: GiveUpAfter = 80.0
     retry: RetryPolicy = RetryPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
 
@@ -184,5 +192,6 @@ class Overrides(TypedDict, total=False):
     max_attempts: int
     max_possibly_billed: int
     max_cost: Decimal | str | float | None
+    give_up_after: float | Literal["deadline"]
     on_moderated: Literal["stop", "next"]
     upgrade: Literal["allow", "refuse"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Coroutine, Iterable, Mapping
-from copy import copy
 from math import sqrt
 from os import PathLike, fspath
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import MappingProxyType, NoneType
 from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 
 from attrs import field, frozen
+from attrs import fields as fields_of
 
 from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake
 from pixroute.words import join, shown
@@ -305,9 +305,9 @@ class ImageRequest:
 
     def altered(self, **changes: Any) -> Self:
         """Give this request with other fields that are known to be right: nothing is checked a second time."""
-        made = copy(self)
-        for name, value in changes.items():
-            object.__setattr__(made, name, value)
+        made = object.__new__(type(self))
+        for name in _FIELDS:
+            object.__setattr__(made, name, changes[name] if name in changes else getattr(self, name))
         return made
 
     @property
@@ -319,3 +319,6 @@ class ImageRequest:
     def fingerprint(self) -> int:
         """Tell requests apart as evidence: equal prompts, sizes and references are one (within this process)."""
         return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.references)))
+
+
+_FIELDS = tuple(one.name for one in fields_of(ImageRequest))

@@ -23,7 +23,8 @@ PIECE = 12
 """Characters of a secret that are one too many: a mask shows fewer."""
 _FAR = 64  # characters in which one character is written, with what stands before the next
 _DEEPEST = 64
-_PLAIN = (int, float, type(None))
+_PLAIN = {int, float, bool, type(None)}
+_LISTS = (list, tuple)
 _LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
 _HIDDEN = r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
 _UNSEEN = re.compile(rf"[{_HIDDEN}\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]+")
@@ -249,20 +250,22 @@ def _character(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else ""
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> list[str]:
     """Give every text of a document, names included."""
-    left = [value]
-    while left:
-        one = left.pop()
+    texts, left = [], [value]
+    for one in left:  # which grows meanwhile
         if isinstance(one, str):
-            yield one
+            texts.append(one)
+        elif type(one) in _PLAIN:
+            continue
         elif isinstance(one, dict):
             left += one
             left += one.values()
-        elif isinstance(one, list | tuple):
+        elif isinstance(one, _LISTS):
             left += one
-        elif not isinstance(one, _PLAIN) and isinstance(one, Mapping):  # asked last: it takes a while
+        elif isinstance(one, Mapping):  # asked last: it takes a while
             left.append(dict(one))
+    return texts
 
 
 @lru_cache(maxsize=64)

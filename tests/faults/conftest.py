@@ -128,6 +128,7 @@ def wired(request):
         shown = [attempt for attempt in attempts if attempt.failure] or attempts
         request.config.stash.setdefault(TABLE, []).extend((request.node.name, attempt) for attempt in shown[:1])
 
+    wired.policy = POLICY
     return wired
 
 

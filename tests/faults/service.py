@@ -22,7 +22,7 @@ def tell(**facts):
 
 def router(origin, *observers):
     """Give a router with one provider, at an address of this machine."""
-    settings = NanoBananaProHttpSettings(base_url=origin, api_key=Secret("a-key"), plaintext="accept")
+    settings = NanoBananaProHttpSettings(base_url=origin, api_key=Secret("a-key"), plaintext="accept", api="images")
     return Router(
         providers={"only": create("only", settings)},
         chains={"default": ["only"]},
@@ -99,7 +99,7 @@ async def serve(origin, ledger, drain):
             refused = True
         await closing
         results = await asyncio.gather(*asking, return_exceptions=True)
-    cancelled = [result for result in results if isinstance(result, asyncio.CancelledError)]
+    cancelled = [result for result in results if isinstance(result, ShuttingDown)]
     pictures = [result for result in results if not isinstance(result, BaseException)]
     tell(pictures=len(pictures), cancelled=len(cancelled), refused=int(refused))
 

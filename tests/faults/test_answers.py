@@ -8,7 +8,7 @@ import pytest
 
 from pixroute import FailureKind, Moderated, Policy, Stage
 from pixroute.errors import InvalidRequest
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
 from pixroute.testing import FakeProvider
@@ -120,19 +120,30 @@ def said(text):
 
 GOOD = base64.b64encode(blank_png(1024, 1024)).decode()
 BROKEN = {
-    "a letter that is none": said(GOOD[:2000] + "!" + GOOD[2001:]),
+    "a letter that is none": said(GOOD[: len(GOOD) // 2] + "!" + GOOD[len(GOOD) // 2 + 1 :]),
     "short and no base64": said("never base64"),
-    "cut before its padding": said(GOOD + "A"),
 }
+EXTRA = {"a letter that is none": said(GOOD + "!"), "a symbol too many": said(GOOD + "A")}
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-async def test_row_23_base64_that_is_wrong(fails_over, answer):
-    """Base64 is read strictly: what is almost a picture is none, and paid."""
-    async with ScriptedServer(answer) as server:
-        await fails_over(server.origin, K.BAD_IMAGE, Stage.BODY, BILLED)
+async def test_row_23_base64_that_is_wrong(wired, answer):
+    """A picture of which something is missing is none, and paid."""
+    async with ScriptedServer(answer) as server, wired(server.origin) as wire:
+        told = await wire.ask()
 
+    assert (told.first.kind, told.first.billing) == (K.BAD_IMAGE, BILLED)
+    assert told.result.provider == "fallback"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("answer", EXTRA.values(), ids=EXTRA)
+async def test_row_23_base64_with_something_behind_it(wired, answer):
+    """What comes after a whole picture takes nothing from it."""
+    async with ScriptedServer(answer) as server, wired(server.origin) as wire:
+        told = await wire.ask()
+
+    assert told.result.provider == "primary"
 
 
 @pytest.mark.parametrize(

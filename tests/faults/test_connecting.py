@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pixroute import FailureKind, Stage
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.http.pace import Pace
 from pixroute.outcome import Billing
 from pixroute.testing.fake import blank_png

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from pixroute import FailureKind, Stage
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
 from pixroute.testing.faults import FaultProxy, Flow, Plan, ScriptedServer, Step
@@ -70,7 +71,8 @@ async def test_row_10_a_server_that_hangs_is_joined_by_the_fallback(wired):
 @pytest.mark.slow  # requests must hang until three of them are overdue
 async def test_row_10_three_that_hang_open_the_breaker(wired):
     """What is overdue opens the breaker while it is still in flight, and the next request goes straight past it."""
-    async with ScriptedServer(Step.hang()) as server, wired(server.origin) as wire:
+    later = evolve(wired.policy, hedge_after=3.0)  # a fallback that joins in the same instant would end the silence
+    async with ScriptedServer(Step.hang()) as server, wired(server.origin, policy=later) as wire:
         async with asyncio.TaskGroup() as group:
             for number in range(3):
                 group.create_task(wire.ask(f"picture {number}"))

@@ -7,7 +7,7 @@ from pixroute.outcome import Billing
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import Certificates, ScriptedServer, Sink, Step
 
-K, AMBIGUOUS, BILLED = FailureKind, Billing.AMBIGUOUS, Billing.BILLED
+K, BILLED, FREE = FailureKind, Billing.BILLED, Billing.FREE
 PICTURE = Step.reply(200, blank_png(1024, 1024), {"Content-Type": "image/png"})
 
 
@@ -49,7 +49,7 @@ def lies_at(url):
 async def test_row_39_a_redirect_to_another_origin_is_not_followed(fails_over, sink, status):
     """A redirect would carry the key, and by 307 and 308 the prompt; it is told and goes nowhere."""
     async with ScriptedServer(leads_to(f"{sink.origin}/v1/images", status)) as server:
-        told = await fails_over(server.origin, K.PROTOCOL, Stage.BODY, AMBIGUOUS, says="redirect")
+        told = await fails_over(server.origin, K.PROTOCOL, Stage.BODY, FREE, says="redirect")
 
     assert "base_url" in told.first.failure.advice
     assert len(server.requests) == 1
@@ -58,15 +58,13 @@ async def test_row_39_a_redirect_to_another_origin_is_not_followed(fails_over, s
 async def test_row_39_a_redirect_from_https_to_http_is_not_followed(fails_over, sink, certificates, ca_file):
     """Not even on the same host: the key would travel in clear."""
     async with ScriptedServer(leads_to(sink.origin), ssl=certificates.good) as server:
-        await fails_over(
-            server.origin, K.PROTOCOL, Stage.BODY, AMBIGUOUS, says="redirect (307) to http:", settings=ca_file
-        )
+        await fails_over(server.origin, K.PROTOCOL, Stage.BODY, FREE, says="redirect (307) to http:", settings=ca_file)
 
 
 async def test_row_39_a_redirect_loop_is_not_entered(fails_over):
     """An answer that leads to itself is asked once."""
     async with ScriptedServer(leads_to("/v1/images/generations")) as server:
-        await fails_over(server.origin, K.PROTOCOL, Stage.BODY, AMBIGUOUS, says="redirect")
+        await fails_over(server.origin, K.PROTOCOL, Stage.BODY, FREE, says="redirect")
 
     assert len(server.requests) == 1
 

@@ -98,3 +98,13 @@ async def test_a_reference_that_comes_back_is_no_result(wired, form):
         told = await wire.ask(references=[Reference(data=PNG)])
 
     assert told.first.kind is FailureKind.EMPTY
+
+
+async def test_bytes_go_into_the_file(wired, tmp_path):
+    """A body that is the picture is written as base64 is, while it comes."""
+    target = tmp_path / "a.png"
+    async with ScriptedServer(sent(PNG, kind=None)) as server, wired(server.origin, settings=IMAGES) as wire:
+        told = await wire.ask(into=target)
+
+    assert told.result.provider == "primary"
+    assert target.read_bytes() == PNG

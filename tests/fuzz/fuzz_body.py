@@ -1,16 +1,21 @@
-"""Throws nearly-JSON with nearly-base64 at the body decoder: `python tests/fuzz/fuzz_body.py --minutes 10`.
+"""Throws what is nearly an answer in any form at the readers of bodies: `python tests/fuzz/fuzz_body.py --minutes 10`.
 
-However a body is split, the outcome is the same; it is a document or a BodyError, never another exception; and nothing
-grows past the limits. A failure prints the seed that repeats it (`--seed`).
+However a body is split, the outcome is the same; it is a document, a picture or a BodyError, never another exception;
+and nothing grows past the limits. A failure prints the seed that repeats it (`--seed`).
 """
 
 import argparse
 import base64
+import gzip
 import random
 import time
+import zlib
 from typing import Any
 
+from pixroute.http.body.blob import reserve_memory
 from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyLimits
+from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.inflate import Broken, Inflater
 
 LIMITS = BodyLimits(decoded=300, skeleton=400, pictures=4, window=16, depth=8)
 PIECES = [
@@ -64,15 +69,68 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else repr(value)
 
 
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+LINES = base64.encodebytes(PICTURE)
+WRITTEN = [
+    base64.b64encode(PICTURE),
+    base64.urlsafe_b64encode(PICTURE).rstrip(b"="),
+    base64.b64encode(PICTURE).replace(b"/", b"\\/"),
+    *(LINES.replace(b"\n", end) for end in (b"\\n", b"\\r\\n", b"\n", b"\\u000a")),
+    base64.b64encode(PICTURE[:90]),
+]
+BEFORE = [b"", b"", b": ping\n\n", b" \n", b"\xef\xbb\xbf", b"event: done\n", b"id: 1\n"]
+COMPRESSED = [bytes, bytes, gzip.compress, zlib.compress, lambda data: zlib.compress(data)[2:-4]]
+
+
+def answer(rng: random.Random) -> bytes:
+    """Make a body of any form, sometimes cut, compressed, or with a byte changed."""
+    written = rng.choice(WRITTEN)
+    document = b'{"data":[{"b64_json":"%b"}]}' % written
+    events = b"".join(
+        rng.choice([b"data: %b\n\n", b": ping\n", b"data:%b\r\n\r\n", b"data: ping\n\n"]).replace(b"%b", one)
+        for one in rng.choices([document, body(rng).replace(b"\n", b""), b'{"a":1}'], k=rng.randrange(1, 4))
+    )
+    made = rng.choice([document, events, events + b"data: [DONE]\n\n", PICTURE, written, b'"%b"' % written, body(rng)])
+    made = bytearray(rng.choice(BEFORE) + made)
+    if rng.random() < 0.2:
+        made[rng.randrange(len(made))] = rng.randrange(256)
+    return rng.choice(COMPRESSED)(bytes(made[: rng.randrange(len(made)) if rng.random() < 0.2 else None]))
+
+
+def taken(data: bytes, sizes: list[int], *, declared: str, ok: bool) -> Any:
+    """Inflate and read the pieces as an answer is read: document, picture and what is missing, or the fault."""
+    inflater, incoming = Inflater(declared), Incoming(picture_expected=ok, open_sink=reserve_memory)
+    try:
+        for size in [*sizes, 0]:
+            chunk, data = data[:size], data[size:]
+            while (found := inflater.take(chunk)) or inflater.waiting:
+                if found and incoming.feed(found):
+                    break
+                chunk = b""
+                if not inflater.waiting:
+                    break
+        incoming.finish()
+        document, picture = incoming.document(), incoming.picture()
+        return plain(document), picture and plain(picture), incoming.half_json, incoming.usable
+    except (BodyError, Broken) as error:
+        return type(error)
+
+
 def attempt(seed: int) -> bool:
     """Compare three ways to split one body; whether it became a document."""
     rng = random.Random(seed)
     data = body(rng)
-    whole = outcome(data, [len(data)])
-    bytewise = outcome(data, [1] * len(data))
-    pieces = outcome(data, [rng.randrange(40) for _ in data] + [len(data)])
+    whole, bytewise, pieces = (outcome(data, sizes) for sizes in splits(rng, data))
     assert whole == bytewise == pieces, (data, whole, bytewise, pieces)
+    sent, declared, ok = answer(rng), rng.choice(["", "gzip", "deflate", "br"]), rng.random() < 0.8
+    found = [taken(sent, sizes, declared=declared, ok=ok) for sizes in splits(rng, sent)]
+    assert found[0] == found[1] == found[2], (sent, declared, ok, found)
     return isinstance(whole, dict | list)
+
+
+def splits(rng: random.Random, data: bytes) -> list[list[int]]:
+    """Give three ways to split it: not at all, into bytes, and into pieces of any size."""
+    return [[len(data)], [1] * len(data), [rng.randrange(1, 40) for _ in data] + [len(data)]]
 
 
 def main() -> None:

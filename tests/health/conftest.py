@@ -9,9 +9,10 @@ import pytest
 
 from pixroute.events import BreakerChanged
 from pixroute.health.admission import Settlement
-from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.breaker import Breaker
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
+from pixroute.health.states import OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles

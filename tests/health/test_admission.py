@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Verdict
 
 

@@ -5,8 +5,9 @@ from math import inf
 import pytest
 from attrs import fields
 
-from pixroute.health.breaker import Breaker, BreakerView, OpenReason, State
+from pixroute.health.breaker import Breaker
 from pixroute.health.evidence import MOST_REQUESTS
+from pixroute.health.states import BreakerView, OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
@@ -585,11 +586,11 @@ class TestOneAnswer:
 
 
 class TestOpen:
-    """Open lasts 30·2^k ≤ 600 s with 0–20 % jitter; k returns to 0 after 10 min closed."""
+    """Open lasts 30·2^k, at most `max_open`, after a quick refusal `max_open_refused`; 10 min closed reset k."""
 
     def test_every_opening_lasts_twice_as_long_up_to_ten_minutes(self, patient):
         """30, 60, 120, 240, 480, 600, 600 s."""
-        p = patient().call(HARD, times=5)
+        p = patient(max_open=600, max_open_refused=600).call(HARD, times=5)
         lasted = [p.view.until - p.now]
         for _ in range(6):
             p.at(p.view.until).call(HARD)
@@ -599,20 +600,42 @@ class TestOpen:
 
     def test_an_outage_of_weeks_is_survived(self, patient):
         """However often it opens again, it opens for ten minutes."""
-        p = patient().half_open()
+        p = patient(max_open=600, max_open_refused=600).half_open()
         for _ in range(1100):
             p.call(HARD).at(p.view.until)
 
         assert p.call(HARD).view.until - p.now == pytest.approx(600)
 
+    def test_silence_costs_a_probe_each_time_so_it_waits_two_minutes_at_most(self, patient):
+        """30, 60, 120, 120 s."""
+        p = patient().half_open(OpenReason.OVERDUE)
+        lasted = []
+        for _ in range(3):
+            p.start()
+            p.after(120)
+            lasted.append(p.view.until - p.now)
+            p.at(p.view.until)
+
+        assert lasted == [60, 120, 120]
+
+    def test_a_refusal_is_free_so_it_waits_ten_seconds(self, patient):
+        """However often it refuses: nobody pays for asking again."""
+        p = patient().call(HARD, times=5)
+        lasted = [p.view.until - p.now]
+        for _ in range(3):
+            p.at(p.view.until).call(HARD)
+            lasted.append(p.view.until - p.now)
+
+        assert lasted == [10, 10, 10, 10]
+
     def test_jitter_adds_up_to_a_fifth(self, patient):
         """Half of the jitter is a tenth of the time."""
-        assert patient(jitter=0.5).call(HARD, times=5).view.until == 33
+        assert patient(jitter=0.5).call(HARD, times=5).view.until == 11
 
     @pytest.mark.parametrize(("closed", "lasts"), [(599, 60), (600, 30)])
     def test_the_doubling_is_forgotten_after_ten_minutes_closed(self, patient, closed, lasts):
         """Closed for 10 min, the next opening is the first again."""
-        p = patient(half_open_max=2).half_open().call(SUCCESS)
+        p = patient(half_open_max=2, max_open_refused=600).half_open().call(SUCCESS)
 
         p.after(closed).call(HARD, times=5)
 
@@ -733,7 +756,7 @@ class TestHint:
 
     def test_on_a_half_open_breaker_it_opens_again_and_leaves_the_reason(self, patient):
         """Half-open again when the hint ends, no longer for it the next time."""
-        p = patient().half_open()
+        p = patient(max_open_refused=600).half_open()
 
         p.breaker.hint(50, p.now)
 
@@ -813,7 +836,7 @@ class TestHalfOpen:
     @pytest.mark.parametrize("verdict", [HARD, THROTTLE])
     def test_a_failure_of_the_probe_opens_it_again_for_twice_as_long(self, patient, verdict):
         """And a 429 fails a probe."""
-        p = patient().half_open()
+        p = patient(max_open_refused=600).half_open()
 
         p.call(verdict)
 
@@ -830,10 +853,10 @@ class TestHalfOpen:
         assert p.is_open_for(OpenReason.STREAK)
 
     def test_until_the_first_success_any_failure_opens_it_again(self, patient):
-        """A probe that keeps silent for 25 s ramps to 4 by time; its late failure is the only answer there was."""
+        """A probe that keeps silent for 7 s ramps to 4 by time; its late failure is the only answer there was."""
         p = patient().half_open(OpenReason.STREAK)
         probe = p.start()
-        ramped = p.after(25).view.allowed
+        ramped = p.after(7).view.allowed
 
         p.end(probe, HARD)
 
@@ -860,11 +883,11 @@ class TestHalfOpen:
 
         assert (p.state, p.view.allowed, p.view.places) == (State.HALF_OPEN, 1, 1)
 
-    def test_answers_opened_it_so_ten_seconds_without_failure_double(self, patient):
-        """A probe in flight for 60 s without failing closes it: 2, 4, … 64."""
+    def test_answers_opened_it_so_three_seconds_without_failure_double(self, patient):
+        """A probe in flight for 18 s without failing closes it: 2, 4, … 64."""
         p = patient().half_open(OpenReason.STREAK)
         p.start()
-        ramp = [p.after(10).view.allowed for _ in range(6)]
+        ramp = [p.after(3).view.allowed for _ in range(6)]
 
         assert ramp == [2, 4, 8, 16, 32, None]
         assert p.state is State.CLOSED
@@ -875,7 +898,7 @@ class TestHalfOpen:
         p = patient().half_open(reason)
         p.start()
 
-        assert p.after(10).view.allowed == 2
+        assert p.after(3).view.allowed == 2
 
     def test_silence_opened_it_so_only_successes_double(self, patient):
         """A probe in flight proves nothing about silence."""
@@ -899,13 +922,13 @@ class TestHalfOpen:
         assert p.after(50).view.allowed == 1
 
     def test_no_request_no_ramp(self, patient):
-        """An hour in which nobody asked proves nothing, nor do cancelled probes; the ten seconds begin with a probe."""
+        """An hour in which nobody asked proves nothing, nor do cancelled probes; three seconds begin with a probe."""
         p = patient().half_open()
         p.after(3600).call(NEUTRAL).after(3600).start()
         idle = p.view.allowed
 
         assert idle == 1
-        assert p.after(9).view.allowed == 1
+        assert p.after(2).view.allowed == 1
         assert p.after(1).view.allowed == 2
 
     def test_a_probe_older_than_one_and_a_half_p95_opens_it_again(self, patient):
@@ -942,7 +965,7 @@ class TestHalfOpen:
         assert p.is_open_for(OpenReason.OVERDUE)
 
     def test_a_paused_machine_hangs_no_probe_and_ramps_nothing(self, patient):
-        """The time of a pause is neither a probe's age nor ten seconds without failure."""
+        """The time of a pause is neither a probe's age nor three seconds without failure."""
         p = patient().half_open(OpenReason.OVERDUE)
         p.start()
 
@@ -1068,11 +1091,11 @@ class TestOrigin:
     """An origin's breaker knows streak, rate and half-open only."""
 
     def test_refused_connections_open_and_count_as_answers(self, patient):
-        """Five requests refused open it, and ten seconds without failure double."""
+        """Five requests refused open it, and three seconds without failure double."""
         p = patient(silence=False).half_open(OpenReason.STREAK)
         p.start()
 
-        assert p.after(10).view.allowed == 2
+        assert p.after(3).view.allowed == 2
 
 
 def test_an_idle_breaker_asks_for_no_check(patient):
@@ -1116,7 +1139,7 @@ def test_a_fresh_breaker_watches_nothing_and_always_was_as_it_is(patient):
 
 def test_the_doubling_is_forgotten_after_ten_calm_minutes(patient):
     """And stays so."""
-    p = patient(half_open_max=2).half_open().call(SUCCESS)
+    p = patient(half_open_max=2, max_open_refused=600).half_open().call(SUCCESS)
 
     assert p.state is State.CLOSED
     assert [p.breaker.doublings(p.now + seconds) for seconds in (0, 599, 600, 5000)] == [1, 1, 0, 0]
@@ -1154,3 +1177,86 @@ def test_silence_is_evidence_unless_said_otherwise(patient):
 def test_a_view_is_frozen_and_named():
     """Nobody mixes up its numbers."""
     assert all(field.kw_only for field in fields(BreakerView))
+
+
+class TestSiblings:
+    """The breakers of one upstream's resolutions ask one question: one probe speaks for all of them."""
+
+    @staticmethod
+    def pair(patient, **policy):
+        """Give two breakers, half-open at the same time after silence, that are each other's siblings."""
+        one, other = patient(**policy), patient(**policy)
+        one.breaker.siblings, other.breaker.siblings = [other.breaker], [one.breaker]
+        one.half_open(OpenReason.OVERDUE)
+        other.half_open(OpenReason.OVERDUE)
+        return one, other
+
+    def test_one_probe_at_a_time_for_all(self, patient):
+        """While one resolution is probed the other admits nothing."""
+        one, other = self.pair(patient)
+        before = other.view.places
+
+        one.start()
+
+        assert (before, other.view.places) == (1, 0)
+
+    def test_a_probe_that_succeeds_is_a_sign_of_life_for_all(self, patient):
+        """The other's opening ends early, into half-open, and admits without a probe of its own first."""
+        one, other = self.pair(patient)
+        probe = other.start()
+        other.end(probe, HARD)
+        other.at(one.now)
+
+        one.at(one.view.until or one.now).call(SUCCESS)
+        other.now = one.now
+
+        assert (other.state, other.view.allowed) == (State.HALF_OPEN, 1)
+
+    def test_a_probe_that_fails_is_nobody_elses_failure(self, patient):
+        """Those it was asked for wait as long as it does, and their own doubling stays."""
+        one, other = self.pair(patient)
+        doublings = other.breaker.doublings(other.now)
+
+        one.end(one.start(), HARD)
+
+        assert other.is_open_for(OpenReason.OVERDUE)
+        assert other.view.until == one.view.until
+        assert other.breaker.doublings(other.now) == doublings
+
+    @pytest.mark.parametrize("reason", [OpenReason.FORBIDDEN, OpenReason.MODEL_GONE, OpenReason.UNDERSIZED])
+    def test_what_one_answer_opened_is_not_ended_by_a_sibling(self, patient, reason):
+        """Another resolution's success says nothing of it."""
+        one, other = self.pair(patient)
+        other.breaker.open_now(reason, 3600, other.now)
+
+        one.call(SUCCESS)
+
+        assert other.is_open_for(reason)
+
+    def test_a_hint_is_waited_for_whatever_a_sibling_says(self, patient):
+        """The provider named a time."""
+        one, other = self.pair(patient)
+        other.breaker.hint(300, other.now)
+
+        one.call(SUCCESS)
+
+        assert other.state is State.OPEN
+
+    def test_the_first_sign_of_life_admits_an_eighth_of_what_was_in_flight(self, patient):
+        """Forty were; five are admitted, and the success itself doubles."""
+        p = patient(max_overdue=40)
+        p.half_open(OpenReason.OVERDUE)
+
+        assert p.call(SUCCESS).view.allowed == 10
+
+    def test_many_in_flight_need_more_than_three_overdue(self, patient):
+        """A share of them: of a hundred calls three slow ones are chance."""
+        p = patient(overdue_share=0.1)
+        for _ in range(3):
+            p.start()
+        p.at(100)
+        for _ in range(97):
+            p.start()
+
+        assert p.at(249).state is State.CLOSED
+        assert p.at(250).is_open_for(OpenReason.OVERDUE)

@@ -15,7 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.breaker import Breaker
+from pixroute.health.states import OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
@@ -49,6 +50,7 @@ class Model:
         self.generation = self.k = 0
         self.healthy_since, self.hinted_until, self.ramp_from = -inf, -inf, inf
         self.answered = self.proven = False
+        self.before = 0
         self.calls: list[Call] = []
         self.log: list[tuple[float, int, Verdict]] = []
 
@@ -73,7 +75,7 @@ class Model:
             if self.allowed == 1:
                 yield self.live[0].started + 120, lambda: self.sicken(OpenReason.OVERDUE, answered=False)
             if self.answered:
-                yield self.ramp_from + 10, self.ramp
+                yield self.ramp_from + 3, self.ramp
 
     def go_to(self, time):
         """Let time act, one instant after another."""
@@ -91,8 +93,9 @@ class Model:
         self.until = -inf
 
     def ramp(self):
-        """Ten seconds without failure."""
-        self.ramp_from += 10
+        """Three seconds without failure."""
+        self.ramp_from += 3
+        self.allowed = max(self.allowed, self.before // 8)
         self.double()
 
     def double(self):
@@ -101,15 +104,19 @@ class Model:
         if self.allowed >= 8:
             self.state, self.reason, self.healthy_since = State.CLOSED, None, self.now
 
-    def sicken(self, reason, *, answered):
-        """Open for 30·2^k."""
+    def sicken(self, reason, *, answered, refused=False):
+        """Open for 30·2^k, at most 120; after a quick refusal 10."""
         if self.now - self.healthy_since >= 600:
             self.k = 0
-        self.open(reason, self.now + min(30 * 2**self.k, 600), answered=answered)
-        self.k += 1
+        longest = 10 if refused else 120
+        self.open(reason, self.now + min(30 * 2**self.k, longest), answered=answered)
+        if 30 * 2**self.k < longest:
+            self.k += 1
 
     def open(self, reason, until, *, answered):
         """Begin a generation."""
+        if self.state is State.CLOSED:
+            self.before = len(self.calls)
         self.generation += 1
         self.log.clear()
         self.healthy_since = inf
@@ -131,30 +138,31 @@ class Model:
             self.ramp_from = self.now
         self.calls.append(call)
 
-    def end(self, call, verdict, *, hinted):
+    def end(self, call, verdict, *, hinted):  # noqa: C901 - the plainest words, in one place
         """Settle."""
         self.calls.remove(call)
-        answered = self.now - call.started <= 100
+        answered, refused = self.now - call.started <= 100, self.now - call.started <= 10
         if call.generation != self.generation:
             wrongly = self.state is State.OPEN and self.reason in ENDED_BY_LATE_SUCCESS
             if verdict is Verdict.SUCCESS and wrongly and self.now >= self.hinted_until:
                 self.reopen()
         elif self.state is State.HALF_OPEN:
             if verdict is Verdict.SUCCESS:
-                self.proven = True
+                if not self.proven:
+                    self.proven, self.allowed = True, max(self.allowed, self.before // 8)
                 self.double()
             elif verdict in BAD and self.allowed > 1 and self.proven:
                 self.allowed = max(self.allowed // 2, len(self.live), 1)
                 self.ramp_from = self.now
             elif verdict in BAD:
-                self.sicken(self.reason, answered=answered)
+                self.sicken(self.reason, answered=answered, refused=refused)
         elif verdict is not Verdict.NEUTRAL:
             pause = self.state is State.OPEN
             if pause and verdict in BAD and (hinted or verdict is Verdict.THROTTLE):
                 return
             self.log.append((self.now, call.request, verdict))
-            if verdict in BAD and (reason := self.sickness(refused=self.now - call.started <= 10)):
-                self.sicken(reason, answered=answered)
+            if verdict in BAD and (reason := self.sickness(refused=refused)):
+                self.sicken(reason, answered=answered, refused=refused)
 
     def sickness(self, *, refused):
         """Look through the log for a row of failures, or a rate."""

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.breaker import Breaker
+from pixroute.health.states import OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
@@ -30,7 +31,8 @@ def test_hints_only_extend(hints):
 @given(jitter=st.floats(0, 1, exclude_max=True), openings=st.integers(1, 12))
 def test_an_opening_lasts_no_less_than_the_first_and_no_more_than_the_longest(jitter, openings):
     """30 s ≤ open ≤ 600 s plus a fifth, each no shorter than the one before."""
-    breaker, now, lasted = Breaker(BreakerPolicy(max_failures=1), jitter=lambda: jitter), 0.0, []
+    policy = BreakerPolicy(max_failures=1, max_open=600, max_open_refused=600)
+    breaker, now, lasted = Breaker(policy, jitter=lambda: jitter), 0.0, []
     for number in range(openings):
         token = breaker.admit(
             now, request="r", evidence=number, expected=Quantiles(50, 80, 100), timeout=100, survival=lambda _: 1.0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixroute.health.breaker import OpenReason, State
 from pixroute.health.latency import ENOUGH
 from pixroute.health.scopes import Block
+from pixroute.health.states import OpenReason, State
 from pixroute.outcome import REACTIONS, FailureKind, Verdict
 from pixroute.provider import Quantiles
 
@@ -362,9 +362,9 @@ class TestHerd:
         w.call(w.http, HARD, times=5)
         woken = []
         waiters = [w.health.wait([w.http], lambda number=number: woken.append(number)) for number in range(10_000)]
-        w.loop.run_until(29.9)
+        w.loop.run_until(9.9)
         assert woken == []
-        w.loop.run_until(40)
+        w.loop.run_until(13)
         assert woken == [0]
 
         running, seen, steps = [], 0, []
@@ -420,7 +420,7 @@ class TestHerd:
 
         assert woken == list(range(100))
 
-    def test_ten_seconds_without_failure_wake_more(self, world):
+    def test_three_seconds_without_failure_wake_more(self, world):
         """The ramp by time has its timer while somebody waits."""
         w = world()
         w.call(w.http, HARD, times=5)
@@ -430,9 +430,27 @@ class TestHerd:
         w.admit(w.http, waiters[0])
         waiters[0].close()
 
-        w.loop.run_until(50)
+        w.loop.run_until(43)
 
         assert woken == [0, 1]
+
+    def test_a_success_at_another_resolution_wakes_who_waits(self, world):
+        """Both were opened by silence; the probe at 1K speaks for 4K, whose own opening would last longer."""
+        w = world()
+        small = w.keys("http", resolution="1K")
+        hung = [w.admit(keys) for keys in (small, w.http) for _ in range(3)]
+        w.loop.run_until(150)
+        w.loop.run_until(w.entry("banana 1K").until)
+        probe = w.admit(small)
+        woken = []
+        w.health.wait([w.http], lambda: woken.append(w.now))
+        before = list(woken)
+
+        w.end(probe)
+
+        assert (before, woken) == ([], [w.now])
+        for admission in hung:
+            w.end(admission, Verdict.NEUTRAL)
 
     def test_a_promise_of_a_breaker_that_opened_again_is_void(self, world):
         """Between wake and plan a hint came: the woken one is told to wait."""
@@ -614,7 +632,7 @@ class TestReport:
 
     def test_a_breaker_tells_why_and_until_when(self, world):
         """Reason, since, until and how often it opened."""
-        w = world()
+        w = world(max_open_refused=600)
         w.loop.run_until(5)
         w.call(w.http, HARD, times=5)
 

@@ -46,6 +46,7 @@ FORMS = {
         PLAIN,
         None,
     ),
+    "an event with more on its line": (b"data: " + DOCUMENT + b"; {\n\n", PLAIN, None),
     "an event that is no JSON": (b"event: ping\ndata: ping\n\ndata: " + DOCUMENT + b"\n\n", PLAIN, None),
     "bytes": (PICTURE, None, PICTURE),
     "bytes after white space": (b" \n \n" + PICTURE, None, PICTURE),

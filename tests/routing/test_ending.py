@@ -72,7 +72,7 @@ class Bench:
         self.contender = SimpleNamespace(
             name="one",
             keys=SimpleNamespace(origin=origin, resolution="4K"),
-            request=SimpleNamespace(n=n),
+            asking=lambda part: part,
             candidate=SimpleNamespace(
                 price=None if price is None else price * n,
                 timeout=timeout,
@@ -93,6 +93,7 @@ class Bench:
             request_id="r-1",
             contender=self.contender,
             asked=ImageRequest("a lighthouse"),
+            part=SimpleNamespace(n=n),
             http=None,
             started=STARTED,
             ends_at=STARTED + timeout,

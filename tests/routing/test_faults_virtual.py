@@ -151,8 +151,11 @@ def test_row_51_ten_thousand_at_once_through_an_outage(fakes, load):
 
 
 @pytest.mark.slow  # an hour at one request per 2 s
-def test_row_52_flapping_every_30_s_opens_seldom(fakes, load):
-    """30 s up, 30 s down for an hour: backoff bounds the openings, nobody goes without."""
+def test_row_52_flapping_every_30_s_is_used_while_it_is_up(fakes, load):
+    """30 s up, 30 s down for an hour: nobody goes without, a fifth comes from it, and refusals are bounded.
+
+    Its openings are many and short, for a refusal costs nothing (decision 0008); they once lasted ten minutes.
+    """
     seen = []
 
     def act(_):
@@ -168,9 +171,14 @@ def test_row_52_flapping_every_30_s_opens_seldom(fakes, load):
     results = run_virtual(main())
 
     failed = sum(isinstance(r, Exception) for r in results)
-    print(f"\nflapping: {len(opened(seen))} opens in an hour, {failed} of {len(results)} failed")
+    made = sum(r.provider == "flaps" for r in results if not isinstance(r, Exception)) / len(results)
+    calls = sum(len(r.attempts) for r in results if not isinstance(r, Exception)) / len(results)
+    print(
+        f"\nflapping: {len(opened(seen))} opens, {failed} of {len(results)} failed, {made:.0%} made, {calls:.2f} calls"
+    )
     assert failed <= 0.01 * len(results)
-    assert len(opened(seen)) <= 12
+    assert made >= 0.2
+    assert calls <= 1.4
 
 
 @pytest.mark.parametrize(("share", "must_open"), [(0.3, False), (0.6, True)])

@@ -6,8 +6,8 @@ from math import inf
 import pytest
 from attrs import evolve, fields
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import ADMITS, Block, Standing
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Quantiles
@@ -94,7 +94,16 @@ def live(index, *, age=5.0, join_in=inf, join_free_in=None, paid=PAID):
 
 
 def view(
-    *candidates, standings=None, remaining=1000.0, tried=(), round_=0, jitter=0.0, money=None, purse=True, **policy
+    *candidates,
+    standings=None,
+    remaining=1000.0,
+    tried=(),
+    round_=0,
+    jitter=0.0,
+    money=None,
+    purse=True,
+    patience=inf,
+    **policy,
 ):
     """Give a view of these candidates, all admitted but for `standings` by index."""
     return View(
@@ -108,6 +117,7 @@ def view(
         round_jitter=jitter,
         money_left=None if money is None else Decimal(money),
         purse=purse,
+        patience=patience,
     )
 
 
@@ -951,6 +961,34 @@ class TestWaitOrStop:
     def test_holds_and_the_disabled_are_never_waited_for(self, standing):
         """Waiting does not mend them."""
         assert isinstance(plan(view(candidate(), standings={0: standing})).action, Stop)
+
+    def test_who_waits_for_a_breaker_gives_up_when_its_patience_is_over(self):
+        """However much time the request has; the error says when to come back."""
+        soon, late = (view(candidate(), standings={0: opened(seconds)}, patience=60) for seconds in (50, 61))
+
+        assert plan(soon).action == Wait(NOW + 60, (0,), R.OPEN)
+        assert plan(late).action == Stop(61)
+
+    def test_who_has_no_patience_left_stops(self):
+        """At once."""
+        assert plan(view(candidate(), standings={0: PROBING}, patience=0)).action == Stop()
+
+    def test_a_slot_is_waited_for_whatever_the_patience(self):
+        """A full provider is well."""
+        assert plan(view(candidate(), standings={0: FULL}, patience=0)).action == Wait(NOW + 880, (0,), R.FULL)
+
+    @pytest.mark.parametrize(("patience", "again"), [(16, True), (14, False)])
+    def test_a_round_begins_within_the_patience(self, patience, again):
+        """Its 15 s are a wait like another."""
+        seen = view(candidate(), tried=[ended(0, K.OVERLOADED, round_=1)], round_=1, patience=patience)
+
+        assert plan(seen).action == (Round(NOW + 15) if again else Stop())
+
+    def test_nobody_gives_up_beside_an_attempt_in_flight(self):
+        """It may bring the picture."""
+        seen = view(candidate(), seedream(), standings={1: opened(100)}, tried=[live(0)], patience=0)
+
+        assert isinstance(plan(seen).action, Wait)
 
     def test_the_past_is_now(self):
         """A breaker whose time has come but that was not looked at yet is waited for, not given up."""

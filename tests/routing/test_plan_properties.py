@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import ADMITS, Block, Standing
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Quantiles

@@ -7,7 +7,7 @@ import pytest
 from pixroute.content import InMemory
 from pixroute.cost import Cost
 from pixroute.health.admission import Settlement
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import (
     REACTIONS,
     Billing,

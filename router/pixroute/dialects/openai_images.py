@@ -84,9 +84,13 @@ def _picture_in(entry: Any) -> Blob | str | None:
         return entry if _BARE.match(entry.lstrip()) else None
     if not isinstance(entry, Mapping):
         return None
-    values = (entry.get(name) for name in _NAMES)
-    found = (value.get("url") if isinstance(value, Mapping) else value for value in values)
-    return next((value for value in found if isinstance(value, Blob | str) and value), None)
+    for name in _NAMES:
+        value = entry.get(name)
+        if isinstance(value, Mapping):
+            value = value.get("url")
+        if value and isinstance(value, Blob | str):
+            return value
+    return None
 
 
 _BARE = re.compile(rf"(?i:https?://)|{PICTURE.decode()}")  # an entry that is nothing but the picture

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.in_flight import Token
 from pixroute.health.scopes import Route
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Hold, Verdict
 
 if TYPE_CHECKING:

@@ -11,63 +11,28 @@ Whoever owns a breaker calls `evaluate` at `next_check` at the latest, and `leav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from copy import copy
-from enum import StrEnum
-from math import inf, log
-
-from attrs import frozen
+from math import ceil, inf, log
 
 from pixroute.health.evidence import Evidence
 from pixroute.health.in_flight import REFUSED_WITHIN, InFlight, Token
 from pixroute.health.stall import Survival
+from pixroute.health.states import BreakerView, OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
 
-RAMP_EVERY = 10.0
+RAMP_EVERY = 3.0
+"""Seconds without a failure after which a ramp goes on, where answers had opened: they come in seconds."""
+RAMP_SHARE = 8
+"""With the first sign of life an eighth of what was in flight before is admitted."""
 LISTEN_EVERY = 1.0
 """Seconds between two looks at the likelihood of silence, for each thousand calls in flight: a look asks each."""
 
 
-class State(StrEnum):
-    """Whether traffic flows."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half-open"
-
-
-class OpenReason(StrEnum):
-    """Why a breaker opened."""
-
-    STREAK = "streak"
-    RATE = "rate"
-    OVERDUE = "overdue"
-    STALL = "stall"
-    HINT = "hint"
-    FORBIDDEN = "forbidden"
-    MODEL_GONE = "model_gone"
-    UNDERSIZED = "undersized"
-
-
+_SICK = frozenset({OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE, OpenReason.STALL})
 _ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
-
-
-@frozen(kw_only=True)
-class BreakerView:
-    """A breaker at one instant.
-
-    `reason` is why it opened, kept while half-open. `until` is set while open, `allowed` while half-open. `places`:
-    how many may be admitted now, None for no limit.
-    """
-
-    state: State
-    reason: OpenReason | None
-    since: float
-    until: float | None
-    allowed: int | None
-    places: int | None
 
 
 class Breaker:
@@ -79,6 +44,8 @@ class Breaker:
         silence: whether overdue calls and stall are evidence; not for an origin, whose window is `policy.window`.
         on_change: called after every change of state or reason.
         heard: gives the time up to which every answer that had arrived is settled; later silence is not judged yet.
+
+    `siblings` are the breakers of the same upstream's other resolutions: one probe speaks for all of them.
     """
 
     def __init__(
@@ -96,6 +63,7 @@ class Breaker:
         self.since = -inf
         self.generation = 0
         self.stalled_since: float | None = None
+        self.siblings: Sequence[Breaker] = ()
         self._jitter = jitter
         self._silence = silence
         self._on_change = on_change
@@ -105,6 +73,7 @@ class Breaker:
         self._until = -inf
         self._hinted_until = -inf
         self._allowed = 1
+        self._before = 0  # in flight when it opened
         self._doublings = 0
         self._closed_since = -inf
         self._answered = False
@@ -138,6 +107,11 @@ class Breaker:
         return self._until if self.state is State.OPEN else None
 
     @property
+    def probing(self) -> bool:
+        """Whether a probe is under way that no other has answered yet."""
+        return self.state is State.HALF_OPEN and not self._proven and bool(self._in_flight.live)
+
+    @property
     def next_check(self) -> float:
         """The earliest instant at which time alone can change its state; inf for never."""
         return self._due
@@ -159,7 +133,9 @@ class Breaker:
         self.evaluate(now)
         if self.state is State.CLOSED:
             return None
-        return self._allowed - len(self._in_flight.live) if self.state is State.HALF_OPEN else 0
+        if self.state is State.OPEN or (not self._proven and any(each.probing for each in self.siblings)):
+            return 0
+        return self._allowed - len(self._in_flight.live)
 
     def flows(self, now: float) -> bool:
         """Tell whether it is closed, nothing is due and nothing throttled: the short answer of nearly every call.
@@ -280,14 +256,30 @@ class Breaker:
 
     def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
         if verdict is Verdict.SUCCESS:
-            self._proven = True
+            self._prove()
+            for each in self.siblings:
+                each.revive(now)
             self._double(now)
         elif verdict is not Verdict.NEUTRAL and (self._allowed == 1 or not self._proven):
-            self._sicken(self.reason, now, answered=token.answered(now))
+            self._sicken(self.reason, now, token)
         elif verdict is not Verdict.NEUTRAL:
             self._allowed = max(self._allowed // 2, len(self._in_flight.live), 1)
             self._ramp_from = now
         self._due = max(now, self._next())  # what is left alone may be too old for a probe, from now on
+
+    def revive(self, now: float) -> None:
+        """Take a sibling's success for a sign of life; what one answer or a hint had opened stays as it is."""
+        self.evaluate(now)
+        if self.state is State.OPEN and self.reason in _SICK and now >= self._hinted_until:
+            self._half_open(now)
+        if self.state is State.HALF_OPEN:
+            self._prove()
+            self._due = max(now, self._next())
+
+    def reopen(self, until: float, now: float) -> None:
+        """Wait for the next probe with a sibling whose own has failed; no doubling, for nothing was asked here."""
+        if self.state is State.HALF_OPEN and not self._proven and not self._in_flight.live:
+            self._open(self.reason, until, now, answered=self._answered)
 
     def _settle_evidence(
         self, token: Token, verdict: Verdict, now: float, *, hinted: bool, counts_from: float | None
@@ -300,7 +292,7 @@ class Breaker:
         else:
             self._evidence.suspend(token.evidence, verdict, counts_from)
         if verdict is not Verdict.SUCCESS and (reason := self._sickness(token, now)):
-            self._sicken(reason, now, answered=token.answered(now))
+            self._sicken(reason, now, token)
 
     def _sickness(self, token: Token, now: float) -> OpenReason | None:
         """Tell why it should open now.
@@ -343,9 +335,10 @@ class Breaker:
             else:
                 self._half_open(at)
         elif self._silent_at(heard) <= at:
-            self._sicken(OpenReason.OVERDUE, at, answered=False)
+            self._sicken(OpenReason.OVERDUE, at)
         elif self._ramp_due() <= at:
             self._ramp_from += RAMP_EVERY
+            self._allowed = max(self._allowed, self._before // RAMP_SHARE)
             self._double(at)
 
     def _next(self, heard: float = inf) -> float:
@@ -357,7 +350,10 @@ class Breaker:
         return at if at <= heard else inf
 
     def _overdue_due(self) -> float:
-        return self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after) if self._silence else inf
+        if not self._silence:
+            return inf
+        count = max(self.policy.max_overdue, ceil(self.policy.overdue_share * len(self._in_flight.live)))
+        return self._in_flight.overdue_at(count, self.policy.overdue_after)
 
     def _probe_due(self) -> float:
         probes = self.state is State.HALF_OPEN and self._allowed == 1
@@ -382,19 +378,28 @@ class Breaker:
             self.stalled_since = now
             self._due = min(self._due, self._listen_at)
         elif self.policy.stall == "open":
-            self._sicken(OpenReason.STALL, now, answered=False)
+            self._sicken(OpenReason.STALL, now)
 
     # -- the states
 
-    def _sicken(self, reason: OpenReason | None, at: float, *, answered: bool) -> None:
+    def _sicken(self, reason: OpenReason | None, at: float, token: Token | None = None) -> None:
+        """Open for evidence: an answer, or without a token a silence."""
+        policy, probed = self.policy, self.state is State.HALF_OPEN and not self._proven
+        refused = token is not None and at - token.started <= REFUSED_WITHIN
+        longest = min(policy.max_open, policy.max_open_refused) if refused else policy.max_open
         self._doublings = self.doublings(at)
-        lasts = min(self.policy.open_for * 2.0**self._doublings, self.policy.max_open)
-        if lasts < self.policy.max_open:
+        lasts = min(policy.open_for * 2.0**self._doublings, longest)
+        if lasts < longest:
             self._doublings += 1
+        answered = token is not None and token.answered(at)
         self._open(reason, at + lasts * (1 + 0.2 * self._jitter()), at, answered=answered)
+        for each in self.siblings if probed else ():
+            each.reopen(self._until, at)
 
     def _open(self, reason: OpenReason | None, until: float, at: float, *, answered: bool) -> None:
         self.generation += 1
+        if self.state is State.CLOSED:
+            self._before = len(self._in_flight)
         self._in_flight.retire()
         self._evidence.clear()
         self.stalled_since = None
@@ -406,6 +411,11 @@ class Breaker:
     def _half_open(self, at: float) -> None:
         self._allowed, self._proven = 1, False
         self._move(State.HALF_OPEN, self.reason, at)
+
+    def _prove(self) -> None:
+        if not self._proven:
+            self._proven = True
+            self._allowed = max(self._allowed, self._before // RAMP_SHARE)
 
     def _double(self, at: float) -> None:
         self._allowed *= 2

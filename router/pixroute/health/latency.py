@@ -72,7 +72,7 @@ class LearnedLatency:
         """P50, P95 and P99 in seconds."""
         if self._quantiles is None:
             at, least = self._successes.quantile, self._least
-            self._quantiles = Quantiles(at(0.5), max(at(0.95), least.p95), max(at(0.99), least.p99))
+            self._quantiles = Quantiles.computed(at(0.5), max(at(0.95), least.p95), max(at(0.99), least.p99))
         return self._quantiles
 
     @property

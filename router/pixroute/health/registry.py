@@ -9,13 +9,14 @@ from random import Random
 
 from pixroute.events import BreakerChanged
 from pixroute.health.admission import Admission
-from pixroute.health.breaker import Breaker, OpenReason, State
+from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.holds import Holds
 from pixroute.health.in_flight import Token
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
 from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
+from pixroute.health.states import OpenReason, State
 from pixroute.health.upstream import Upstream
 from pixroute.health.waiting import Line, Waiter
 from pixroute.outcome import Hold
@@ -77,6 +78,10 @@ class Health:
                 table, least=least, learns=lambda: breaker.state is State.CLOSED
             )
         return latency
+
+    def learned(self, keys: Keys) -> LearnedLatency | None:
+        """Give the times of a provider and resolution if anybody has asked for them."""
+        return self._latencies.get(keys)
 
     def report(self, now: float) -> tuple[HealthEntry, ...]:
         """Describe every breaker, hold and provider."""
@@ -297,6 +302,8 @@ class Health:
                 )
             )
 
+            self._arm(scope)  # a sibling's probe may have moved it, and nobody else looks
+
         breaker = Breaker(
             BreakerPolicy(),
             jitter=self._random.random,
@@ -304,7 +311,8 @@ class Health:
             on_change=tell,
             heard=lambda: self._heard,
         )
-        return Scope(key, breaker)
+        scope = Scope(key, breaker)
+        return scope
 
 
 class _Never:

@@ -6,9 +6,9 @@ from math import inf
 
 from attrs import frozen
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.scopes import Scope
+from pixroute.health.states import OpenReason
 
 
 @frozen(kw_only=True)

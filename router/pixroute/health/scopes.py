@@ -8,9 +8,10 @@ from typing import Protocol
 
 from attrs import frozen
 
-from pixroute.health.breaker import Breaker, OpenReason
+from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
 from pixroute.health.holds import Holds
+from pixroute.health.states import OpenReason
 from pixroute.request import Resolution
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from copy import copy
 from math import inf
 
-from pixroute.health.breaker import Breaker, OpenReason
+from pixroute.health.breaker import Breaker
 from pixroute.health.scopes import Scope
+from pixroute.health.states import OpenReason
 from pixroute.request import Resolution
 
 
@@ -25,13 +26,21 @@ class Upstream:
         """Give a copy."""
         upstream = copy(self)
         upstream.scopes = {resolution: scope.copied() for resolution, scope in list(self.scopes.items())}
+        upstream.introduce()
         return upstream
+
+    def introduce(self) -> None:
+        """Make the breakers each other's siblings."""
+        breakers = [each.breaker for each in self.scopes.values()]
+        for each in breakers:
+            each.siblings = [other for other in breakers if other is not each]
 
     def scope(self, resolution: Resolution, make: Callable[[str], Scope], now: float) -> Scope:
         """Give the breaker of a resolution, made (from its key) when first asked for."""
         scope = self.scopes.get(resolution)
         if scope is None:
             scope = self.scopes[resolution] = make(f"{self._name} {resolution}")
+            self.introduce()
             self._catch_up(scope.breaker, now)
         return scope
 

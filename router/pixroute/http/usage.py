@@ -38,7 +38,7 @@ def stated_price(document: Any) -> Decimal | None:
     for place in (document.get("usage"), document) if isinstance(document, Mapping) else ():
         if isinstance(place, Mapping):
             for name in _PRICES:
-                if (amount := amount_of(place.get(name))) is not None:
+                if name in place and (amount := amount_of(place[name])) is not None:
                     return amount
     return None
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from pixroute import events
-from pixroute.health.breaker import OpenReason, State
+from pixroute.health.states import OpenReason, State
 from pixroute.routing.run import Run, Shared
 
 log = logging.getLogger("pixroute")

@@ -27,6 +27,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """What `generate` takes of a request beside its prompt, each with its default."""
+_TIMEOUT: Any = Above0 | None
+_CHAIN: Any = str | None
 
 
 def request_of(prompt: object, fields: Mapping[str, Any]) -> ImageRequest:
@@ -59,8 +61,9 @@ def check_limits(
     *, timeout: object = None, chain: object = None, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     """Refuse a time-out that is none, a chain's name that is no text, an option that a request has not."""
-    check_one(timeout, Above0 | None, "timeout")
-    check_one(chain, str | None, "chain")
+    for value, kind, name in ((timeout, _TIMEOUT, "timeout"), (chain, _CHAIN, "chain")):
+        if value is not None:
+            check_one(value, kind, name)
     for name in overrides:
         if name not in Overrides.__annotations__:
             raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, "chain", "timeout", "into"]), name)

@@ -46,6 +46,7 @@ class Attempt:
         request_id: str,
         contender: Contender,
         asked: ImageRequest,
+        part: ImageRequest,
         http: Transport,
         started: float,
         ends_at: float,
@@ -62,6 +63,7 @@ class Attempt:
         self.request_id = request_id
         self.contender = contender
         self.asked = asked
+        self.part = part
         self.http = http
         self.started = started
         self.ends_at = ends_at
@@ -148,18 +150,15 @@ class Attempt:
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
-    def keep_back(self, failure: Failure) -> None:
-        """End it before it was admitted."""
-        self.stage = Stage.QUEUED
-        self.end(failure)
-
     def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
         """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
         self.paused += seconds
         self.ends_at, self.deadline = ends_at, deadline
 
     def give_up(self, why: str = "The request no longer needed it.") -> None:
-        """End it as CANCELLED."""
+        """End it as CANCELLED, unless it has ended."""
+        if self.ended is not None:
+            return
         url = self.facts.get("url")  # of a picture that was being fetched
         self.end(Failure(kind=FailureKind.CANCELLED, message=why, stage=self.stage, url=url))
 
@@ -202,7 +201,7 @@ class Attempt:
         cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
         cutter.moved_to(self.ends_at)
         try:
-            outcome = await self.contender.provider.generate(self.contender.request, self)
+            outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
         except asyncio.CancelledError as error:
             if self.ended is not None or (self.task is not None and self.task.cancelling()):
                 self._works = False
@@ -293,7 +292,7 @@ class Attempt:
         self.stage = Stage.VALIDATE
         for picture in outcome.pictures:
             self._owner.take(picture.content)
-        checked = at_most(validate(outcome, self.asked, self.contender), self.contender.request.n)
+        checked = at_most(validate(outcome, self.asked, self.contender), self.part.n)
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 
@@ -303,7 +302,7 @@ class Attempt:
         if not isinstance(outcome, Failure):
             self.stage = Stage.DONE
         self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
-        pictures = len(self.images) or self.contender.request.n
+        pictures = len(self.images) or self.part.n
         self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
         if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)

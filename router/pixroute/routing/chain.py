@@ -16,13 +16,16 @@ from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
 from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
-from pixroute.request import RESOLUTIONS, ImageRequest, Resolution
+from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
 from pixroute.routing.plan import Candidate, Ruling
 from pixroute.sanitizer import sanitizer_for
 from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
+
+MOST_SHAPES = 256
+"""Shapes of requests, for each provider, that a chain keeps prepared: a caller may ask for any number of sizes."""
 
 
 @frozen(kw_only=True)
@@ -99,6 +102,7 @@ class Chain:
     members: tuple[Member, ...]
     policy: Policy
     currency: str = "USD"
+    _ready: dict[tuple[object, ...], Contender] = field(factory=dict, init=False, eq=False, repr=False)
 
     @classmethod
     def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
@@ -112,13 +116,29 @@ class Chain:
             raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
         return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
 
+    def ready(self, member: Member, request: ImageRequest, health: Health) -> Contender:
+        """Prepare a member under the chain's own policy: once for each shape of a request, as far as nothing changed.
+
+        The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
+        """
+        shape = (member.name, request.size, request.n, request.sensitive, *(one.format for one in request.references))
+        before = self._ready.get(shape)
+        found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
+        if found is None:
+            found = _contender(member, request, self.policy, health, {}, self.currency)
+        if found is not before:
+            if len(self._ready) >= MOST_SHAPES:
+                self._ready.clear()
+            self._ready[shape] = found
+        return found
+
 
 @frozen(kw_only=True)
 class Contender:
-    """A provider for one part of one request: the request as it will be asked, and what the planner needs of it."""
+    """A provider for requests of one shape: the size it will be asked for, and what the planner needs of it."""
 
     member: Member
-    request: ImageRequest
+    size: Size | None
     candidate: Candidate
     keys: Keys
     learned: LearnedLatency
@@ -137,6 +157,29 @@ class Contender:
     def provider(self) -> Provider:
         """The provider."""
         return self.member.provider
+
+    def asking(self, part: ImageRequest) -> ImageRequest:
+        """Give a part of a request as this provider will be asked."""
+        return part if part.size == self.size else part.altered(size=self.size)
+
+    def still_serves(self, request: ImageRequest) -> bool:
+        """Tell whether it can do what it could, and whether this prompt is not too long for it."""
+        can = self.provider.capabilities()
+        fits = can.max_prompt is None or len(request.prompt) <= can.max_prompt
+        return fits and not self.unfit and can == self.candidate.abilities
+
+    def timed(self, health: Health, policy: Policy) -> Contender | None:
+        """Give it with the times as they are learned now; None where nothing was learned yet."""
+        learned, candidate = health.learned(self.keys), self.candidate
+        if learned is None:
+            return None
+        if learned is self.learned and learned.quantiles is candidate.expected:
+            return self
+        expected = learned.quantiles
+        hedge_after = _hedge_after(self.member, policy, {}, expected)
+        known = self.keys.resolution in self.member.latency.table or learned.learned
+        candidate = evolve(candidate, expected=expected, known=known, hedge_after=hedge_after)
+        return evolve(self, candidate=candidate, learned=learned)
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
@@ -163,7 +206,12 @@ def contenders(
         member = each.now()
         try:
             if not member.broken:
-                ready.append(_contender(member, request, policy, health, overrides, chain.currency))
+                prepared = (
+                    _contender(member, request, policy, health, overrides, chain.currency)
+                    if overrides
+                    else chain.ready(member, request, health)
+                )
+                ready.append(prepared)
                 continue
         except Exception as error:  # noqa: BLE001 - a plugin's code: it bars itself and nobody else
             _log_once(member.name, member.provider, member.told, error)
@@ -191,7 +239,7 @@ def _barred_for_its_bug(
     learned = health.latency(keys, Latency().at(request.resolution, timeout))
     return Contender(
         member=member,
-        request=request,
+        size=request.size,
         candidate=Candidate(
             name=member.name,
             upstream=member.identity.upstream,
@@ -230,7 +278,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     unit_price = member.price.at(resolution) if member.price else None
     return Contender(
         member=member,
-        request=request if isinstance(fitted, Unfit) else fitted.request,
+        size=request.size if isinstance(fitted, Unfit) else fitted.request.size,
         candidate=Candidate(
             name=member.name,
             upstream=member.identity.upstream,

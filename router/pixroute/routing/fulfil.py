@@ -58,6 +58,7 @@ async def fulfil(
                 shared=shared,
                 request_id=request_id,
                 asked=request,
+                request=part,
                 contenders=contenders(chain, part, policy, shared.health, overrides),
                 policy=policy,
                 began=began,

@@ -76,7 +76,8 @@ class Heartbeat:
 
     def awake(self) -> float:
         """Give the loop's time without the pauses, for limits that begin and end in one life of the heartbeat."""
-        return self.look() - self._paused
+        now = self._clock()
+        return (now if now <= self._seen_by else self.look()) - self._paused
 
     def stop(self) -> None:
         """Beat no more."""

@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
@@ -28,7 +28,7 @@ from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.observers import Observers, gate_of
+from pixroute.routing.observers import Observers
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
@@ -157,9 +157,9 @@ class Life:
             random=drawn,
             purse=HedgePurse(),
             emit=self._voice(loop),
+            before=self._asked_before(),
             reap=self._reap,
             heartbeat=heartbeat,
-            gate=gate_of(self.observers),
         )
 
     async def _start(self) -> None:
@@ -217,6 +217,9 @@ class Life:
             (self._shared.health.enable if wanted else self._shared.health.disable)(provider)
 
     # Telling
+
+    def _asked_before(self) -> Sequence[Callable[[events.AttemptStarted], None]]:
+        return tuple(agree for one in self.observers.values() if (agree := getattr(one, "before", None)) is not None)
 
     def _voice(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
         if not self.observers:
@@ -305,8 +308,9 @@ class Life:
         self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
-        voice, gate = self._voice(asyncio.get_running_loop()), gate_of(observers)
-        self._shared = self._alarm.shared = evolve(self._shared or shared, emit=voice, gate=gate)
+        self._shared = self._alarm.shared = evolve(
+            self._shared or shared, emit=self._voice(asyncio.get_running_loop()), before=self._asked_before()
+        )
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():

@@ -14,8 +14,8 @@ from math import inf
 
 from attrs import evolve, frozen
 
-from pixroute.health.breaker import OpenReason
 from pixroute.health.scopes import Block, Standing
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind, Next
 from pixroute.policy import Policy
 from pixroute.provider import Quantiles
@@ -104,7 +104,7 @@ class View:
 
     `budget`: seconds that the whole request has from the call on; inf while that is not decided.
     `candidates` and `standings` go by the chain's order. `round_jitter` in [0, 1). `money_left` None: no limit.
-    `purse`: whether a hedge below P99 may be drawn.
+    `purse`: whether a hedge below P99 may be drawn. `patience`: seconds that it may still wait while nobody admits it.
     """
 
     now: float
@@ -117,6 +117,7 @@ class View:
     round_jitter: float = 0.0
     money_left: Decimal | None = None
     purse: bool = True
+    patience: float = inf
     budget: float = inf
 
     @property
@@ -448,6 +449,8 @@ def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) ->
     latest = max((_latest_start(view, index) for index in on), default=inf)
     if live:
         return Wait(latest, on)
+    if not any(rulings[index] is Ruling.FULL for index in on):  # a slot is waited for as long as it is of use
+        latest = min(latest, view.now + view.patience)
     round_at = _round_at(view, rulings)
     if on and round_at > view.now + SLACK:
         return Wait(min(latest, round_at), on, rulings[on[0]])
@@ -459,7 +462,10 @@ def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) ->
 def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tried]) -> bool:
     if ruling not in _WAITED_FOR or _hindered(view, index, live) is not None:
         return False
-    return (view.standings[index].until or view.now) <= _latest_start(view, index)
+    latest = _latest_start(view, index)
+    if not live and ruling is not Ruling.FULL:
+        latest = min(latest, view.now + view.patience - SLACK)
+    return (view.standings[index].until or view.now) <= latest
 
 
 _WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
@@ -479,6 +485,8 @@ def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:
         return inf
     last = max(tried.ended for tried in ended if tried.ended is not None)
     at = last + waits[view.round] * (1 + 0.2 * view.round_jitter)
+    if at > view.now + view.patience:
+        return inf
     again = (Ruling.TRIED, Ruling.SIBLING)
     possible = any(
         ruling in again

@@ -24,7 +24,7 @@ from pixroute.health.admission import Admission
 from pixroute.health.registry import Health
 from pixroute.health.waiting import Waiter
 from pixroute.http.wire.clock import Grace, after_a_turn
-from pixroute.outcome import Billing, Failure, FailureKind
+from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.attempt import Attempt
@@ -32,7 +32,6 @@ from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.observers import Gate
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share. A reload changes `emit` and `gate` alone; None: nobody is to be asked."""
+    """What all requests of a router share. `emit`, all that a reload changes of it, is None while nobody observes."""
 
     health: Health
     http: Transport
@@ -68,7 +67,7 @@ class Shared:
     emit: Callable[[events.AnyEvent], None] | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
-    gate: Gate | None = None
+    before: Sequence[Callable[[events.AttemptStarted], None]] = ()
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -122,6 +121,7 @@ class Run:
         shared: Shared,
         request_id: str,
         asked: ImageRequest,
+        request: ImageRequest,
         contenders: Sequence[Contender],
         policy: Policy,
         began: float,
@@ -134,6 +134,7 @@ class Run:
         self._shared = shared
         self._request_id = request_id
         self._asked = asked
+        self._request = request
         self._contenders = tuple(contenders)
         self._candidates = tuple(contender.candidate for contender in contenders)
         self._policy = policy
@@ -150,6 +151,7 @@ class Run:
         self._jitter = shared.random.random()
         self._slot_wait = 0.0
         self._stands_for_slot = False
+        self._waited = 0.0  # while nobody admitted it
         self._decided_at = began
         self._wake: asyncio.Future[None] | None = None
         self._waiter: Waiter | None = None
@@ -157,7 +159,7 @@ class Run:
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
         self._bug: BaseException | None = None
         self._shut = False
-        self._telling = Telling(shared.emit, shared.warned, request_id, part)
+        self._telling = Telling(shared.emit, shared.warned, request_id, part, shared.before)
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on.
@@ -275,6 +277,7 @@ class Run:
             round_jitter=self._jitter,
             money_left=self._budget.left,
             purse=self._shared.purse.can_pay,
+            patience=inf if isinstance(limit := self._policy.give_up_after, str) else max(0.0, limit - self._waited),
             budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
@@ -294,13 +297,17 @@ class Run:
         elif isinstance(action, Round):
             self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
             await self._pause(action.until)
+            self._waited += self._loop.time() - self._decided_at
             self._round += 1
             self._jitter = self._shared.random.random()
         elif isinstance(action, Wait):
-            self._stands_for_slot = action.why is Ruling.FULL
+            self._stands_for_slot, busy = action.why is Ruling.FULL, bool(self.in_flight)
             await self._pause(action.until, action.on)
+            waited = self._loop.time() - self._decided_at
             if self._waits_for_first_slot:
-                self._slot_wait += self._loop.time() - self._decided_at
+                self._slot_wait += waited
+            elif not self._stands_for_slot and not busy:
+                self._waited += waited
             self._stands_for_slot = False
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
@@ -318,12 +325,13 @@ class Run:
             if timer is not None:
                 timer.cancel()
 
-    def _attempt(self, start: Start) -> Attempt:
+    def _start(self, start: Start) -> None:
         contender, now = self._contenders[start.index], self._decided_at
-        return Attempt(
+        attempt = Attempt(
             request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
             contender=contender,
             asked=self._asked,
+            part=self._request,
             http=self._shared.http,
             started=now,
             ends_at=start.ends_at,
@@ -337,10 +345,6 @@ class Run:
             reap=self._shared.reap,
             time=self._shared.heartbeat.look,
         )
-
-    def _start(self, start: Start) -> None:
-        attempt, now = self._attempt(start), self._decided_at
-        contender = attempt.contender
         tried = Tried(
             index=start.index,
             round=self._round,
@@ -351,21 +355,20 @@ class Run:
             may_be_billed=contender.candidate.price != 0,
             retry=start.retry,
         )
-        leg = _Leg(attempt, tried, start.hedge)
         beside = self._silent() if start.hedge else None
-        told = self._telling.started(attempt, beside=beside)
-        kept_back = self._shared.gate(told) if self._shared.gate is not None and told is not None else None
-        self._budget.reserve(contender.candidate.price)
-        if kept_back is not None:
-            self._legs.append(leg)
-            attempt.keep_back(kept_back)
-            return
         if start.hedge and self._draws_from_purse(now):
             self._shared.purse.draw()
-        attempt.own(self._admitted(attempt))
-        self._legs.append(leg)  # from here on `_leave` ends it, whatever is raised
-        self._telling.start(told, beside=beside)
-        attempt.start()
+        refused = self._telling.refused(attempt, hedge=start.hedge)
+        self._budget.reserve(contender.candidate.price)
+        if refused is None:
+            attempt.own(self._admitted(attempt))
+        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
+        self._telling.start(attempt, beside=beside)
+        if refused is None:
+            attempt.start()
+        else:
+            attempt.reached(Stage.QUEUED)
+            attempt.end(refused)
 
     def _admitted(self, attempt: Attempt) -> Admission:
         contender = attempt.contender

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pixroute.cost import Cost
 from pixroute.health.admission import Settlement
-from pixroute.health.breaker import OpenReason
+from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
 from pixroute.policy import RetryPolicy
 

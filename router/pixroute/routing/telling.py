@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import RequestFailed, ShuttingDown
-from pixroute.outcome import FailureKind, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.attempt import Attempt
@@ -82,6 +82,7 @@ class Telling:
         warned: what the router's log was told already, by provider and kind.
         request: the request's id.
         part: its number.
+        before: who must agree before an attempt takes a place, such as a ledger that is required.
     """
 
     def __init__(
@@ -90,8 +91,10 @@ class Telling:
         warned: set[tuple[str, FailureKind]],
         request: str,
         part: int,
+        before: Sequence[Callable[[events.AttemptStarted], None]] = (),
     ) -> None:
         self._emit = emit
+        self._before = before
         self._warned = warned
         self._request = request
         self._part = part
@@ -113,10 +116,42 @@ class Telling:
                     )
                 )
 
-    def started(self, attempt: Attempt, *, beside: str | None) -> events.AttemptStarted | None:
-        """Put its beginning in words; None: nobody listens. `beside`: the provider whose attempt it joins."""
+    def start(self, attempt: Attempt, *, beside: str | None) -> None:
+        """Tell that an attempt begins, before anything is sent; `beside`: the provider whose attempt it joins."""
         if self._emit is None:
-            return None
+            return
+        contender = attempt.contender
+        if beside is not None:
+            self._emit(
+                events.HedgeStarted(
+                    at=attempt.started,
+                    request=self._request,
+                    part=self._part,
+                    attempt=attempt.request_id,
+                    provider=contender.name,
+                    beside=beside,
+                    why="the attempt in flight is silent",
+                )
+            )
+        self._emit(self._started(attempt, hedge=beside is not None))
+
+    def refused(self, attempt: Attempt, *, hedge: bool) -> Failure | None:
+        """Ask who must agree before it takes a place; give why it may not start."""
+        try:
+            for agree in self._before:
+                agree(self._started(attempt, hedge=hedge))
+        except OSError as error:
+            return Failure(
+                kind=FailureKind.UNKNOWN,
+                message=f"The attempt could not be recorded first: {error.strerror or type(error).__name__}.",
+                advice="Nothing was sent: make the ledger writable, or take `required` away.",
+                stage=Stage.QUEUED,
+                billing=Billing.FREE,
+                blame=Blame.OURS,
+            )
+        return None
+
+    def _started(self, attempt: Attempt, *, hedge: bool) -> events.AttemptStarted:
         contender = attempt.contender
         return events.AttemptStarted(
             at=attempt.started,
@@ -128,26 +163,8 @@ class Telling:
             resolution=contender.keys.resolution,
             ends_at=attempt.ends_at,
             price=Cost(certain=contender.candidate.price, currency=contender.currency),
-            hedge=beside is not None,
+            hedge=hedge,
         )
-
-    def start(self, started: events.AttemptStarted | None, *, beside: str | None) -> None:
-        """Tell that an attempt begins, before anything is sent."""
-        if self._emit is None or started is None:
-            return
-        if beside is not None:
-            self._emit(
-                events.HedgeStarted(
-                    at=started.at,
-                    request=self._request,
-                    part=self._part,
-                    attempt=started.attempt,
-                    provider=started.provider,
-                    beside=beside,
-                    why="the attempt in flight is silent",
-                )
-            )
-        self._emit(started)
 
     def job(self, attempt: Attempt) -> None:
         """Tell that a provider took a job, before it is asked for it."""

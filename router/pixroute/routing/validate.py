@@ -45,7 +45,7 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
             rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))
-    kept = evolve(success, failures=tuple(failures))
+    kept = evolve(success, failures=tuple(failures)) if len(failures) > len(success.failures) else success
     adjustments = (*contender.adjustments, *_resized(images, asked))
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
 

@@ -35,13 +35,13 @@ from pixroute.secret import SHORT
 
 LATE = 0.25
 """Seconds that an end may come after its deadline."""
-RAMP_EVERY = 10.0
+RAMP_EVERY, RAMP_SHARE = 3.0, 8
 MOST_TOLD = 20
 
 _TYPED = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 _ENDS = _TYPED | {"CancelledError"}
-_CUT_SHORT = ("overdue", "stall", "rate")
-"""Reasons whose opening a late success may end early."""
+_CUT_SHORT = ("overdue", "stall", "rate", "streak")
+"""Reasons whose opening a sign of life may end early: a late success, or a sibling's probe that succeeded."""
 
 
 @define
@@ -66,9 +66,13 @@ class _Request:
 
 @define
 class _Gate:
-    """A breaker as its events tell it; `live` and `successes` count since it became half-open."""
+    """A breaker as its events tell it; `live` and `successes` count since it became half-open.
+
+    `before`: attempts in flight when it last opened from closed.
+    """
 
     last: BreakerChanged
+    before: int = 0
     live: set[str] = Factory(set)
     successes: int = 0
 
@@ -98,6 +102,7 @@ class Invariants:
         self._identities = {name: provider.identity for name, provider in (providers or {}).items()}
         self._requests: dict[str, _Request] = {}
         self._gates: dict[str, _Gate] = {}
+        self._in_flight: Counter[str] = Counter()  # by the breakers' keys
         self._before: AnyEvent | None = None
         secrets = {
             tried(one.reveal) for provider in (providers or {}).values() for one in secrets_of(provider.settings)
@@ -193,8 +198,6 @@ class Invariants:
     def _finish(self, event: AttemptFinished) -> None:
         part = self._part(event.request, event.part)
         started = part.live.pop(event.attempt, None) if part else None
-        if started is None and event.stage is Stage.QUEUED and event.billing is Billing.FREE:
-            return  # it was kept from starting
         if part is None or started is None:
             self._say("I3", f"{event.attempt} finished, but was not in flight")
             return
@@ -204,6 +207,7 @@ class Invariants:
                 part.paid.add(event.provider)
         if event.at > started.ends_at + LATE:
             self._say("I6", f"{event.attempt} ended {event.at - started.ends_at:.2f} s after it should be cut")
+        self._in_flight.subtract(self._keys_of(started))
         for gate in self._gates_of(started):
             if event.attempt in gate.live:
                 gate.live.discard(event.attempt)
@@ -239,7 +243,8 @@ class Invariants:
         gate = self._gates.get(event.key)
         if gate is not None:
             self._check_until(gate.last, event)
-        self._gates[event.key] = _Gate(event)
+        opens = event.state == "open" and (gate is None or gate.last.state == "closed")
+        self._gates[event.key] = _Gate(event, self._in_flight[event.key] if opens or gate is None else gate.before)
 
     def _check_until(self, before: BreakerChanged, event: BreakerChanged) -> None:
         if before.state != "open" or before.until is None:
@@ -249,21 +254,26 @@ class Invariants:
         if not early_end and left is not None and left < before.until - 0.001:
             self._say("I8", f"{event.key} was open until {before.until:.2f}, now {event.state} at {left:.2f}")
 
-    def _gates_of(self, event: AttemptStarted) -> list[_Gate]:
+    def _keys_of(self, event: AttemptStarted) -> tuple[str, ...]:
         identity = self._identities.get(event.provider)
         if identity is None:
-            return []
-        keys = (f"{identity.upstream} {event.resolution}", identity.origin)
-        return [self._gates[key] for key in keys if key in self._gates]
+            return ()
+        return (f"{identity.upstream} {event.resolution}", identity.origin or "")
+
+    def _gates_of(self, event: AttemptStarted) -> list[_Gate]:
+        return [self._gates[key] for key in self._keys_of(event) if key in self._gates]
 
     def _pass_gates(self, event: AttemptStarted) -> None:
+        self._in_flight.update(self._keys_of(event))
         for gate in self._gates_of(event):
             if gate.last.state == "open":
                 self._say("I7", f"{event.attempt} was sent to {gate.last.key}, which is open")
             elif gate.last.state == "half-open":
                 gate.live.add(event.attempt)
-                # It doubles by each success and, if answers had opened it, each 10 s; this is the most it can be.
-                allowed = 2 ** (gate.successes + int((event.at - gate.last.at + 0.001) // RAMP_EVERY))
+                # From the first sign of life on an eighth of what was in flight before, doubling by each success and,
+                # if answers had opened it, each 3 s; this is the most it can be.
+                steps = gate.successes + int((event.at - gate.last.at + 0.001) // RAMP_EVERY)
+                allowed = max(1, gate.before // RAMP_SHARE) * 2**steps
                 if len(gate.live) > allowed:
                     self._say(
                         "I7", f"{event.attempt} is number {len(gate.live)} in {gate.last.key}, which is half-open"

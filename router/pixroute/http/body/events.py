@@ -110,6 +110,7 @@ class Events:
         try:
             if decoder.feed(text):
                 self._open = None
+                self._within = False  # what follows it on its line is nothing
         except BodyError as error:
             if error.fault is not BodyFault.NOT_JSON:
                 raise

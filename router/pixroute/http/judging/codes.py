@@ -39,7 +39,7 @@ CODES: tuple[Code, ...] = (
         "|prohibitedcontent|imagesafety|^safety($|input|output)|blocklist$|recitation$|^i?spii$|nsfw|unsafe|violationfee|inappropriate"
         "|responsibleai|contentviolation|infringe|copyright|safety(check|violation|system|filter|policy)|guardrail"
         "|sensitivecontent|illegalcontent|harmfulcontent|blockedbysafety|promptrejected|contentrejected|riskcontrol|illegaldetect|promptviolation"
-        "|csam|sexual|nudity|porn|hatespeech|selfharm|(banned|blocked|forbidden)(word|term|keyword|prompt|content)",
+        "|censor|audit(submit|illegal|fail|reject|notpass)|csam|sexual|nudity|porn|hatespeech|selfharm|(banned|blocked|forbidden)(word|term|keyword|prompt|content)",
         "OpenAI, Azure, Ark, DashScope, Gemini reasons, new-api `types/error.go`, fal, xAI fees",
     ),
     Code(
@@ -59,7 +59,8 @@ CODES: tuple[Code, ...] = (
         "insufficient.*(quota|balance|credit|fund)|(quota|budget|credit|balance|fund|spen[dt]|billing|usage).*"
         "(exceed|exhaust|deplet|limit|reached|notenough|overdue|insufficient|notactive|low)|exceed.*(quota|budget)"
         "|setlimitexceeded|overdue|arrear|payment|billing|quotaperday|quotazero|notenough(balance|credit|quota|fund)"
-        "|(no|outof|lack)(credit|balance|fund)|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
+        "|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
+        "|subscription(notfound|expired|inactive|required|ended)|customerverification|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
         "OpenAI, Google QuotaFailure, Ark, DashScope `Arrearage`, new-api, LiteLLM, AWS usage plans",
     ),
     Code(
@@ -67,7 +68,7 @@ CODES: tuple[Code, ...] = (
         "apikey.*blocked|(access|operation|permission)(disabled|denied)|(?<!method)notallowed|servicenotopen|servicedisabled"
         "|unsupportedcountry|country|region(not|un)|territory|(account|user|organi[sz]ation|project|resource|workspace).*"
         "(disabled|deactivated|banned|suspended|blocked|locked|notverified|unverified|restricted)|notverified|unverified"
-        "|banned|suspended|modelaccess|insufficient(permission|scope|privilege)|userdisabled|ipnot|missingscope|notpurchased",
+        "|banned|suspended|modelaccess|notauthori[sz]ed|noauth(error|ori[sz])|notentitled|insufficient(permission|scope|privilege)|userdisabled|ipnot|missingscope|notpurchased",
         "Google ErrorInfo reasons, Ark `OperationDenied…`, OpenAI `unsupported_country_region_territory`",
     ),
     Code(
@@ -166,7 +167,7 @@ def coarse(codes: tuple[str, ...]) -> FailureKind | None:
 
 _BROKEN = re.compile(
     "(down|up)stream|backend|(service|server|system|internal|runtime|engine|worker|inference|generation|execution"
-    "|processing|prediction|task|job|algo)(error|exception|fail|crash|timeout|timedout|dead)|timeout$|timedout$"
+    "|processing|prediction|task|job|algo|model)(error|exception|fail|crash|timeout|timedout|dead)|timeout$|timedout$"
 )
 """How services call what broke in themselves."""
 

@@ -28,11 +28,15 @@ _MOST = 64  # layers that are read; what is longer repeats itself
 _WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
 _CODES = re.compile("(error|err|fail|failure|reject|inner|sub)?_?(code|type|reason|name)|status|error_status")
 _INNER = ("error", "errors", "detail", "message", "base_resp", "metadata", "response", "output", "raw", "innererror")
+_OURS = frozenset(
+    {"input", "inputs", "request", "params", "parameters", "payload", "usage", "headers", "links", "urls", "details"}
+)  # what we said, or what is no word of the error
+_WIDEST = 12  # other objects of a layer that are looked into
 _STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
 _EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
 _LIMIT_ZERO = re.compile(r"\blimit: 0(?![\d.]*\d)")
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _TITLE = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _HEADER_CODES = ("x-amzn-errortype", "x-fal-error-type", "x-ms-error-code")
 _BASE_RESP: Mapping[int, str] = MappingProxyType(
@@ -106,14 +110,14 @@ def read_error(reply: Reply) -> ErrorBody:
     """Collect what an answer says about its error; an item `{"error": …}` of a 200 may stand in `reply.json`."""
     document = reply.json if reply.json is not None else _within(reply.text)
     layers = list(islice(_layers(document), _MOST))
-    text = " ".join(dict.fromkeys(word for layer in layers for word in _words(layer)))
+    text = " ".join(dict.fromkeys(word for layer in layers for word in _words(layer)))[:_LONGEST_TEXT]
     text = text or ("" if document is not None else page_text(reply.text))
     details = [detail for layer in layers for detail in _mappings(layer.get("details"))]
     codes = [code for layer in layers for code in _codes(layer)] + [code for d in details for code in _detail_codes(d)]
     codes += [reply.headers[name].partition(":")[0] for name in _HEADER_CODES if reply.headers.get(name)]
     if _LIMIT_ZERO.search(text):
         codes.append("quota_zero")
-    after = next((v for layer in layers if isinstance(v := layer.get("retry_after"), int | float | str)), None)
+    after = next((v for layer in layers if (v := _again(layer)) is not None), None)
     return ErrorBody(
         status=next((status for layer in reversed(layers) if (status := _status(layer))), reply.status),
         codes=tuple(dict.fromkeys(codes)),
@@ -121,10 +125,21 @@ def read_error(reply: Reply) -> ErrorBody:
         request_id=_request_id(layers, text) or request_id_in(reply.headers),
         retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
         param=next((param for layer in (*layers, *details) if (param := _param(layer))), None),
-        retry_after=None if after is None or isinstance(after, bool) else _brief(after),
+        retry_after=after,
         relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
         notes="; ".join(dict.fromkeys(note for layer in layers for note in _notes(layer))),
     )
+
+
+def shortened(reply: Reply) -> Reply:
+    """Give an answer with the beginning and the end of a text that nobody reads as a whole."""
+    if len(reply.text) <= _LONGEST_TEXT:
+        return reply
+    return evolve(reply, text=f"{reply.text[: _LONGEST_TEXT - _TAIL]} {reply.text[-_TAIL:]}")
+
+
+_LONGEST_TEXT = 8192  # characters
+_TAIL = 1024
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
@@ -152,9 +167,11 @@ def failure_from(
         now: Unix time, for an HTTP date in an answer that carries no `Date`.
         asked: what the request itself said, which is not taken for the upstream's words.
     """
+    reply = shortened(reply)
     error, hop = read_error(reply), intermediary(reply)
     said = error if reply.json is not None else evolve(error, text=_TAG.sub(" ", reply.text))
-    hint = read_hint(reply.headers, said if error.text else error, now=now)
+    said = evolve(said if error.text else error, text=asked.without(said.text if error.text else ""))
+    hint = read_hint(reply.headers, said, now=now)
     found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=hint.seconds is not None), asked)
     lasts = found.kind is FailureKind.RATE_LIMITED and hint.lasting and not hop
     kind = FailureKind.QUOTA if lasts else found.kind
@@ -236,7 +253,8 @@ def _layers(document: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     for layer in map(_lowered, _mappings(document)[:4]):
         yield layer
         if depth < _DEEPEST:
-            for name in _INNER:
+            others = [name for name, value in layer.items() if isinstance(value, Mapping | list) and name not in _OURS]
+            for name in dict.fromkeys((*_INNER, *others[:_WIDEST])):
                 yield from _layers(layer.get(name), depth + 1)
 
 
@@ -338,6 +356,21 @@ def _param(layer: Mapping[str, Any]) -> str | None:
     fields = [violation.get("field") for violation in _mappings(layer.get("fieldViolations"))]
     named = (layer.get("param"), ".".join(steps[1:]) if steps[:1] in (["body"], ["query"]) else "", *fields)
     return next((one.strip() for one in named if isinstance(one, str) and _is_name(one.strip())), None)
+
+
+def _again(layer: Mapping[str, Any]) -> str | None:
+    """Read when to come back, from a field whose name says so; of milliseconds the thousandth."""
+    for name, value in layer.items():
+        if isinstance(name, str) and (said := _AGAIN.fullmatch(name)) and type(value) in {int, float, str}:
+            brief = _brief(value)
+            number = re.fullmatch(r"\d{1,12}(\.\d{1,6})?", brief, re.ASCII) if said[1] else None
+            return str(float(brief) / 1000) if number else brief
+    return None
+
+
+_AGAIN = re.compile(
+    "(?:retry|try_?again)[_-]?(?:after|in)(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
+)
 
 
 def _is_name(param: str) -> bool:

@@ -40,6 +40,8 @@ STATUSES: Mapping[int, FailureKind] = MappingProxyType(
         408: _K.SERVER_ERROR,
         409: _K.SERVER_ERROR,
         410: _K.MODEL_GONE,
+        421: _K.SERVER_ERROR,
+        424: _K.SERVER_ERROR,
         425: _K.SERVER_ERROR,
         429: _K.RATE_LIMITED,
         451: _K.FORBIDDEN,
@@ -60,6 +62,8 @@ ABOUT_A_PARAM = frozenset({_K.MODERATED, _K.SERVER_ERROR})
 _OPENED_BY_STATUS = frozenset({401, 402})
 _OF_A_KEY = frozenset({401, 402, 403})
 _HEARD = 1200  # characters; who has not said by then what is wrong does not say it
+_NAMES = re.compile(r"\b(?!HARM_)[A-Z]{2,40}(?:_[A-Z]{2,40}){1,6}\b|\b(?:[A-Z][a-z]{1,30}){2,6}(?:Error|Exception)\b")
+"""Names of errors in the midst of a sentence."""
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
@@ -77,7 +81,7 @@ class Finding:
 
 def judge(error: ErrorBody, asked: Asked) -> Finding:
     """Judge an answer of which nobody in between is known to be the writer."""
-    heard = evolve(error, text=asked.without(error.text[:_HEARD]))
+    heard = evolve(error, text=asked.without(error.text)[:_HEARD])
     found = _judge(heard)
     if error.relayed and found.kind in _KEYS_FAULT - {_K.MODEL_GONE} and found.blame is None:
         found = evolve(found, blame=Blame.PROVIDER)
@@ -159,7 +163,8 @@ def _words(error: ErrorBody) -> Finding | None:
             certain = row.kind is named and row.blame is not Blame.HOP
             evidence = Evidence.MACHINE if certain or (sure and status in _OPENED_BY_STATUS) else Evidence.WORDS
             return Finding(kind=row.kind, blame=row.blame, evidence=evidence)
-    return None
+    named = fine(tuple(_NAMES.findall(text)))
+    return Finding(kind=named) if named and (allowed is None or named in allowed) else None
 
 
 def _class(error: ErrorBody) -> Finding:

@@ -22,12 +22,22 @@ RESTART = 30.0
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)s", re.ASCII)
-_SPAN = r"(-?\d+(?:\.\d+)?) ?(milliseconds?|ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s|秒|分钟)(?![a-z])"
-_PHRASE = re.compile(
-    rf"(?:(?:retry|try again|resets?|available again) (?:in|after) ~?|请在? ?)((?:{_SPAN} ?)+)", re.ASCII
+_UNIT = (
+    "milliseconds?|ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s|秒|分钟|分|小时|時間|초|분|시간|segundos?|secondes?|secondi|sekunden?"
+    "|minutos?|minuten?|minuti|horas?|stunden?|heures?|ore|секунд[уы]?|минут[уы]?"
 )
-_SPANS = re.compile(_SPAN, re.ASCII)
-_UNITS = {"秒": 1.0, "分": 60.0, "ms": 0.001, "mil": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
+_SPAN = rf"(-?\d{{1,12}}(?:\.\d{{1,9}})?) ?({_UNIT})(?![a-z])"
+_PHRASE = re.compile(
+    r"(?:(?:retry|try again|resets?|available again|wait|please wait|back) (?:(?:in|after|for|at least|about|another) ){0,2}~?"
+    r"|请在? ?|等待 ?|(?:inténtelo|intente|tente|novamente|de nuevo|erneut|réessaye[rz]|riprova|через)(?: [^\W\d]{1,12}){0,3} )"
+    rf"((?:{_SPAN} ?){{1,4}})|((?:{_SPAN} ?){{1,4}})(?:後|后|후)",
+)
+_SPANS = re.compile(_SPAN)
+_UNITS = {
+    "ms": 0.001, "mil": 0.001, "stu": 3600.0, "小": 3600.0, "時": 3600.0, "시": 3600.0, "h": 3600.0, "o": 3600.0,
+    "분": 60.0, "分": 60.0, "m": 60.0, "м": 60.0,
+}  # fmt: skip
+"""Seconds by the beginning of the unit's name, the longest first; any other is a second."""
 
 
 @frozen
@@ -55,7 +65,7 @@ def read_hint(headers: Mapping[str, str], error: ErrorBody | None = None, *, now
         lasting = lasting or (source in _SAID and seconds is not None and seconds > LONGEST)
         if fault is None:
             return Hint(seconds, "; ".join(ignored) or None, lasting)
-        ignored.append(f"{source} {redact(value)[:60]!r} {fault}")
+        ignored.append(f"{source} {redact(value[:400])[:60]!r} {fault}")
     restarts = error is not None and error.status == 502 and not error.text
     return Hint(RESTART if restarts else None, "; ".join(ignored) or None, lasting)
 
@@ -66,11 +76,12 @@ _SAID = frozenset({"retryDelay", "retry_after", "text"})
 def _wishes(
     headers: Mapping[str, str], error: ErrorBody | None, now: float | None
 ) -> Iterator[tuple[str, str, float | None]]:
-    if (value := headers.get("retry-after-ms")) is not None:
-        milliseconds = _number(_NUMBER, value)
-        yield "retry-after-ms", value, None if milliseconds is None else milliseconds / 1000
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        if (value := headers.get(name)) is not None:
+            milliseconds = _number(_NUMBER, value)
+            yield name, value, None if milliseconds is None else milliseconds / 1000
     if (value := headers.get("retry-after")) is not None:
-        seconds = _number(_NUMBER, value)
+        seconds = _number(_NUMBER, value.strip().removesuffix("s"))
         yield "retry-after", value, _until(value, headers.get("date"), now) if seconds is None else seconds
     if error is None:
         return
@@ -79,8 +90,12 @@ def _wishes(
     if error.retry_after is not None:
         yield "retry_after", error.retry_after, _number(_NUMBER, error.retry_after.removesuffix("s"))
     if phrase := _PHRASE.search(error.text.lower()):
-        spans = _SPANS.findall(phrase[1])
-        yield "text", phrase[0].strip(), sum(float(n) * _UNITS.get(unit[:3], _UNITS[unit[0]]) for n, unit in spans)
+        spans = _SPANS.findall(phrase[0])
+        yield "text", phrase[0].strip(), sum(float(n) * _unit(unit) for n, unit in spans)
+
+
+def _unit(name: str) -> float:
+    return next((seconds for begins, seconds in _UNITS.items() if name.startswith(begins)), 1.0)
 
 
 def _fault(seconds: float | None) -> str | None:

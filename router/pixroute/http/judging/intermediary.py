@@ -204,6 +204,7 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="A host's router (Fly.io, Render, Netlify, Cloud Run)",
+        page=r"^rate exceeded\.\s*$|aborted because there was no available instance",
         headers=(
             ("server", "fly/"),
             ("via", "fly.io"),
@@ -251,6 +252,8 @@ _PAGE = Proxy(name="A web server", remedy="raise its time-out")
 _SILENT = Proxy(name="Somebody", remedy="raise its time-out")
 _ALWAYS = frozenset({405, 407})  # no provider says these of a request
 _SPEAK_FOR_THEMSELVES = frozenset({401, 402, 429})
+_HEARD = 400  # characters of a string; what such a page says is short
+_LONG = 1200  # characters
 _SHORT = 60  # characters; a bare "Forbidden" or "404 page not found" is nobody's judgement of a request
 _KINDS: Mapping[int, FailureKind] = MappingProxyType(
     dict.fromkeys((403, 407, 451), FailureKind.FORBIDDEN)
@@ -280,9 +283,31 @@ def intermediary(reply: Reply) -> Intermediary | None:
         return _judged(_UNKNOWN, reply)
     if reply.status == 503 and reply.json is None and is_page(reply.text):
         return _judged(_UNKNOWN, reply)
+    if reply.json is not None and _BARE.get(reply.status) and _says_only(reply.json, _BARE[reply.status]):
+        return _judged(_UNKNOWN, reply)
+    if reply.status == 504 and reply.json is None and not reply.text.strip():
+        return _judged(_UNKNOWN, reply)
     if 400 <= reply.status < 500:
         return _unknown(reply)
     return None
+
+
+_BARE: Mapping[int, str] = MappingProxyType(
+    {
+        413: "(request|payload|content) (entity )?too large",
+        414: "(request-)?ur[il] too long",
+        431: "request header fields too large",
+        502: "bad gateway",
+        504: "gateway time-?out",
+    }
+)
+"""What one says who knows no more than the status, where a provider would have said more."""
+
+
+def _says_only(document: Any, phrase: str) -> bool:
+    """Tell whether the only words of a document are this phrase, its status beside it or not."""
+    said = [text for text in _strings(document) if not text.isdigit()]
+    return bool(said) and all(re.fullmatch(rf"\W*(\d{{3}}\W*)?{phrase}\W*", text) for text in said)
 
 
 def _unknown(reply: Reply) -> Intermediary | None:
@@ -294,7 +319,7 @@ def _unknown(reply: Reply) -> Intermediary | None:
         return None
     if not text:
         return _judged(_SILENT, reply)
-    told = spoken(text)
+    told = spoken(text[:_LONG])
     bare = len(text) <= _SHORT and (not told or told[0].kind in {FailureKind.FORBIDDEN, FailureKind.MODEL_GONE})
     return _judged(_PAGE, reply) if bare or (not told and not _is_stream(text)) else None
 
@@ -340,4 +365,4 @@ def _strings(document: Any) -> Iterator[str]:
     """Give the strings of a JSON object and of the error in it, in lower case."""
     for layer in (document, document.get("error")) if isinstance(document, Mapping) else ():
         if isinstance(layer, Mapping):
-            yield from (value.lower() for value in layer.values() if isinstance(value, str))
+            yield from (value[:_HEARD].lower() for value in layer.values() if isinstance(value, str))

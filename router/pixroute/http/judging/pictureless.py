@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from attrs import evolve
 
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Reply
 from pixroute.http.judging.asked import NOTHING, Asked
-from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error
+from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error, shortened
 from pixroute.http.judging.intermediary import is_page
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.redact import quote
@@ -69,8 +72,28 @@ def declined(flag: str, reply: Reply, *, who: str = "The provider") -> Failure:
     )
 
 
+def _flag_below(document: Any, depth: int = 0) -> str | None:
+    """Name a refusal flag at any depth, also one known by the form of its name alone: no picture is beside it."""
+    if isinstance(document, list):
+        return next((flag for one in document[:4] if (flag := _flag_below(one, depth))), None)
+    if not isinstance(document, Mapping) or depth > _DEEPEST:
+        return None
+    named = flag_in(document) or next((f"{n}: true" for n, v in document.items() if v is True and _is_refusal(n)), None)
+    return named or next((flag for one in document.values() if (flag := _flag_below(one, depth + 1))), None)
+
+
+def _is_refusal(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(_REFUSAL, name.lower()) is not None
+
+
+_REFUSAL = (
+    r"(is_?|was_?|has_?)?(nsfw|unsafe|censored|moderated|flagged|filtered|blocked|sensitive|rejected)(_?content)?"
+)
+
+
 def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, asked: Asked = NOTHING) -> Failure:
     """Explain a 2xx without a picture by what it says, else by what it is; never by the reader's own trouble."""
+    reply = shortened(reply)
     found = failure_from(reply, stage=Stage.BODY, who=who, now=now, asked=asked)
     if (reply.json is not None and says_error(reply.json)) or (reply.json is None and _tells(reply, found)):
         return found
@@ -84,6 +107,8 @@ def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, a
             answered=True,
             blame=Blame.HOP,
         )
+    if flag := _flag_below(reply.json):
+        return evolve(declined(flag, reply, who=who), billing=Billing.AMBIGUOUS)
     shown = _shown(reply)
     # xAI answers a list without a word where it blocked all, and nobody says what that costs.
     unsaid = isinstance(reply.json, dict) and reply.json.get("data") == [] and not any(_leaves(reply.json))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pixroute.http.judging.phrases import Words
 from pixroute.http.judging.tongues import TONGUES
+from pixroute.http.judging.topics import TOPICS
 from pixroute.outcome import Blame, FailureKind
 
 _K = FailureKind
@@ -54,6 +55,11 @@ WORDS: tuple[Words, ...] = (
             ),
         ),
         "fal: locked for want of money",
+    ),
+    Words(
+        _K.MODERATED,
+        (r"\b(prompt|image|content|request|input|output|picture|text)\b[^.]{0,60}\bviolat\w+ (?!of)",),
+        "Yandex: the terms of use, but it is the prompt that violates them",
     ),
     Words(
         _K.FORBIDDEN,
@@ -106,7 +112,8 @@ WORDS: tuple[Words, ...] = (
                 r"(reach\w*|exceed\w*|hit|over)( \S+){0,4} (monthly|weekly|daily|spending|spend|usage|billing"
                 r"|hard|credit|set)( \S+){0,2} (credits?|limit|quota|budget|cap)"
             ),
-            r"budget has been exceeded",
+            r"budget has been exceeded|please (subscribe|upgrade)|(free|trial) (\w+ )?(limit|calls|usage|uses|generations?) (limit )?(is |has been )?(reached|used|exceeded)",
+            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has )?(expired|ended|required)",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
             r"purchase (more )?credits",
             r"top.?up|payment required|overdue|in arrears",
@@ -185,7 +192,7 @@ WORDS: tuple[Words, ...] = (
                 r"|image|text|prompt|input|imagery|data|language)s?\b"
             ),
             (
-                r"(prompt|input|output|image|content|response|request|picture)s?( \w+){0,4} (was|were|is"
+                r"(prompt|input|output|image|content|response|request|picture)s?( \w+){0,8} (was|were|is"
                 r"|has been|been|got) (\w+ )?(flagged|blocked|moderated|censored|rejected by|refused by"
                 r"|filtered|deemed unsafe|not safe|unsafe|nsfw)"
             ),
@@ -195,7 +202,7 @@ WORDS: tuple[Words, ...] = (
                 r"(safety|moderation|risk|compliance) ?(check|control|review|test|$)"
             ),
             r"\brisk\b",
-            r"content moderation",
+            r"content moderation|guardrail",
             r"moderation (rejected|blocked|failed|refused|system|flag|polic)",
             r"flagged (as|by|for)",
             r"responsible ai|not safe for work|intellectual property",
@@ -345,37 +352,7 @@ WORDS: tuple[Words, ...] = (
         "OpenAI, Google, OpenRouter, DashScope, new-api",
     ),
     *TONGUES,
-    Words(
-        _K.QUOTA,
-        (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)-?active subscription)\b",),
-        "a topic by itself, where nothing above was said: money",
-    ),
-    Words(
-        _K.MODERATED,
-        (
-            (
-                r"\b(violen(t|ce)|gore|nud(e|ity)|sexual\w*|hate(ful)?( speech)?|harass\w*|self.harm|porn\w*|celebrit\w*"
-                r"|public figures?|trademarks?|deepfakes?|csam|extremis\w*|terroris\w*|weapons?|drugs)\b"
-            ),
-            r"\b(moderated|censored|censorship|filtered out)\b",
-            (
-                r"\b(content|prompt|image|picture|input|output|generation)s?\b[^.]{0,60}\b(rejected|refused|blocked"
-                r"|disallowed|prohibited|restricted|banned|declined|withheld|flagged|forbidden)\b"
-            ),
-            (
-                r"\b(rejected|refused|blocked|disallowed|prohibited|restricted|banned|declined|withheld|flagged|forbidden)"
-                r" (\w+ )?(content|prompt|image|picture|words?|terms?|keywords?|phrases?)\b"
-            ),
-        ),
-        "a topic by itself: what is harmful, and that something was withheld",
-    ),
-    Words(
-        _K.AUTH,
-        (
-            r"\b(api[ _-]?keys?|access tokens?|bearer tokens?|credentials?|log ?in|sign ?in)\b[^.]{0,60}\b(not|no|in\w+|un\w+|required|again)\b",
-        ),
-        "a topic by itself: the key",
-    ),
+    *TOPICS,
 )
 
 

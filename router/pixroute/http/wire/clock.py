@@ -81,10 +81,11 @@ class Limit:
             self._set(due)
 
     def cancel(self) -> None:
-        """Never strike."""
+        """Never strike, and let go of those who hold this: no circle is left to the collector."""
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
+        self._due, self._moved, self._strike = float, int, _nothing
 
     def _set(self, due: float) -> None:
         if self._timer is not None:
@@ -107,6 +108,10 @@ class Limit:
         else:
             self._over = True
             self._strike()
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Clock:
@@ -154,8 +159,10 @@ class Clock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._limit.cancel()
+        task = self._task
+        del self._task  # a pooled connection keeps the context that holds this
         # A cancellation from elsewhere, even in the same moment, stays one.
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self._expired and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
     def _cut(self) -> None:

@@ -105,7 +105,8 @@ class Wire:
         self._content = response.content
         headers = response.headers
         self._inflater = Inflater(headers.get("Content-Encoding", ""))
-        self._note(provider_request_id=headers.get("x-request-id") or headers.get("request-id"))
+        if name := headers.get("x-request-id") or headers.get("request-id"):
+            self._note(provider_request_id=name)
         if self._filler is None or not 200 <= response.status < 300:
             self._begin()
         return response
