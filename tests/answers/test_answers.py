@@ -7,7 +7,10 @@ import pytest
 LEAST = {"kind": 0.98, "blame": 0.95, "hint_s": 0.98, "billed": 0.95}
 
 
-@pytest.mark.parametrize("name", ["open.jsonl", "more.jsonl"])
+FILES = ["open.jsonl", "more.jsonl", "unseen-a.jsonl", "unseen-b.jsonl", "unseen-c.jsonl"]
+
+
+@pytest.mark.parametrize("name", FILES)
 async def test_answers_are_read_for_what_they_say(judge, labelled, name):
     """At least 98 % of kinds and 95 % of blames are right; docs/decisions/answers-misread.md argues each miss."""
     right, taken, misses = Counter(), Counter(), []
@@ -41,6 +44,6 @@ def confusion(taken):
 
 def test_every_answer_has_an_id_of_its_own(labelled):
     """An answer is one line, and can be named."""
-    names = [answer["id"] for name in ("open.jsonl", "more.jsonl") for answer in labelled(name)]
+    names = [answer["id"] for name in FILES for answer in labelled(name)]
 
     assert sorted(names) == sorted(set(names))

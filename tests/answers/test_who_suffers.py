@@ -1,6 +1,7 @@
 """One request's fault acts on nobody else; a page of somebody in between is nobody's judgement of a request."""
 
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from pixroute.errors import InvalidRequest, RequestFailed
 from pixroute.http.call import Reply
 from pixroute.http.judging.asked import Asked
 from pixroute.http.judging.envelope import failure_from
+from pixroute.http.judging.pictureless import pictureless
 from pixroute.outcome import Blame, Evidence, Stage, Verdict
 from pixroute.request import Reference
 from pixroute.routing.settle import settle
@@ -95,6 +97,66 @@ def test_no_field_of_one_request_acts_on_another(extra, status, code, words, nam
 
     assert (told.opens, told.hold, told.hint) == (None, None, None)
     assert told.upstream is Verdict.NEUTRAL
+
+
+_SAID = [
+    "model",
+    "account",
+    "key",
+    "quota",
+    "content",
+    "policy",
+    "not",
+    "found",
+    "invalid",
+    "exceeded",
+    "blocked",
+    "no",
+    "access",
+    "unsupported",
+    "unavailable",
+    "for",
+    "does",
+    "exist",
+    "disabled",
+    "insufficient",
+    "balance",
+    "余额不足",
+    "无权",
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from(_SAID), max_size=10),
+    st.sampled_from([*range(400, 430), 451]),
+    st.sampled_from(["'{}'", '"{}"', "`{}`"]),
+    st.integers(0, 10),
+)
+def test_no_words_about_a_field_act_on_another(said, status, quotes, where):
+    """Whatever a 4xx says beside a field that one request had: 0 openings, 0 holds, no evidence."""
+    words = [*said[:where], quotes.format("background"), *said[where:]]
+
+    told = settled(judged(status, openai(" ".join(words)), asking(background="transparent")))
+
+    assert (told.opens, told.hold, told.hint) == (None, None, None)
+    assert told.upstream is Verdict.NEUTRAL
+
+
+_HOSTILE = ["<", "<!--", "<html ", "1s ", "请 ", "prompt ", "A_", "image is ", "upstream ", "data: {\n", "[", "1", "a "]
+
+
+@pytest.mark.parametrize("said", _HOSTILE)
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_no_text_makes_the_judging_slow(said, status):
+    """64 KiB of anything are judged within half a second, as a page or in an envelope; some took 27 s."""
+    text = said * (65_536 // len(said))
+    began = time.process_time()
+    for body, page in (({"error": {"message": text}}, ""), (None, text)):
+        reply = Reply(status=status, headers={}, json=body, text=page)
+        pictureless(reply, who="first", why="no picture") if status == 200 else judged(status, body, text=page)
+
+    assert time.process_time() - began < 0.5
 
 
 def test_words_alone_count_but_do_not_act():

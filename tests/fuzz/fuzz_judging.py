@@ -21,7 +21,7 @@ from pixroute.outcome import REACTIONS, Evidence, Failure, Stage, Verdict
 from pixroute.routing.settle import settle
 
 HERE = Path(__file__).parent.parent / "answers"
-ANSWERS = [json.loads(line) for line in (HERE / "open.jsonl").read_text("utf-8").splitlines()]
+ANSWERS = [json.loads(line) for file in sorted(HERE.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
 KEY = "sk-a-key-that-must-not-be-seen"
 JUNK: list[Any] = [
     "<html>",

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -16,22 +15,18 @@ from attrs import evolve, frozen
 
 from pixroute.http.call import Reply
 from pixroute.http.judging.asked import NOTHING, Asked
+from pixroute.http.judging.codes import COARSE, squeeze
 from pixroute.http.judging.evidence import Finding, judge
 from pixroute.http.judging.hints import read_hint
 from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
+from pixroute.http.judging.layers import layers, mappings, parsed
 from pixroute.http.judging.observation import spell
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Stage, blame_of, reaction_of
 from pixroute.redact import quote
 
-_DEEPEST = 6  # an envelope in a message in an envelope in an array, and no more
 _MOST = 64  # layers that are read; what is longer repeats itself
 _WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
 _CODES = re.compile("(error|err|fail|failure|reject|inner|sub)?_?(code|type|reason|name)|status|error_status")
-_INNER = ("error", "errors", "detail", "message", "base_resp", "metadata", "response", "output", "raw", "innererror")
-_OURS = frozenset(
-    {"input", "inputs", "request", "params", "parameters", "payload", "usage", "headers", "links", "urls", "details"}
-)  # what we said, or what is no word of the error
-_WIDEST = 12  # other objects of a layer that are looked into
 _STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
 _EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
@@ -76,15 +71,18 @@ def says_error(document: Any) -> bool:
     """Tell whether a 2xx document in which no picture was found says what went wrong, in any envelope."""
     if carries_error(document):
         return True
-    return any(map(_fails, islice(_layers(document), _MOST)))
+    return any(map(_fails, islice(layers(document), _MOST)))
 
 
 _GOOD = frozenset({"", "0", "200", "201", "202", "ok", "success", "succeeded", "completed", "none", "null", "true"})
 _BAD = frozenset({"error", "failed", "fail", "failure", "rejected", "blocked", "false"})
 
 
+_NUMBERED = ("code", "error_code", "status_code", "errcode", "errno", "ret", "retcode", "result_code")
+
+
 def _fails(layer: Mapping[str, Any]) -> bool:
-    code = layer.get("code", layer.get("error_code", layer.get("status_code")))
+    code = next((layer[name] for name in _NUMBERED if name in layer), None)
     inner = layer.get("base_resp")
     said = [layer.get(name) for name in ("message", "msg", "detail", "error_message", "errmsg", "title")]
     return (
@@ -109,25 +107,25 @@ def carries_error(document: Any) -> bool:
 def read_error(reply: Reply) -> ErrorBody:
     """Collect what an answer says about its error; an item `{"error": …}` of a 200 may stand in `reply.json`."""
     document = reply.json if reply.json is not None else _within(reply.text)
-    layers = list(islice(_layers(document), _MOST))
-    text = " ".join(dict.fromkeys(word for layer in layers for word in _words(layer)))[:_LONGEST_TEXT]
+    told = list(islice(layers(document), _MOST))
+    text = " ".join(dict.fromkeys(word for layer in told for word in _words(layer)))[:_LONGEST_TEXT]
     text = text or ("" if document is not None else page_text(reply.text))
-    details = [detail for layer in layers for detail in _mappings(layer.get("details"))]
-    codes = [code for layer in layers for code in _codes(layer)] + [code for d in details for code in _detail_codes(d)]
+    details = [detail for layer in told for detail in mappings(layer.get("details"))]
+    codes = [code for layer in told for code in _codes(layer)] + [code for d in details for code in _detail_codes(d)]
     codes += [reply.headers[name].partition(":")[0] for name in _HEADER_CODES if reply.headers.get(name)]
     if _LIMIT_ZERO.search(text):
         codes.append("quota_zero")
-    after = next((v for layer in layers if (v := _again(layer)) is not None), None)
+    after = next((v for layer in told if (v := _again(layer)) is not None), None)
     return ErrorBody(
-        status=next((status for layer in reversed(layers) if (status := _status(layer))), reply.status),
+        status=next((status for layer in reversed(told) if (status := _status(layer))), reply.status),
         codes=tuple(dict.fromkeys(codes)),
         text=text,
-        request_id=_request_id(layers, text) or request_id_in(reply.headers),
+        request_id=_request_id(told, text) or request_id_in(reply.headers),
         retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
-        param=next((param for layer in (*layers, *details) if (param := _param(layer))), None),
+        param=next((param for layer in (*told, *details) if (param := _param(layer))), None),
         retry_after=after,
         relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
-        notes="; ".join(dict.fromkeys(note for layer in layers for note in _notes(layer))),
+        notes="; ".join(dict.fromkeys(note for layer in told for note in _notes(layer))),
     )
 
 
@@ -229,7 +227,7 @@ _GAVE_UP = re.compile(
     r"context deadline exceeded|client.timeout|do request failed|\bpost \"http[^\n]{0,200}: (eof|read|net/http)"
     r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
     r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
-    r"|error code: 52[024]|unexpected eof|connection reset|read: connection"
+    r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
@@ -247,40 +245,6 @@ def _sentence(status: int, error: ErrorBody, hop: Intermediary | None, who: str,
     return f"{speaker} answered {status}{inner}{after}" + (f": {words.rstrip('.')}." if words else " without a word.")
 
 
-def _layers(document: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Give every object that may describe the error, names in lower case, from the outermost to the innermost."""
-    document = _parsed(document) if isinstance(document, str) else document
-    for layer in map(_lowered, _mappings(document)[:4]):
-        yield layer
-        if depth < _DEEPEST:
-            others = [name for name, value in layer.items() if isinstance(value, Mapping | list) and name not in _OURS]
-            for name in dict.fromkeys((*_INNER, *others[:_WIDEST])):
-                yield from _layers(layer.get(name), depth + 1)
-
-
-def _lowered(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name.lower() if isinstance(name, str) else name: value for name, value in reversed(list(layer.items()))}
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    values = value if isinstance(value, list) else [value]
-    return [item for item in values if isinstance(item, Mapping)]
-
-
-def _parsed(text: str) -> Any:
-    """Read JSON in a string, also behind a few words: `HTTP 403: {"error": …}`."""
-    start = text.find("{") if not text.lstrip().startswith(("{", "[")) else 0
-    if not 0 <= start <= _PREFACE or "}" not in text:
-        return None
-    try:
-        return json.JSONDecoder().raw_decode(text[start:].lstrip())[0]
-    except (ValueError, RecursionError):
-        return None
-
-
-_PREFACE = 200  # characters of words before an envelope within a message
-
-
 def _within(text: str) -> Any:
     """Find the document in a body that is not JSON as a whole: SSE lines, or JSON after comments."""
     lines = [line.strip() for line in text.splitlines()]
@@ -288,7 +252,7 @@ def _within(text: str) -> Any:
     plain = "\n".join(line for line in lines if not line.startswith((":", "//", "#", "event:", "id:", "retry:")))
     if "<" in plain[:200]:
         return None
-    documents = [found for one in (*data, plain) if one[:1] in ("{", "[") and (found := _parsed(one)) is not None]
+    documents = [found for one in (*data, plain) if one[:1] in ("{", "[") and (found := parsed(one)) is not None]
     return next((one for one in documents if says_error(one)), documents[0] if documents else None)
 
 
@@ -305,9 +269,12 @@ def _words(layer: Mapping[str, Any]) -> Iterator[str]:
             if (
                 isinstance(value, str)
                 and value.strip()
-                and not (value.lstrip()[:1] in "{[" and _mappings(_parsed(value)))
+                and not (value.lstrip()[:1] in "{[" and mappings(parsed(value)))
             ):
                 yield value.strip()
+    for value in _named(layer, _CODES.fullmatch):  # a sentence there is no machine word
+        if isinstance(value, str) and value.count(" ") > 1 and squeeze(value) not in COARSE:
+            yield value.strip()
 
 
 def page_text(page: str) -> str:
@@ -342,7 +309,7 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
     """Read Google's details: ErrorInfo's reason, QuotaFailure's period and limit."""
     if isinstance(reason := detail.get("reason"), str):
         yield reason
-    for violation in _mappings(detail.get("violations")):
+    for violation in mappings(detail.get("violations")):
         if "PerDay" in _brief(violation.get("quotaId") or ""):
             yield "quota_per_day"
         if violation.get("quotaValue") in ("0", 0):
@@ -353,7 +320,7 @@ def _param(layer: Mapping[str, Any]) -> str | None:
     """Read what the request got wrong: `param`, FastAPI's `loc`, Google's field violations."""
     location = layer.get("loc")
     steps = [str(step) for step in location if isinstance(step, str)] if isinstance(location, list) else []
-    fields = [violation.get("field") for violation in _mappings(layer.get("fieldViolations"))]
+    fields = [violation.get("field") for violation in mappings(layer.get("fieldViolations"))]
     named = (layer.get("param"), ".".join(steps[1:]) if steps[:1] in (["body"], ["query"]) else "", *fields)
     return next((one.strip() for one in named if isinstance(one, str) and _is_name(one.strip())), None)
 

@@ -64,6 +64,10 @@ _OF_A_KEY = frozenset({401, 402, 403})
 _HEARD = 1200  # characters; who has not said by then what is wrong does not say it
 _NAMES = re.compile(r"\b(?!HARM_)[A-Z]{2,40}(?:_[A-Z]{2,40}){1,6}\b|\b(?:[A-Z][a-z]{1,30}){2,6}(?:Error|Exception)\b")
 """Names of errors in the midst of a sentence."""
+_NAMED_NOT_FOUND = re.compile(
+    r"['\"`][^'\"`\n]{1,80}['\"`][^.\n]{0,20}not found|not found for (account|user|project)", re.IGNORECASE
+)
+"""Who can say what exactly it has not knows the API: that is no missing path."""
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
@@ -171,7 +175,7 @@ def _class(error: ErrorBody) -> Finding:
     """Judge by the coarse words and the bare status: a coarse word of another class than the status is not heard."""
     status, named = error.status, coarse(error.codes)
     kind = by_status(status)
-    if status == 404 and named is not _K.MODEL_GONE:
+    if status == 404 and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
         return Finding(kind=kind, blame=Blame.HOP)
     fits = named is not None and (status < 400 or (named in UNDER_5XX if status >= 500 else True))
     if named is not None and fits and (status in (400, 422, 500) or status < 400 or named is kind):

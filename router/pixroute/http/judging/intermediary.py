@@ -107,7 +107,7 @@ PROXIES: tuple[Proxy, ...] = (
         name="Envoy",
         page="upstream request timeout|upstream connect error or disconnect|no healthy upstream",
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
-        unpassed="no healthy upstream",
+        unpassed="no healthy upstream|reset reason: overflow",
     ),
     Proxy(
         name="Kong",
@@ -272,7 +272,7 @@ def intermediary(reply: Reply) -> Intermediary | None:
     """Recognise a proxy's answer, or None where the provider itself seems to speak.
 
     A 502 or 504 that is neither JSON nor anybody's known page is some proxy's: a provider of these answers in JSON.
-    So is a web page under 4xx and 503, and nothing at all under 4xx.
+    So is a web page under 4xx and from 502 on, a bare phrase of some statuses, and nothing at all under 4xx.
     """
     if reply.ok:
         return None
@@ -281,9 +281,9 @@ def intermediary(reply: Reply) -> Intermediary | None:
         return _judged(known[0], reply)
     if reply.status in {502, 504} and reply.json is None and reply.text.strip() and not _is_stream(reply.text):
         return _judged(_UNKNOWN, reply)
-    if reply.status == 503 and reply.json is None and is_page(reply.text):
+    if reply.status > 501 and reply.json is None and is_page(reply.text):
         return _judged(_UNKNOWN, reply)
-    if reply.json is not None and _BARE.get(reply.status) and _says_only(reply.json, _BARE[reply.status]):
+    if _BARE.get(reply.status) and _says_only(reply, _BARE[reply.status]):
         return _judged(_UNKNOWN, reply)
     if reply.status == 504 and reply.json is None and not reply.text.strip():
         return _judged(_UNKNOWN, reply)
@@ -304,9 +304,10 @@ _BARE: Mapping[int, str] = MappingProxyType(
 """What one says who knows no more than the status, where a provider would have said more."""
 
 
-def _says_only(document: Any, phrase: str) -> bool:
-    """Tell whether the only words of a document are this phrase, its status beside it or not."""
-    said = [text for text in _strings(document) if not text.isdigit()]
+def _says_only(reply: Reply, phrase: str) -> bool:
+    """Tell whether the only words of an answer are this phrase, its status beside it or not."""
+    strings = _strings(reply.json) if reply.json is not None else [reply.text[:_HEARD].lower()]
+    said = [text for text in strings if not text.isdigit()]
     return bool(said) and all(re.fullmatch(rf"\W*(\d{{3}}\W*)?{phrase}\W*", text) for text in said)
 
 

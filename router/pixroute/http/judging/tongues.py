@@ -25,7 +25,7 @@ TONGUES: tuple[Words, ...] = (
             r"guthaben|kontingent.{0,30}(aufgebraucht|erschöpft|überschritten)|zahlung",
             r"(saldo|cr[eé]ditos?|fondos|fundos|cuota|cota)\b.{0,30}(insuficiente|agotad|esgotad|excedid)|insuficiente.{0,12}(saldo|cr[eé]dito|fondos)",
             r"(solde|crédits?|quota)\b.{0,30}(insuffisant|épuisé|dépassé)|credito (insufficiente|esaurito)",
-            r"(残高|クレジット|ポイント|利用枠).{0,10}(不足|足り|ありません|超|切れ)|(잔액|크레딧|잔고).{0,8}(부족|소진|없)",
+            r"(残高|クレジット|ポイント|利用枠|利用上限).{0,10}(不足|足り|ありません|超|切れ|達し)|(잔액|크레딧|잔고).{0,8}(부족|소진|없)",
             r"недостаточно (средств|кредит)|(баланс|квота).{0,20}(исчерпан|недостаточ|превышен)",
         ),
         "as above",

@@ -21,7 +21,7 @@ TOPICS: tuple[Words, ...] = (
                 r"\b(violen(t|ce)|gore|nud(e|ity)|sexual\w*|hate(ful)?( speech)?|harass\w*|self.harm|porn\w*|celebrit\w*"
                 r"|public figures?|trademarks?|deepfakes?|csam|extremis\w*|terroris\w*|weapons?|drugs)\b"
             ),
-            r"\b(moderated|censored|censorship|filtered out)\b",
+            r"\b(moderated|censored|censorship|filtered out)\b|(?<!case[ -])\bsensitive\b",
             (
                 r"\b(content|prompt|image|picture|input|output|generation)s?\b[^.]{0,60}\b(rejected|refused|blocked"
                 r"|disallowed|prohibited|restricted|banned|declined|withheld|flagged|forbidden)\b"
@@ -36,7 +36,7 @@ TOPICS: tuple[Words, ...] = (
     Words(
         _K.AUTH,
         (
-            r"\b(api[ _-]?keys?|access tokens?|bearer tokens?|credentials?|log ?in|sign ?in)\b[^.]{0,60}\b(not|no|in\w+|un\w+|required|again)\b",
+            r"\b(api[ _-]?keys?|access tokens?|bearer tokens?|credentials?|log ?in|sign ?in)\b[^.]{0,60}\b(not|no|in\w+|un\w+|required|again|errors?|fail\w*|expired|disabled)\b",
         ),
         "a topic by itself: the key",
     ),

@@ -13,7 +13,7 @@ from pixroute.outcome import Blame, FailureKind
 
 _K = FailureKind
 
-_SUBJECT = r"(account|resource|user|organi[sz]ation|team|project|service|workspace|subscription|api|app|tenant|profile)"
+_SUBJECT = r"(account|resource|user|organi[sz]ation|team|project|service|workspace|api|app|tenant|profile)"
 _SOON = r"(?:re)?try(?:ing)? (?:again )?(?:in|after)|quota exceeded for metric"
 
 WORDS: tuple[Words, ...] = (
@@ -113,7 +113,8 @@ WORDS: tuple[Words, ...] = (
                 r"|hard|credit|set)( \S+){0,2} (credits?|limit|quota|budget|cap)"
             ),
             r"budget has been exceeded|please (subscribe|upgrade)|(free|trial) (\w+ )?(limit|calls|usage|uses|generations?) (limit )?(is |has been )?(reached|used|exceeded)",
-            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has )?(expired|ended|required)",
+            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
+            r"(calls|requests|images|credits|generations) ?(/|per|a|each) ?(week|month)\b",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
             r"purchase (more )?credits",
             r"top.?up|payment required|overdue|in arrears",
@@ -296,7 +297,7 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.OVERLOADED,
         (
-            r"overload",
+            r"overload|\bdegraded\b",
             r"high (demand|load|traffic)",
             r"capacity|saturated",
             r"no (available|healthy) (channel|server|instance|upstream|worker|gpu|account)",
@@ -315,7 +316,7 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.RATE_LIMITED,
         (
-            r"rate.?limit",
+            r"rate.?limit|max(imum)? (number of )?(pending|concurrent|queued|running|parallel)",
             r"too many (requests|concurrent|images|calls|tasks|jobs)",
             r"throttl",
             r"(requests?|images|tokens|calls)[ -]per[ -](second|minute|min|hour)",
@@ -347,7 +348,7 @@ WORDS: tuple[Words, ...] = (
             r"requested entity was not found|does not support this model",
             r"not supported (on|by) this",
             r"no (endpoints?|model|provider)s? (found|available)",
-            r"模型.{0,20}(不存在|未找到|不支持|已下线|未开放|不可用|无效)|(不支持|未找到|没有|不存在).{0,10}模型",
+            r"模型.{0,20}(不存在|未找到|不支持|已下线|未开放|未配置|不可用|无效)|(不支持|未找到|没有|不存在).{0,10}模型",
         ),
         "OpenAI, Google, OpenRouter, DashScope, new-api",
     ),
