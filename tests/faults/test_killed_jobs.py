@@ -141,3 +141,25 @@ async def test_killed_at_ten_moments(tmp_path, installed):
     assert queue.bought == Counter(names)
     after = read_ledger(tmp_path / "ledger")
     assert {entry.attempt for entry in after.entries if entry.billing is Billing.AMBIGUOUS} == left - set(known)
+
+
+async def test_a_claim_that_is_ended_can_be_begun_again(tmp_path, installed):
+    """SIGTERM ends it with 143; the ledger is as it was."""
+    urls = {"poll": "fal-ai/flux/requests/job/status", "result": "fal-ai/flux/requests/job", "cancel": None}
+    facts = {"attempt": "a-1", "request": "a", "provider": "fal"}
+    begun = {"started": "2026-11-28T12:00:00+00:00", **facts, "price": "0.05", "currency": "USD"}
+    taken = {"accepted": "2026-11-28T12:00:01+00:00", **facts, "job": {"id": "job", **urls}}
+    lines = f"{json.dumps(begun)}\n{json.dumps(taken)}\n"
+    await asyncio.to_thread((tmp_path / "ledger").write_text, lines)
+    async with Queue() as queue:
+        queue.began["job"] = time.monotonic() + 3600
+        configure(tmp_path, queue.origin)
+        process = await pixroute(tmp_path, installed, "claim", "ledger")
+        await queue.received(2)
+        process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 143, err
+    assert b"Traceback" not in err
+    assert await asyncio.to_thread((tmp_path / "ledger").read_text) == lines
+    assert not queue.bought
