@@ -128,12 +128,12 @@ def _ending(document: Any) -> tuple[str | None, bool, str]:
     reason: str | None = None
     said = ""
     for chunk in document if isinstance(document, list) else [document]:
-        feedback = _either(chunk, "promptFeedback", "prompt_feedback")
-        if isinstance(block := _either(feedback, "blockReason", "block_reason"), str) and block:
-            return block, True, quoted(_either(feedback, "blockReasonMessage", "block_reason_message"))
+        feedback = _at(chunk, "promptFeedback")
+        if isinstance(block := _at(feedback, "blockReason"), str) and block:
+            return block, True, quoted(_at(feedback, "blockReasonMessage"))
         candidate = _at(chunk, "candidates", 0)
-        if isinstance(ended := _either(candidate, "finishReason", "finish_reason"), str):
-            reason, said = ended, quoted(_either(candidate, "finishMessage", "finish_message"))
+        if isinstance(ended := _at(candidate, "finishReason"), str):
+            reason, said = ended, quoted(_at(candidate, "finishMessage"))
     return reason, False, said
 
 
@@ -144,11 +144,6 @@ def _texts(document: Any) -> Iterator[str]:
         for part in parts if isinstance(parts, list) else ():
             if isinstance(text := _at(part, "text"), str) and not _at(part, "thought"):
                 yield text
-
-
-def _either(document: Any, *names: str) -> Any:
-    """Give the field by whichever of its spellings is there."""
-    return next((found for name in names if (found := _at(document, name)) is not None), None)
 
 
 def _picture(document: Any) -> Picture | None:
