@@ -5,6 +5,7 @@ import base64
 import logging
 
 import pytest
+from attrs import evolve
 
 from pixroute import FailureKind, Moderated, Policy, Stage
 from pixroute.errors import InvalidRequest
@@ -222,7 +223,8 @@ async def test_row_31_a_503_with_a_hint_falls_back_now(wired):
 async def test_row_31_a_lone_provider_is_waited_for_until_its_hint_has_passed(wired, delivers):
     """Nobody else can deliver, so the request waits, and is sent again no sooner than was wished."""
     script = (error(503, Retry_After="1"), delivers(blank_png(1024, 1024)))
-    async with ScriptedServer(*script) as server, wired(server.origin, fallback=None) as wire:
+    policy = evolve(wired.policy, give_up_after="deadline")  # in this suite's scale a real second is 100
+    async with ScriptedServer(*script) as server, wired(server.origin, fallback=None, policy=policy) as wire:
         told = await wire.ask(timeout=5)
         state = wire.state()
 
