@@ -91,16 +91,19 @@ class Wire:
         self._plaintext = request.url.startswith("http:")
         self._reach(Stage.CONNECT)
         self.clock.limit(self.pace.connect if connect is None else connect)
-        CURRENT.set(self)
-        response = await session.request(
-            request.method,
-            URL(request.url, encoded=True) if request.exact else request.url,
-            data=self._payload(request.body),
-            headers=request.headers,
-            proxy=proxy,
-            allow_redirects=False,
-            read_bufsize=_READ_BUFFER,
-        )
+        before = CURRENT.set(self)  # what sends the body is a task of aiohttp's, with a copy
+        try:
+            response = await session.request(
+                request.method,
+                URL(request.url, encoded=True) if request.exact else request.url,
+                data=self._payload(request.body),
+                headers=request.headers,
+                proxy=proxy,
+                allow_redirects=False,
+                read_bufsize=_READ_BUFFER,
+            )
+        finally:
+            CURRENT.reset(before)
         self._announced = response.content_length
         self._content = response.content
         headers = response.headers
