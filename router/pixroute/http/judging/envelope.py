@@ -100,7 +100,7 @@ def carries_error(document: Any) -> bool:
     """Tell whether the document of a 2xx answer is an error after all."""
     document = document[0] if isinstance(document, list) and document else document
     return (
-        isinstance(document, Mapping) and isinstance(document.get("error"), Mapping | str) and bool(document["error"])
+        isinstance(document, dict) and isinstance(document.get("error"), dict | str) and bool(document["error"])
     )
 
 
