@@ -27,6 +27,7 @@ class Cluster:
         self.start()
 
     def ctl(self, program, *arguments):
+        """Run one of the server's programs on its folder."""
         user = () if os.getuid() else ("runuser", "-u", "postgres", "--")
         subprocess.run(
             [*user, BIN / program, "-D", self.folder, *arguments],
@@ -38,16 +39,20 @@ class Cluster:
         )
 
     def start(self):
+        """Start it and wait until it answers."""
         self.ctl("pg_ctl", "-w", "start")
 
     def stop(self, mode="fast"):
+        """Stop it; "immediate" is as good as a crash."""
         self.ctl("pg_ctl", "-w", "-m", mode, "stop")
 
     @property
     def pid(self):
+        """The server's first process."""
         return int((self.folder / "postmaster.pid").read_text().splitlines()[0])
 
     def url(self, database="postgres"):
+        """Give a URL."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def database(self):

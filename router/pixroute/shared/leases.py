@@ -120,20 +120,33 @@ class Leases:
     told: Callable[[str], None] = log.warning
     processes: int = 1  # as last seen; the health exchange keeps it
     _calls: list[_Call] = field(factory=list, init=False)
+    _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
     _worker: asyncio.Task[None] | None = field(default=None, init=False)
     _live: dict[str, Lease] = field(factory=dict, init=False)
     _totals: dict[str, _Total] = field(factory=dict, init=False)
-    _left: dict[str, int] = field(factory=dict, init=False)
+    _ended: set[str] = field(factory=set, init=False)  # of these, not yet counted
+    _taken: dict[tuple[str, str], int] = field(factory=dict, init=False)  # of each limit, as last seen
     _seen: tuple[str, int] | None = field(default=None, init=False)  # the store's id and turn
     _behind: bool = field(default=False, init=False)  # what we know must be written anew
+    _rests: bool = field(default=False, init=False)  # the store was away less than `AGAIN` ago
 
     @property
     def is_away(self) -> bool:
         """Whether the store failed when it was last asked."""
         return self._behind
 
+    @property
+    def owes(self) -> int:
+        """How many calls are still to be written."""
+        return len(self._calls) + len(self._batch)
+
     async def take(self, lease: Lease) -> Refused | None:
         """Take all that an attempt needs; None: it has it. A caller that is cancelled holds nothing."""
+        if self._rests:
+            answer = self._alone(lease)
+            if answer is None:
+                self._live[lease.attempt] = lease
+            return answer
         call = _Call(lease)
         self._enqueue(call)
         try:
@@ -149,15 +162,10 @@ class Leases:
 
         A store that is away gets it when it is back.
         """
-        lease = self._live.pop(settlement.attempt, None)
-        if lease is None:
-            return
-        for hold in lease.holds:
-            if hold.kind == "budget":
-                total = self._totals.setdefault(hold.name, _Total(0, 0, hold.ends))
-                total.spent += settlement.spent
-                total.possibly += settlement.possibly
-        self._enqueue(_Call(lease, settlement))
+        lease = self._live.get(settlement.attempt)
+        if lease is not None and settlement.attempt not in self._ended:
+            self._ended.add(settlement.attempt)
+            self._enqueue(_Call(lease, settlement))
 
     async def aclose(self) -> None:
         """Write what is still to be written, for a second and a half at most."""
@@ -187,15 +195,29 @@ class Leases:
     async def _work(self) -> None:
         while self._calls:
             batch, self._calls = self._calls[:TOGETHER], self._calls[TOGETHER:]
-            batch = [call for call in batch if not call.answer.cancelled()]
+            self._batch = [call for call in batch if not call.answer.cancelled()]
+            for call in self._batch:
+                self._count(call)
             try:
-                answers = await self.kept.transact(lambda query, batch=batch: self._write(query, batch))  # type: ignore[misc]
+                answers = await self.kept.transact(self._write)
             except StoreAway as error:
-                await self._went_away(batch, error)
+                await self._went_away(error)
                 continue
             self._behind = False
-            for call, answer in zip(batch, answers, strict=True):
+            for call, answer in zip(self._batch, answers, strict=True):
                 self._answer(call, answer)
+            self._batch = ()
+
+    def _count(self, call: _Call) -> None:
+        """Add a settlement to our totals in the transaction that takes its lease away: never both, never neither."""
+        if call.settlement is None or self._live.pop(call.lease.attempt, None) is None:
+            return
+        self._ended.discard(call.lease.attempt)
+        for hold in call.lease.holds:
+            if hold.kind == "budget":
+                total = self._totals.setdefault(hold.name, _Total(0, 0, hold.ends))
+                total.spent += call.settlement.spent
+                total.possibly += call.settlement.possibly
 
     def _answer(self, call: _Call, answer: Refused | None) -> None:
         if call.settlement is None and answer is None:
@@ -205,43 +227,63 @@ class Leases:
         if not call.answer.done():
             call.answer.set_result(answer)
 
-    async def _went_away(self, batch: Sequence[_Call], error: StoreAway) -> None:
+    async def _went_away(self, error: StoreAway) -> None:
         if not self._behind:
             self.told(str(error))
         self._behind = True
-        owed = [call for call in batch if call.settlement is not None]
-        for call in batch:
-            if call.settlement is None:
-                answer = self._alone(call.lease)
+        calls, self._calls = [*self._batch, *self._calls], []
+        for call in calls:
+            if call.settlement is not None:
+                self._calls.append(call)
+            elif (answer := self._alone(call.lease)) is None:
+                self._answer(call, None)
+            else:
                 self._answer(call, answer)
-                if answer is not None:  # the transaction may have taken place
-                    owed.append(_Call(call.lease, Settlement(attempt=call.lease.attempt)))
-        self._calls = owed + self._calls
-        if all(call.settlement is not None for call in self._calls):
-            await asyncio.sleep(AGAIN)
+                if call in self._batch:  # the transaction may have taken place
+                    self._calls.append(_Call(call.lease, Settlement(attempt=call.lease.attempt)))
+        self._batch = ()
+        self._rests = True
+        await asyncio.sleep(AGAIN)
+        self._rests = False
 
     def _alone(self, lease: Lease) -> Refused | None:
         """Judge a lease without the store."""
+        processes = max(1, self.processes)
         for hold in lease.holds:
-            share = self._left.get(hold.name, 0) // max(1, self.processes)
-            if hold.kind != "probe" and (self.away == "refuse" or hold.amount > share):
+            taken = self._taken.get((hold.kind, hold.name), hold.limit)
+            if hold.kind != "probe" and (self.away == "refuse" or hold.amount > (hold.limit - taken) // processes):
                 return Refused(hold, None)
         for hold in lease.holds:
-            self._left[hold.name] = self._left.get(hold.name, 0) - hold.amount * max(1, self.processes)
+            taken = self._taken.get((hold.kind, hold.name), hold.limit)
+            self._taken[hold.kind, hold.name] = taken + hold.amount * processes
         return None
 
     # In a transaction
 
-    async def _write(self, query: Query, batch: Sequence[_Call]) -> list[Refused | None]:
+    async def _write(self, query: Query) -> list[Refused | None]:
         await self._enter(query)
-        answers: list[Refused | None] = []
-        for call in batch:
-            if call.settlement is None:
-                answers.append(await self._taken(query, call.lease))
-            else:
-                await self._settled(query, call.lease, call.settlement)
-                answers.append(None)
-        return answers
+        await self._write_settled(query, [call for call in self._batch if call.settlement is not None])
+        leases = [call.lease for call in self._batch if call.settlement is None]
+        holds = {(hold.kind, hold.name): hold for lease in leases for hold in lease.holds}
+        for kind, name in holds:
+            self._taken[kind, name] = (await _standing(query, kind, name)).taken
+        answers = iter([self._judged(lease) for lease in leases])
+        given = [None if call.settlement is not None else next(answers) for call in self._batch]
+        await self._insert(
+            query,
+            [call.lease for call, no in zip(self._batch, given, strict=True) if call.settlement is None and not no],
+        )
+        return given
+
+    def _judged(self, lease: Lease) -> Refused | None:
+        """Give a lease what it needs of what is not taken, all or nothing."""
+        for hold in lease.holds:
+            left = hold.limit - self._taken[hold.kind, hold.name]
+            if hold.amount > left:
+                return Refused(hold, max(0, left))
+        for hold in lease.holds:
+            self._taken[hold.kind, hold.name] += hold.amount
+        return None
 
     async def _enter(self, query: Query) -> None:
         """Take this transaction's turn, and write all that we know where the store has lost it."""
@@ -263,79 +305,71 @@ class Leases:
             self._behind = True
         self._seen = seen
         if self._behind:
-            await self._restore(query)
+            await self._write_totals(query, self._totals)
+            await self._insert(query, list(self._live.values()))
 
-    async def _restore(self, query: Query) -> None:
-        for name in self._totals:
-            await self._write_total(query, name)
-        for lease in self._live.values():
-            await self._insert(query, lease)
+    async def _insert(self, query: Query, leases: Sequence[Lease]) -> None:
+        rows = [
+            (lease.attempt, hold.kind, hold.name, hold.amount, self.owner, float(lease.seconds))
+            for lease in leases
+            for hold in lease.holds
+        ]
+        values = "(:_0, :_1, :_2, :_3, :_4, {now} + :_5)"
+        await _insert_all(query, "pixroute_lease", values, rows, "(attempt, kind, name) DO NOTHING")
 
-    async def _taken(self, query: Query, lease: Lease) -> Refused | None:
-        for hold in lease.holds:
-            left = hold.limit - (await _standing(query, hold.kind, hold.name)).taken
-            self._left[hold.name] = left
-            if hold.amount > left:
-                return Refused(hold, max(0, left))
-        await self._insert(query, lease)
-        return None
+    async def _write_settled(self, query: Query, calls: Sequence[_Call]) -> None:
+        for some in _pieces([(call.lease.attempt,) for call in calls]):
+            marks, values = _numbered(":_0", some)
+            await query(f"DELETE FROM pixroute_lease WHERE attempt IN ({marks})", **values)  # noqa: S608 - marks alone
+        budgets = [(call, hold) for call in calls for hold in call.lease.holds if hold.kind == "budget"]
+        await self._write_totals(query, {hold.name for _, hold in budgets if hold.name in self._totals})
+        doubts = [
+            (call.lease.attempt, hold.name, call.settlement.possibly, float(hold.ends))
+            for call, hold in budgets
+            if call.settlement is not None and call.settlement.possibly
+        ]
+        await _insert_all(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3)", doubts, "(attempt, name) DO NOTHING")
 
-    async def _insert(self, query: Query, lease: Lease) -> None:
-        for hold in lease.holds:
-            await query(
-                """INSERT INTO pixroute_lease
-                VALUES (:attempt, :kind, :name, :amount, :owner, {now} + :seconds)
-                ON CONFLICT (attempt, kind, name) DO NOTHING""",
-                attempt=lease.attempt,
-                kind=hold.kind,
-                name=hold.name,
-                amount=hold.amount,
-                owner=self.owner,
-                seconds=float(lease.seconds),
-            )
+    async def _write_totals(self, query: Query, names: Iterable[str]) -> None:
+        totals = {name: self._totals[name] for name in names}
+        rows = [(self.owner, name, one.spent, one.possibly, float(one.ends)) for name, one in totals.items()]
+        own = "(owner, name) DO UPDATE SET spent = excluded.spent, possibly = excluded.possibly"
+        await _insert_all(query, "pixroute_spent", "(:_0, :_1, :_2, :_3, :_4)", rows, own)
 
-    async def _settled(self, query: Query, lease: Lease, settlement: Settlement) -> None:
-        await query("DELETE FROM pixroute_lease WHERE attempt = :attempt", attempt=lease.attempt)
-        for hold in lease.holds:
-            if hold.name in self._totals:
-                await self._write_total(query, hold.name)
-            if hold.kind == "budget" and settlement.possibly:
-                await query(
-                    """INSERT INTO pixroute_doubt VALUES (:attempt, :name, :amount, :ends)
-                    ON CONFLICT (attempt, name) DO NOTHING""",
-                    attempt=lease.attempt,
-                    name=hold.name,
-                    amount=settlement.possibly,
-                    ends=float(hold.ends),
-                )
 
-    async def _write_total(self, query: Query, name: str) -> None:
-        total = self._totals[name]
-        await query(
-            """INSERT INTO pixroute_spent VALUES (:owner, :name, :spent, :possibly, :ends)
-            ON CONFLICT (owner, name) DO UPDATE SET spent = excluded.spent, possibly = excluded.possibly""",
-            owner=self.owner,
-            name=name,
-            spent=total.spent,
-            possibly=total.possibly,
-            ends=float(total.ends),
-        )
+Values = tuple[str | int | float, ...]
+
+
+async def _insert_all(query: Query, table: str, values: str, rows: Sequence[Values], conflict: str) -> None:
+    for some in _pieces(rows):
+        marks, named = _numbered(values, some)
+        await query(f"INSERT INTO {table} VALUES {marks} ON CONFLICT {conflict}", **named)  # noqa: S608 - marks alone
+
+
+def _pieces(rows: Sequence[Values]) -> Iterable[Sequence[Values]]:
+    """Cut rows to what one statement may hold."""
+    return (rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER))
+
+
+def _numbered(form: str, rows: Sequence[Values]) -> tuple[str, dict[str, str | int | float]]:
+    """Write `form` once for each row, with names of each row's own in place of `:_0`, `:_1` and so on."""
+    marks = ", ".join(form.replace(":_", f":r{number}_") for number in range(len(rows)))
+    return marks, {f"r{number}_{place}": value for number, row in enumerate(rows) for place, value in enumerate(row)}
 
 
 async def _standing(query: Query, kind: str, name: str) -> Standing:
-    """Add up what all processes have spent and hold; a dead process's place is free, its money is not."""
-    (held,) = await query(
+    """Add up what all processes have spent and hold; a dead process's place is free, its money is not.
+
+    One statement sees one moment: two would count twice what was settled between them.
+    """
+    (row,) = await query(
         """SELECT CAST(COALESCE(SUM(CASE WHEN until >= {now} THEN amount ELSE 0 END), 0) AS BIGINT) AS living,
-        CAST(COALESCE(SUM(CASE WHEN until < {now} THEN amount ELSE 0 END), 0) AS BIGINT) AS dead
+        CAST(COALESCE(SUM(CASE WHEN until < {now} THEN amount ELSE 0 END), 0) AS BIGINT) AS dead,
+        (SELECT CAST(COALESCE(SUM(spent), 0) AS BIGINT) FROM pixroute_spent WHERE name = :name) AS spent,
+        (SELECT CAST(COALESCE(SUM(possibly), 0) AS BIGINT) FROM pixroute_spent WHERE name = :name) AS possibly
         FROM pixroute_lease WHERE kind = :kind AND name = :name""",
         kind=kind,
         name=name,
     )
-    if kind != "budget":
-        return Standing(0, 0, int(held["living"]))
-    (spent,) = await query(
-        """SELECT CAST(COALESCE(SUM(spent), 0) AS BIGINT) AS spent,
-        CAST(COALESCE(SUM(possibly), 0) AS BIGINT) AS possibly FROM pixroute_spent WHERE name = :name""",
-        name=name,
-    )
-    return Standing(int(spent["spent"]), int(spent["possibly"]) + int(held["dead"]), int(held["living"]))
+    dead = int(row["dead"]) if kind == "budget" else 0
+    return Standing(int(row["spent"]), int(row["possibly"]) + dead, int(row["living"]))

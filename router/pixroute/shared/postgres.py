@@ -17,7 +17,7 @@ NOW = "extract(epoch from clock_timestamp())::float8"
 _TYPES = {bool: "bool", int: "int8", float: "float8", str: "text"}
 _LOCK = 0x706978726F757465
 """Of the advisory lock under which tables are made: CREATE TABLE IF NOT EXISTS races with itself."""
-_NAME = re.compile(r"(?<!:):([a-z_]+)")
+_NAME = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
 class Database:
@@ -74,8 +74,8 @@ class Database:
             self._connection = None
 
     async def _query(self, sql: str, /, **values: object) -> list[Row]:
-        names = list(values)
-        text = _NAME.sub(lambda found: _placeholder(names.index(found[1]) + 1, values[found[1]]), sql.format(now=NOW))
+        places = {name: f"${number}::{_type(value)}" for number, (name, value) in enumerate(values.items(), 1)}
+        text = _NAME.sub(lambda found: places[found[1]], sql.format(now=NOW))
         return [dict(row) for row in await self._connection.fetch(text, *values.values())]
 
 
@@ -131,8 +131,8 @@ class PostgresTold:
         await self._database.aclose()
 
 
-def _placeholder(number: int, value: object) -> str:
-    return f"${number}::{'text[]' if isinstance(value, list) else _TYPES[type(value)]}"
+def _type(value: object) -> str:
+    return "text[]" if isinstance(value, list) else _TYPES[type(value)]
 
 
 def _told(error: BaseException) -> str:
