@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import pybase64
 from aiohttp import BodyPartReader, web
 from attrs import frozen
 
@@ -134,26 +133,3 @@ def _file(name: str, data: bytes) -> Reference:
     if not data:
         raise bad("the file is empty", name)
     return Reference(data=data)
-
-
-def data_uri(text: str, param: str) -> Reference:
-    """Read `data:image/png;base64,…`, or base64 alone.
-
-    Raises:
-        Refused: it is neither.
-    """
-    head, comma, body = text.partition(",") if text[:5].lower() == "data:" else ("", "", text)
-    if comma and not head.lower().endswith(";base64"):
-        raise bad("a data URI must be base64", param)
-    try:
-        data = pybase64.b64decode(
-            body.translate(_SPACES), altchars=b"-_" if "-" in body or "_" in body else None, validate=True
-        )
-    except ValueError:
-        raise bad("the picture is not base64", param) from None
-    if not data or len(data) > LARGEST_REFERENCE:
-        raise bad(f"the picture has no bytes, or more than {LARGEST_REFERENCE}", param)
-    return Reference(data=data)
-
-
-_SPACES = {ord(one): None for one in " \t\r\n"}

@@ -11,6 +11,7 @@ from aiohttp import web
 from attrs import define, evolve, field, frozen
 
 from pixroute.config.serve import ServeSettings
+from pixroute.request import Reference
 from pixroute.result import ImageResult
 from pixroute.routing.router import Router
 from pixroute.serve.alive import Answering, json_response, refusal
@@ -20,8 +21,8 @@ from pixroute.serve.call import Call
 from pixroute.serve.dialects.dialect import Dialect
 from pixroute.serve.dialects.openai import OpenAIImages
 from pixroute.serve.door import check_keyless
-from pixroute.serve.names import Menu
-from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused
+from pixroute.serve.names import Menu, described
+from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +47,15 @@ ROUTES: Sequence[Route] = (
         summary="Makes pictures, in OpenAI's dialect",
         dialect=OpenAIImages(),
     ),
+    Route(
+        method="POST",
+        path="/v1/images/edits",
+        handler="make",
+        summary="Makes pictures after others, from a form or from JSON, in OpenAI's dialect",
+        dialect=OpenAIImages(word="image_edit", edits=True),
+    ),
+    Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
+    Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
     Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives"),
     Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken"),
 )
@@ -129,7 +139,8 @@ class Gateway:
         """Make pictures."""
         self._check_room()
         body = await read_body(request, self.settings)
-        asked = dialect.read(body.fields, body.files, Desk(settings=self.settings, names=self.menu))
+        references = await self._references([*body.files, *dialect.pictures(body.fields)])
+        asked = dialect.read(body.fields, references, Desk(settings=self.settings, names=self.menu))
         self._check_room()
         call = self._begin(asked)
         call.join()
@@ -142,6 +153,18 @@ class Gateway:
             self._answers.discard(answered)
             answered.set_result(None)
             call.leave()
+
+    async def _references(self, given: Sequence[Reference | str]) -> tuple[Reference, ...]:
+        """Give the reference pictures.
+
+        Raises:
+            Refused: too many, or one is a URL.
+        """
+        if len(given) > self.settings.max_references:
+            raise bad(f"at most {self.settings.max_references} reference pictures are taken", "image")
+        if any(isinstance(one, str) for one in given):
+            raise bad("a reference picture that is a URL is not fetched here; give it as a data URI", "image")
+        return tuple(one for one in given if isinstance(one, Reference))
 
     def _begin(self, asked: Asked) -> Call:
         async def work() -> ImageResult:
@@ -171,6 +194,23 @@ class Gateway:
             raise Refused(
                 Problem(status=429, message=message, kind="too_many_requests", type=TOO_MANY, retry_after=5, again=True)
             )
+
+    # Who can be asked
+
+    async def models(self, request: web.Request) -> web.Response:
+        """List everybody."""
+        wanted = request.query.get("output_modalities", "image").split(",")
+        listed = [self._described(name) for name in self.menu.names()] if {"image", "all"} & set(wanted) else []
+        return json_response({"object": "list", "data": listed})
+
+    async def model(self, request: web.Request) -> web.Response:
+        """Tell of one."""
+        name = request.match_info["model"]
+        self.menu.find(name)
+        return json_response(self._described(name))
+
+    def _described(self, name: str) -> dict[str, Any]:
+        return described(self.router, name, self.menu)
 
     # Life
 

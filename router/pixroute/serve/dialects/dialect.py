@@ -28,6 +28,10 @@ class Event:
 class Dialect(Protocol):
     """One way of asking."""
 
+    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find the reference pictures of a body; URLs stay text. Raises `Refused`."""
+        ...
+
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
         """Read a body's fields; raises `Refused`."""
         ...

@@ -13,19 +13,28 @@ from pixroute.result import Image, ImageResult
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.dialects.dialect import Event, Links, truth
 from pixroute.serve.document import Document
-from pixroute.serve.problem import Problem
+from pixroute.serve.pictures_in import FIELDS, pictures_in
+from pixroute.serve.problem import Problem, bad
+
+_OURS = frozenset(FIELDS)
 
 
 @frozen(kw_only=True)
 class OpenAIImages:
-    """The dialect; `word` begins the names of its stream's events."""
+    """The dialect; `word` begins the names of its stream's events, `edits` wants a reference picture."""
 
     word: str = "image_generation"
-    known: frozenset[str] = frozenset()
+    edits: bool = False
+
+    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find them under any of the names in use."""
+        return pictures_in(fields)
 
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
         """Read a body."""
-        return desk.take(fields, references=references, known=self.known)
+        if self.edits and not references:
+            raise bad("an edit needs a picture: as the file `image`, or in JSON as `images`", "image")
+        return desk.take(fields, references=references, known=_OURS)
 
     def answer(self, result: ImageResult, asked: Asked, links: Links) -> Document:
         """Write `{"created", "data": [{"b64_json"}]}` and what newer models tell beside it."""
