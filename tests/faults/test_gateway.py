@@ -11,7 +11,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.routing.router import Router
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
-from pixroute.serve.listen import listening
+from pixroute.serve.listen import listening, repeating
 from pixroute.serve.names import Menu
 from pixroute.testing import FakeProvider, picture
 from pixroute.testing.fake import blank_png
@@ -32,8 +32,10 @@ async def gateway(**settings):
     )
     async with router:
         placed = ServeSettings(port=0, drain=0, access_log=False, **settings)
-        async with listening(Gateway(router=router, settings=placed, menu=Menu(chains=chains, models={}))) as url:
-            yield int(url.rpartition(":")[2])
+        with repeating(placed) as repeats:
+            made = Gateway(router=router, settings=placed, menu=Menu(chains=chains, models={}), repeats=repeats)
+            async with listening(made) as url:
+                yield int(url.rpartition(":")[2])
 
 
 async def ask(origin, **more):

@@ -12,17 +12,18 @@ from attrs import define, evolve, field, frozen
 
 from pixroute.config.serve import ServeSettings
 from pixroute.request import Reference
-from pixroute.result import ImageResult
 from pixroute.routing.router import Router
 from pixroute.serve.alive import Answering, json_response, refusal
+from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.body import read_body
-from pixroute.serve.call import Call
+from pixroute.serve.call import Call, Outcome
 from pixroute.serve.dialects.dialect import Dialect
 from pixroute.serve.dialects.openai import OpenAIImages
 from pixroute.serve.door import check_keyless
 from pixroute.serve.names import Menu, described
 from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
+from pixroute.serve.repeats import Name, Repeats, checked_key
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -73,11 +74,13 @@ class Gateway:
         router: open.
         settings: of `[serve]`.
         menu: who can be asked.
+        repeats: requests that may be asked again.
     """
 
     router: Router
     settings: ServeSettings
     menu: Menu
+    repeats: Repeats
     calls: set[Call] = field(factory=set)
     draining: bool = False
     _answers: set[asyncio.Future[None]] = field(factory=set)
@@ -141,18 +144,43 @@ class Gateway:
         body = await read_body(request, self.settings)
         references = await self._references([*body.files, *dialect.pictures(body.fields)])
         asked = dialect.read(body.fields, references, Desk(settings=self.settings, names=self.menu))
-        self._check_room()
-        call = self._begin(asked)
+        name = _name(request, body.digest)
+        await self.repeats.ready(name)
+        call, repeated = self._call(request, name, asked)
         call.join()
         self._answers.add(answered := asyncio.get_running_loop().create_future())
+        given = False
         try:
-            return await Answering(
-                request=request, call=call, asked=asked, dialect=dialect, settings=self.settings, links={}
-            ).answer()
+            more = {"Idempotent-Replayed": "true"} if repeated else {}
+            answering = Answering(
+                request=request, call=call, asked=asked, dialect=dialect, settings=self.settings, more=more
+            )
+            response = await answering.answer()
+            given = True
         finally:
             self._answers.discard(answered)
             answered.set_result(None)
+            if not given:
+                self.repeats.abandon(name, call)
             call.leave()
+        return response
+
+    def _call(self, request: web.Request, name: Name, asked: Asked) -> tuple[Call, bool]:
+        """Join a request that is the same, or begin one; tells which."""
+        adopted = self.repeats.adopt(name) if _is_retry(request) and not name.key else None
+        found = self.repeats.find(name) if name.key else adopted
+        if found is not None:
+            return found, True
+        self._check_room()
+
+        async def work() -> Outcome:
+            timeout = self.settings.timeout
+            return Answer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
+
+        call = self.repeats.begin(name, work) if name.key else Call().start(work)
+        self.calls.add(call)
+        call.task.add_done_callback(lambda _: self.calls.discard(call))
+        return call, False
 
     async def _references(self, given: Sequence[Reference | str]) -> tuple[Reference, ...]:
         """Give the reference pictures.
@@ -165,15 +193,6 @@ class Gateway:
         if any(isinstance(one, str) for one in given):
             raise bad("a reference picture that is a URL is not fetched here; give it as a data URI", "image")
         return tuple(one for one in given if isinstance(one, Reference))
-
-    def _begin(self, asked: Asked) -> Call:
-        async def work() -> ImageResult:
-            return await self.router.generate(asked.request, chain=asked.chain, timeout=self.settings.timeout)
-
-        call = Call().start(work, lambda error: log.error("a bug in the gateway", exc_info=error))
-        self.calls.add(call)
-        call.task.add_done_callback(lambda _: self.calls.discard(call))
-        return call
 
     def _check_room(self) -> None:
         if self.draining:
@@ -223,6 +242,17 @@ class Gateway:
         if self.draining:
             return json_response({"status": "draining"}, status=503)
         return json_response({"status": "ok"})
+
+
+def _name(request: web.Request, digest: str) -> Name:
+    key = request.headers.get("Idempotency-Key")
+    return Name(caller="", key="" if key is None else checked_key(key), digest=f"{request.path} {digest}")
+
+
+def _is_retry(request: web.Request) -> bool:
+    """Tell whether OpenAI's client asks again by itself."""
+    count = request.headers.get("x-stainless-retry-count", "")
+    return count.isascii() and count.isdigit() and int(count[:6]) > 0
 
 
 def _unrouted(request: web.Request, error: web.HTTPException) -> Problem:
