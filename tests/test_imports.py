@@ -54,6 +54,7 @@ LAYERS = {
     "ledger": VALUES | {"events", "hookspecs", "errors"},
     "routing": VALUES
     | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs"},
+    "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [
