@@ -55,6 +55,7 @@ LAYERS = {
     "shared": {"request", "values", "words"},
     "routing": VALUES
     | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs"},
+    "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [
