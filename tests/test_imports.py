@@ -63,7 +63,8 @@ PURE = [
     "routing/plan.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
-    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py", "shared/schema.py",
+    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py",
+    "shared/schema.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "random", "socket", "aiohttp", "threading"}
 
