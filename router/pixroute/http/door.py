@@ -39,7 +39,7 @@ class Door:
     @property
     def context(self) -> AttemptContext:
         """This, as others know it: what is not here is the attempt's own."""
-        return self  # type: ignore[return-value]  # what it has not comes by `__getattr__`
+        return self  # what it has not comes by `__getattr__`
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
