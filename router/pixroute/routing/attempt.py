@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 log = logging.getLogger("pixroute.routing")
 
+_NOTHING, _UNKNOWN = Cost(), Cost(possible=None)
+
 
 class Attempt:
     """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
@@ -78,7 +80,7 @@ class Attempt:
         self.rejected: tuple[Image, ...] = ()
         self.adjustments: tuple[Adjustment, ...] = ()
         self.billing = Billing.FREE
-        self.cost = Cost()
+        self.cost = _NOTHING
         self.won = False
         self.bug: BaseException | None = None
         self.facts: dict[str, Any] = {}
@@ -196,7 +198,7 @@ class Attempt:
         if self.ended is not None:
             return
         self.outcome, self.ended = outcome, self._loop.time()
-        self.billing, self.cost = Billing.AMBIGUOUS, Cost(possible=None)  # until it is settled
+        self.billing, self.cost = Billing.AMBIGUOUS, _UNKNOWN  # until it is settled
         try:
             self._settle(outcome)
         except BaseException as error:

@@ -123,7 +123,7 @@ class Run:
         self._asked = asked
         self._request = request
         self._contenders = tuple(contenders)
-        self._candidates = tuple(contender.candidate for contender in contenders)
+        self._candidates = tuple([contender.candidate for contender in contenders])
         self._policy = policy
         self._began = began
         self._timeout = timeout
@@ -275,9 +275,9 @@ class Run:
             now=now,
             deadline=self._deadline(),
             candidates=self._candidates,
-            standings=tuple(health.standing(contender.keys, now, self._waiter) for contender in self._contenders),
+            standings=tuple([health.standing(contender.keys, now, self._waiter) for contender in self._contenders]),
             policy=self._policy,
-            tried=tuple(leg.seen for leg in self._legs),
+            tried=tuple([leg.seen for leg in self._legs]),
             round=self._round,
             round_jitter=self._jitter,
             money_left=self._budget.left,
