@@ -298,7 +298,7 @@ class HttpProvider(ABC, Generic[S]):
             return Details()
 
     def _outgoing(self, request: ImageRequest, door: Door) -> Outgoing:
-        return outgoing(self._call(request), door.endpoint, door.request_id)
+        return outgoing(self._call(request), door.endpoint, door.request_id, door.traceparent)
 
     def _call(self, request: ImageRequest) -> Call:
         """Encode, and add what the request has for this provider."""

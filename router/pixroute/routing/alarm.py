@@ -28,8 +28,8 @@ class Alarm:
         log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
         if self.shared is None:
             return
-        if self.shared.emit is not None:
-            self.shared.emit(event)
+        if self.shared.observers is not None:
+            self.shared.observers.emit(event)
         if event.state == State.OPEN.value:
             # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
             silent = event.reason in _SILENT
@@ -45,8 +45,8 @@ class Alarm:
 
     def lagged(self, at: float, seconds: float) -> None:
         """Tell that the loop was late."""
-        if self.shared is not None and self.shared.emit is not None:
-            self.shared.emit(events.LoopLagged(at=at, seconds=seconds))
+        if self.shared is not None and self.shared.observers is not None:
+            self.shared.observers.emit(events.LoopLagged(at=at, seconds=seconds))
 
     def _poke(self, runs: Sequence[Run]) -> None:
         """Have them plan again, a few in each turn of the loop."""

@@ -20,9 +20,9 @@ from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle
+from pixroute.routing.emitter import Emitter
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
-from pixroute.routing.telling import RequestTelling
 
 log = logging.getLogger("pixroute")
 
@@ -46,8 +46,16 @@ async def fulfil(
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
-    voice = RequestTelling(shared.emit, request_id, request, began)
-    voice.start(chain.name, timeout)
+    emitter = Emitter(
+        shared,
+        request_id,
+        chain=chain.name,
+        request=request,
+        began=began,
+        currency=chain.currency,
+        overdue_after=policy.breaker.overdue_after,
+    )
+    emitter.start(timeout)
     endings: Sequence[Ending] = ()
     owner = Owner()
     try:
@@ -56,6 +64,7 @@ async def fulfil(
         runs = [
             Run(
                 shared=shared,
+                emitter=emitter,
                 request_id=request_id,
                 asked=request,
                 request=part,
@@ -88,13 +97,13 @@ async def fulfil(
             told.images = tuple([await in_memory(image) for image in told.images])
             for image in told.images:
                 owner.give(image.content)
-        voice.end(told, asyncio.get_running_loop().time())
+        emitter.end(told, asyncio.get_running_loop().time())
         if told is error:
             raise
         raise told from error
     finally:
         owner.close()
-    voice.end(result, asyncio.get_running_loop().time())
+    emitter.end(result, asyncio.get_running_loop().time())
     return result
 
 

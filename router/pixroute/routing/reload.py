@@ -7,7 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from pixroute.errors import ConfigError, Problem
+from pixroute.events import Observer
 from pixroute.provider import Provider
+from pixroute.routing.observers import close_observers
 
 log = logging.getLogger("pixroute")
 
@@ -55,15 +57,17 @@ async def _closed(name: str, provider: Provider) -> None:
 
 async def retired(
     providers: Mapping[str, Provider],
+    observers: Mapping[str, Observer],
     requests: Collection[asyncio.Future[None]],
     losers: Callable[[], Collection[Awaitable[None]]],
 ) -> None:
-    """Close providers when the requests that may use them have ended, and the attempts that lost in them."""
+    """Close what requests may use when they have ended, and the attempts that lost in them."""
     try:
         if requests:
             await asyncio.wait(requests)
         await asyncio.gather(*losers(), return_exceptions=True)
     finally:
+        close_observers(observers)
         await closed(providers)
 
 

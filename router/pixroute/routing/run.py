@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
-from pixroute import events
 from pixroute.content import Owner
 from pixroute.cost import Cost
 from pixroute.health.admission import Admission
@@ -27,11 +26,13 @@ from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
-from pixroute.routing.attempt import Attempt
+from pixroute.routing.attempt import Attempt, Place
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
+from pixroute.routing.emitter import Emitter
 from pixroute.routing.heartbeat import Heartbeat
+from pixroute.routing.observers import Observers
 from pixroute.routing.plan import (
     SLACK,
     Action,
@@ -50,7 +51,6 @@ from pixroute.routing.plan import (
 )
 from pixroute.routing.record import AttemptRecord, Decision
 from pixroute.routing.settle import may_retry_quickly
-from pixroute.routing.telling import Telling
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -58,16 +58,15 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share. `emit`, all that a reload changes of it, is None while nobody observes."""
+    """What all requests of a router share. A reload changes `observers` alone, which is None while nobody observes."""
 
     health: Health
     http: Transport
     random: random.Random
     purse: HedgePurse
-    emit: Callable[[events.AnyEvent], None] | None
+    observers: Observers | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
-    before: Sequence[Callable[[events.AttemptStarted], None]] = ()
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -102,7 +101,6 @@ class _Leg:
 
     attempt: Attempt
     tried: Tried
-    hedge: bool
 
     @property
     def seen(self) -> Tried:
@@ -119,6 +117,7 @@ class Run:
         self,
         *,
         shared: Shared,
+        emitter: Emitter,
         request_id: str,
         asked: ImageRequest,
         request: ImageRequest,
@@ -159,7 +158,7 @@ class Run:
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
         self._bug: BaseException | None = None
         self._shut = False
-        self._telling = Telling(shared.emit, shared.warned, request_id, part, shared.before)
+        self._emitter = emitter
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on.
@@ -258,7 +257,7 @@ class Run:
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
-            self._telling.skips(view.now, self._contenders, decided)
+            self._emitter.skips(view.now, self._part, self._contenders, decided)
         if not isinstance(decided.action, Start):
             self._close_waiter()
         return decided
@@ -295,7 +294,7 @@ class Run:
             self._start(action)
             self._close_waiter()
         elif isinstance(action, Round):
-            self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
+            self._emitter.retry(self._loop.time(), self._part, None, action.until, self._round + 1)
             await self._pause(action.until)
             self._waited += self._loop.time() - self._decided_at
             self._round += 1
@@ -338,11 +337,12 @@ class Run:
             deadline=self._deadline(),
             into=self._into,
             owner=self._owner,
-            on_job=self._telling.job,
+            on_job=self._emitter.job,
             on_end=self._ended,
             on_correction=self._corrected,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,
+            place=self._place_of(start),
             time=self._shared.heartbeat.look,
         )
         tried = Tried(
@@ -358,17 +358,27 @@ class Run:
         beside = self._silent() if start.hedge else None
         if start.hedge and self._draws_from_purse(now):
             self._shared.purse.draw()
-        refused = self._telling.refused(attempt, hedge=start.hedge)
+        refused = self._emitter.refused(attempt)
         self._budget.reserve(contender.candidate.price)
         if refused is None:
             attempt.own(self._admitted(attempt))
-        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
-        self._telling.start(attempt, beside=beside)
+        self._legs.append(_Leg(attempt, tried))  # from here on `_leave` ends it, whatever is raised
+        self._emitter.begin(attempt, beside=beside)
         if refused is None:
             attempt.start()
         else:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
+
+    def _place_of(self, start: Start) -> Place:
+        return Place(
+            part=self._part,
+            number=len(self._legs) + 1,
+            round=self._round,
+            retry=start.retry,
+            hedge=start.hedge,
+            fell_back=start.index > 0,
+        )
 
     def _admitted(self, attempt: Attempt) -> Admission:
         contender = attempt.contender
@@ -414,9 +424,9 @@ class Run:
             may_be_billed=possibly_billed(failure, contender.candidate.price),
             retry_at=attempt.retry_at,
         )
-        self._telling.end(attempt)
+        self._emitter.finish(attempt)
         if attempt.retry_at is not None:
-            self._telling.retry(now, contender.name, attempt.retry_at, self._round)
+            self._emitter.retry(now, self._part, contender.name, attempt.retry_at, self._round)
 
     def _corrected(self, attempt: Attempt, was: Cost) -> None:
         """Take back what an ended attempt may have cost; its request may be over."""
@@ -425,7 +435,7 @@ class Run:
                 self._budget.settle(attempt.contender.candidate.price, None)
                 leg.tried = evolve(leg.tried, failure=attempt.failure, may_be_billed=False)
                 self.poke()
-        self._telling.corrected(attempt, was)
+        self._emitter.corrected(attempt, was)
 
     def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
         """Draw when the same provider is asked once more, if it may be."""
@@ -483,17 +493,7 @@ class Run:
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """Give every attempt so far, as values."""
-        return tuple(
-            leg.attempt.record(
-                began=self._began,
-                part=self._part,
-                number=number,
-                round_=leg.tried.round,
-                retry=leg.tried.retry,
-                hedge=leg.hedge,
-            )
-            for number, leg in enumerate(self._legs, 1)
-        )
+        return tuple(leg.attempt.record(began=self._began) for leg in self._legs)
 
     def _told_decisions(self) -> tuple[Decision, ...]:
         names = [contender.name for contender in self._contenders]
