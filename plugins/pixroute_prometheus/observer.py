@@ -111,8 +111,3 @@ class PrometheusObserver:
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._metrics.loop_lag.of().inc(event.seconds)
-
-
-def from_settings(settings: PrometheusSettings) -> PrometheusObserver:
-    """Make the observer that a configuration names."""
-    return PrometheusObserver(settings)

@@ -92,7 +92,7 @@ SCENES = {
         policy=Policy(),
     ),
     "hedge won": Scene(providers=_pair(silence(), hedge_after=3.0)),
-    "hedge lost": Scene(providers=_pair(picture(14), silence(), hedge_after=3.0)),
+    "hedge lost": Scene(providers=_pair(picture(40), silence(), hedge_after=3.0)),
     "moderated": Scene(providers=_pair(fail(FailureKind.MODERATED, 1, status=400))),
     "deadline": Scene(providers=_pair(silence(), silence()), options={"timeout": 20.0}),
     "budget": Scene(providers=_pair(picture(1)), options={"max_cost": "0.01"}),

@@ -25,7 +25,8 @@ class Alarm:
 
     def breaker_changed(self, event: events.BreakerChanged) -> None:
         """Tell it, and have those plan again whom an opening concerns."""
-        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
+        fields = {"breaker": event.key, "scope": event.scope, "state": str(event.state), "reason": event.reason}
+        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy", extra=fields)
         if self.shared is None:
             return
         if self.shared.observers is not None:
@@ -38,7 +39,7 @@ class Alarm:
     def paused(self, seconds: float) -> None:
         """Take a pause of the machine off what is in flight."""
         if self.shared is not None:
-            log.warning("the machine or its event loop stood still for %.1f s", seconds)
+            log.warning("the machine or its event loop stood still for %.1f s", seconds, extra={"seconds": seconds})
             self.shared.health.leave_out(seconds)
             for run in list(self.shared.runs):
                 run.leave_out(seconds)

@@ -202,7 +202,9 @@ class Attempt:
             if not isinstance(error, Exception):
                 raise
             log.exception(
-                "a bug in pixroute: attempt %s could not be settled; its places are given back", self.request_id
+                "a bug in pixroute: attempt %s could not be settled; its places are given back",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.contender.name},
             )
         finally:
             self._on_end(self)
@@ -371,7 +373,11 @@ class Attempt:
                 self._admission.release_slot()
             except Exception:
                 self._admission.give_back(slot=True)
-                log.exception("a bug in pixroute: the slot of attempt %s was given back to nobody", self.request_id)
+                log.exception(
+                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                    self.request_id,
+                    extra={"attempt": self.request_id, "provider": self.contender.name},
+                )
 
     # What remains of it
 

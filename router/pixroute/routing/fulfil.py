@@ -121,7 +121,7 @@ def _bug(
     try:
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
     except Exception:  # it may be the very thing that broke
-        log.exception("a bug in pixroute: request %s has no record", request_id)
+        log.exception("a bug in pixroute: request %s has no record", request_id, extra={"request": request_id})
         record = Record(request_id=request_id, chain=chain.name, seconds=seconds, tags=request.tags)
     return broken(error, record, endings, chain.currency)
 
@@ -133,7 +133,8 @@ async def _delivered(
     try:
         return await shared.delivery.deliver(result, request, into, deadline=deadline)
     except Exception as error:
-        log.exception("a bug in pixroute: a picture could not be delivered as asked, and is given as it came")
+        text = "a bug in pixroute: a picture could not be delivered as asked, and is given as it came"
+        log.exception(text, extra={"request": result.record.request_id})
         images = tuple([await in_memory(image) for image in result.images])
         told = Adjustment("delivery", "as asked", "as it came", f"pixroute itself broke ({type(error).__name__})")
         return evolve(result, images=images, adjustments=(*result.adjustments, told))

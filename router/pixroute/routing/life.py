@@ -279,7 +279,7 @@ class Life:
         self._reaping.add(task)
         task.add_done_callback(self._reaping.discard)
         loop = asyncio.get_running_loop()
-        warn = loop.call_later(REAP, log.warning, "attempt %s has not ended %.0f s after it was cancelled", name, REAP)
+        warn = loop.call_later(REAP, _warn_of_leftover, name)
         task.add_done_callback(lambda _: warn.cancel())
 
     # Changing
@@ -378,7 +378,8 @@ class Life:
     def _end_requests(self, shared: Shared) -> None:
         left = [attempt for run in shared.runs for attempt in run.in_flight if attempt.may_be_billed]
         if left:
-            log.warning("closed with attempts in flight that may be billed: %d", len(left))
+            fields = {"attempts": len(left)}
+            log.warning("closed with attempts in flight that may be billed: %d", len(left), extra=fields)
         for run in list(shared.runs):
             run.shut()
         for claim in list(self._claims):
@@ -397,6 +398,11 @@ class Life:
             task.cancel()
         if retiring := list(self._retiring):
             await asyncio.wait(retiring)
+
+
+def _warn_of_leftover(attempt: str) -> None:
+    fields = {"attempt": attempt, "seconds": REAP}
+    log.warning("attempt %s has not ended %.0f s after it was cancelled", attempt, REAP, extra=fields)
 
 
 def _import_what_a_request_needs() -> None:

@@ -44,7 +44,8 @@ async def closed(providers: Mapping[str, Provider]) -> None:
         return
     _, late = await asyncio.wait(closing, timeout=CLOSE)
     for task in late:
-        log.warning("provider %s has not closed within %.0f s", closing[task], CLOSE)
+        fields = {"provider": closing[task], "seconds": CLOSE}
+        log.warning("provider %s has not closed within %.0f s", closing[task], CLOSE, extra=fields)
         task.cancel()
 
 
@@ -52,7 +53,7 @@ async def _closed(name: str, provider: Provider) -> None:
     try:
         await provider.aclose()
     except (Exception, asyncio.CancelledError, SystemExit):
-        log.exception("provider %s raised when it was closed", name)
+        log.exception("provider %s raised when it was closed", name, extra={"provider": name})
 
 
 async def retired(
@@ -77,5 +78,5 @@ async def quietly(close: Callable[[], Awaitable[None] | None]) -> None:
         closing = close()
         if closing is not None:
             await closing
-    except Exception:
-        log.exception("what a router holds could not be closed in order")
+    except Exception as error:
+        log.exception("what a router holds could not be closed in order", extra={"error": type(error).__name__})
