@@ -21,6 +21,7 @@ from pixroute.cli.generate import generate
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
 from pixroute.cli.schema import schema
+from pixroute.cli.serve import serve
 from pixroute.cli.signals import outside, watched
 from pixroute.cli.simulate import simulate
 
@@ -37,7 +38,7 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, claim, check, explain, plugins, emulate, ledger, schema, simulate, calibrate):
+for command in (generate, batch, claim, check, explain, plugins, serve, emulate, ledger, schema, simulate, calibrate):
     command.epilog = EPILOG
     pixroute.add_command(command)
 
