@@ -101,7 +101,8 @@ class Ledger:
                 self._told = True
                 why = error.strerror or error
                 then = "nothing more is asked" if self._required else "payments go on unrecorded"
-                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then)
+                fields = {"ledger": str(self._path), "why": str(why)}
+                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then, extra=fields)
             raise
 
     def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:

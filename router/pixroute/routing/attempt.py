@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
@@ -40,6 +41,21 @@ log = logging.getLogger("pixroute.routing")
 _NOTHING, _UNKNOWN = Cost(), Cost(possible=None)
 
 
+@frozen(kw_only=True)
+class Place:
+    """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
+
+    part: int = 0
+    number: int = 1
+    round: int = 0
+    retry: bool = False
+    hedge: bool = False
+    fell_back: bool = False
+
+
+_FIRST = Place()
+
+
 class Attempt:
     """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
 
@@ -61,6 +77,7 @@ class Attempt:
         on_correction: Callable[[Attempt, Cost], None] = lambda _attempt, _was: None,
         retry_at: Callable[[Failure, float], float | None],
         reap: Callable[[asyncio.Task[None], str], None],
+        place: Place = _FIRST,
         time: Callable[[], float] | None = None,
     ) -> None:
         self.request_id = request_id
@@ -72,6 +89,9 @@ class Attempt:
         self.ends_at = ends_at
         self.deadline = deadline
         self.into = into
+        self.place = place
+        self.traceparent: str | None = None
+        self.on_move: Callable[[], None] | None = None
         self.paused = 0.0
         self.ended: float | None = None
         self.retry_at: float | None = None
@@ -115,6 +135,8 @@ class Attempt:
         """Note the stage."""
         self.moves += 1
         self.stage = stage
+        if self.on_move is not None:
+            self.on_move()
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
@@ -128,8 +150,12 @@ class Attempt:
             self._correct()
 
     def progress(self, fraction: float) -> None:
-        """Note how far it is."""
-        self.facts["progress"] = fraction
+        """Note how far it is, also from a thread; what is no share of anything is left out."""
+        if isinstance(fraction, int | float) and 0 <= fraction <= 1 and fraction != self.facts.get("progress"):
+            self.facts["progress"] = fraction
+            if self.on_move is not None:
+                with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
+                    self._loop.call_soon_threadsafe(self.on_move)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread; the slot stays taken until the thread ends."""
@@ -207,7 +233,9 @@ class Attempt:
             if not isinstance(error, Exception):
                 raise
             log.exception(
-                "a bug in pixroute: attempt %s could not be settled; its places are given back", self.request_id
+                "a bug in pixroute: attempt %s could not be settled; its places are given back",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.contender.name},
             )
         finally:
             self._on_end(self)
@@ -378,7 +406,11 @@ class Attempt:
                 self._admission.release_slot()
             except Exception:
                 self._admission.give_back(slot=True)
-                log.exception("a bug in pixroute: the slot of attempt %s was given back to nobody", self.request_id)
+                log.exception(
+                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                    self.request_id,
+                    extra={"attempt": self.request_id, "provider": self.contender.name},
+                )
 
     # What remains of it
 
@@ -394,13 +426,13 @@ class Attempt:
             return self.stage >= Stage.SEND and self.contender.candidate.price != 0
         return self.billing is not Billing.FREE
 
-    def record(self, *, began: float, part: int, number: int, round_: int, retry: bool, hedge: bool) -> AttemptRecord:
+    def record(self, *, began: float) -> AttemptRecord:
         """Give what happened, as a value."""
         return AttemptRecord(
             id=self.request_id,
-            part=part,
-            number=number,
-            round=round_,
+            part=self.place.part,
+            number=self.place.number,
+            round=self.place.round,
             provider=self.contender.name,
             model=self.contender.member.model,
             resolution=self.contender.keys.resolution,
@@ -410,8 +442,8 @@ class Attempt:
             billing=self.billing,
             cost=self.cost,
             failure=self.failure,
-            hedge=hedge,
-            retry=retry,
+            hedge=self.place.hedge,
+            retry=self.place.retry,
             won=self.won,
             provider_request_id=self.facts.get("provider_request_id"),
             facts=dict(self.facts),

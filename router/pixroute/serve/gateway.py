@@ -128,7 +128,8 @@ class Gateway:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("a bug in the gateway, at %s %s", request.method, request.path)
+            fields = {"method": request.method, "path": request.path}
+            log.exception("a bug in the gateway, at %s %s", request.method, request.path, extra=fields)
             if request.writer.output_size:  # the head of an answer is on its way
                 raise
             return refusal(
