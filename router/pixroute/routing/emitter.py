@@ -19,7 +19,7 @@ from pixroute.routing.watch import Watch
 if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
     from pixroute.routing.chain import Contender
-    from pixroute.routing.run import Shared
+    from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute.routing")
 

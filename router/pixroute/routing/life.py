@@ -30,7 +30,7 @@ from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers, close_observers
 from pixroute.routing.reload import closed, quietly, retired, started
-from pixroute.routing.run import Shared
+from pixroute.routing.shared import Shared
 from pixroute.routing.view import SLACK
 from pixroute.values import Mistake
 
