@@ -53,6 +53,10 @@ class Place:
 _FIRST = Place()
 
 
+def _no_trace() -> str | None:
+    return None
+
+
 class Attempt:
     """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
 
@@ -87,7 +91,7 @@ class Attempt:
         self.deadline = deadline
         self.into = into
         self.place = place
-        self.traceparent: str | None = None
+        self.trace: Callable[[], str | None] = _no_trace
         self.on_move: Callable[[], None] | None = None
         self.paused = 0.0
         self.ended: float | None = None
@@ -124,6 +128,11 @@ class Attempt:
     def cancelled(self) -> bool:
         """Whether the attempt was cut or given up."""
         return self.ended is not None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C header of its span, or its caller's; asked for only where it is sent."""
+        return self.trace()
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
