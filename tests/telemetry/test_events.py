@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import re
+import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +12,17 @@ from pathlib import Path
 import attrs
 import pytest
 
-from pixroute import Failure, FailureKind, ShuttingDown, Stage, events, trace
+import pixroute_otel
+from pixroute import Failure, FailureKind, HttpSettings, Router, ShuttingDown, Stage, events, trace
+from pixroute.config.load import structure
 from pixroute.cost import Cost
 from pixroute.events import AttemptFinished, AttemptOverdue, AttemptStarted, Ending, Progressed, RequestFinished
+from pixroute.http.endpoint import Endpoint
 from pixroute.outcome import Billing, Blame
+from pixroute.plugins import load_plugins
 from pixroute.routing.observers import Observers
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
+from pixroute_otel.settings import OtelSettings
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
@@ -301,3 +307,68 @@ def test_defaults_follow_the_failure():
     event = AttemptFinished(**said, billing=Billing.FREE, cost=Cost(), failure=failure)
 
     assert (event.kind, event.blame) == (FailureKind.AUTH, Blame.KEY)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_trace_goes_upstream_only_where_the_settings_say_so(asked):
+    """A provider is a stranger."""
+    settings = HttpSettings(base_url="https://a.test/v1", api_key="k", send_traceparent=asked)
+    endpoint = Endpoint.of(settings, None)
+
+    assert endpoint.request_headers("r-1", PARENT).get("traceparent") == (PARENT if asked else None)
+    assert "traceparent" not in endpoint.request_headers("r-1", None)
+
+
+def test_observers_that_have_something_to_close_are_closed_once(caplog):
+    """When the router closes; what one raises keeps no other open."""
+
+    class Closing:
+        def __init__(self, error=None):
+            self.error, self.closed = error, 0
+
+        def __call__(self, event):
+            pass
+
+        def close(self):
+            self.closed += 1
+            if self.error is not None:
+                raise self.error
+
+    bad, good = Closing(RuntimeError("no")), Closing()
+
+    async def main():
+        async with fake_router(observers=[bad, good, lambda event: None]) as router:
+            await router.generate("a lighthouse")
+        await router.aclose()
+
+    run_virtual(main())
+
+    assert (bad.closed, good.closed) == (1, 1)
+    assert "observer observer-1 raised when it was closed" in caplog.text
+
+
+async def test_a_reload_closes_the_observers_it_leaves_out(unused_tcp_port):
+    """The same port is shared by old and new until then."""
+    said = {
+        "chains": {"default": ["openai"]},
+        "providers": {"openai": {"type": "openai-images", "api_key": "k", "base_url": "https://x.test/v1"}},
+    }
+    watched = said | {"observers": {"prometheus": {"port": unused_tcp_port}}}
+    async with Router.from_mapping(watched) as router:
+        await router.reload(structure(said, load_plugins(), base=Path()))
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+                except OSError:
+                    break
+                writer.close()
+                await asyncio.sleep(0.01)
+
+
+def test_an_extra_that_is_missing_is_named(monkeypatch):
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "pixroute_otel.observer", None)
+
+    with pytest.raises(ValueError, match=r"pip install 'pixroute\[otel\]'"):
+        pixroute_otel.create(OtelSettings())

@@ -43,8 +43,8 @@ class Door:
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C header of the attempt's span."""
-        return getattr(self._attempt, "traceparent", None)
+        """The W3C header of the attempt's span, where it may be sent."""
+        return getattr(self._attempt, "traceparent", None) if self.endpoint.sends_traceparent else None
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
@@ -29,6 +29,7 @@ from pixroute.routing.view import SLACK
 if TYPE_CHECKING:
     from pixroute.health.admission import Admission
     from pixroute.routing.chain import Contender
+    from pixroute.routing.keeper import Keeper
     from pixroute.routing.part import Part, Place
     from pixroute.routing.shared import Shared
 
@@ -37,26 +38,6 @@ T = TypeVar("T")
 log = logging.getLogger("pixroute.routing")
 
 _UNKNOWN = Cost(possible=None)
-
-
-class Keeper(Protocol):
-    """Who started an attempt, and is told what comes of it."""
-
-    def job(self, attempt: Attempt) -> None:
-        """Take note that its provider took a job."""
-        ...
-
-    def ended(self, attempt: Attempt) -> None:
-        """Take note that it has ended, and is settled."""
-        ...
-
-    def corrected(self, attempt: Attempt, was: Cost) -> None:
-        """Take note that it cost nothing after all."""
-        ...
-
-    def retry_at(self, attempt: Attempt, failure: Failure, now: float) -> float | None:
-        """Draw when its provider is asked once more, if it may be."""
-        ...
 
 
 class Attempt:
@@ -86,7 +67,8 @@ class Attempt:
     bug: BaseException | None = None
     paused = 0.0
     moves = 0
-    traceparent: str | None = None
+    trace: Callable[[], str | None] | None = None
+    """Gives the `traceparent` of its span."""
     on_move: Callable[[], None] | None = None
     task: asyncio.Task[None] | None = None
     _admission: Admission | None = None
@@ -135,6 +117,11 @@ class Attempt:
     def cancelled(self) -> bool:
         """Whether the attempt was cut or given up."""
         return self.ended is not None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C header of its span, or its caller's; asked for only where it is sent."""
+        return None if self.trace is None else self.trace()
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
@@ -261,9 +248,9 @@ class Attempt:
                 self._works = False
                 self.give_up()
                 raise
-            outcome = self._bug(error)  # nobody cancelled it
+            outcome = plugins_bug(error, self.contender, self.stage)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
-            outcome = self._bug(error)
+            outcome = plugins_bug(error, self.contender, self.stage)
         finally:
             self._works = False
             cutter.cancel()
@@ -279,9 +266,6 @@ class Attempt:
         if self._here is not None:
             return self._here.is_cancelled
         return self.task is not None and self.task.cancelling() > 0
-
-    def _bug(self, error: BaseException) -> Failure:
-        return plugins_bug(error, self.contender, self.stage)
 
     @property
     def is_answered(self) -> bool:
@@ -310,7 +294,8 @@ class Attempt:
         if isinstance(outcome, Failure):
             return outcome
         if not isinstance(outcome, Success):
-            return self._bug(TypeError(type(outcome).__name__))  # type: ignore[unreachable]  # a plugin's, untyped
+            error_ = TypeError(type(outcome).__name__)  # type: ignore[unreachable]  # a plugin's, untyped
+            return plugins_bug(error_, self.contender, self.stage)
         try:
             return self._validated(outcome)
         except Exception as error:  # noqa: BLE001 - it is ours: nothing more may be bought with a picture in hand

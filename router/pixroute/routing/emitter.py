@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pixroute import errors, events, trace
@@ -180,7 +181,7 @@ class Emitter:
 
     def begin(self, attempt: Attempt, *, beside: str | None) -> None:
         """Tell that an attempt begins, before anything is sent; `beside`: the provider whose attempt it joins."""
-        attempt.traceparent = self._traceparent
+        attempt.trace = partial(self._trace_of, attempt.request_id)
         if self._observers is None:
             return
         if beside is not None:
@@ -193,10 +194,12 @@ class Emitter:
         self._attempts += 1
         self._fell_back |= attempt.place.fell_back
         self._observers.emit(started)
-        attempt.traceparent = self._observers.traceparent(attempt.request_id) or self._traceparent
         self._watches[attempt.request_id] = Watch(
             attempt, overdue_at=started.overdue_at, on_move=self._moved, on_overdue=self._overdue
         )
+
+    def _trace_of(self, attempt: str) -> str | None:
+        return (self._observers.traceparent(attempt) if self._observers else None) or self._traceparent
 
     def _of(self, attempt: Attempt, at: float) -> dict[str, Any]:
         common = self._common(at, attempt.place.part)

@@ -234,36 +234,47 @@ class Router:
             ShuttingDown: the router is closing.
             ValueError: a value that cannot be read; nothing was sent.
         """
+        fields = {
+            "size": size,
+            "aspect_ratio": aspect_ratio,
+            "n": n,
+            "references": references,
+            "output_format": output_format,
+            "sensitive": sensitive,
+            "tags": tags,
+            "extra": extra,
+        }
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
             if request_id is not None:
                 check_request_id(request_id)
-            fields = {
-                "size": size,
-                "aspect_ratio": aspect_ratio,
-                "n": n,
-                "references": references,
-                "output_format": output_format,
-                "sensitive": sensitive,
-                "tags": tags,
-                "extra": extra,
-            }
             request = request_of(prompt, fields)
             check_extra(request.extra, self._known_names())
-            shared = await self._life.open()
-            with self._life.request(request_id) as own_id:
-                return await fulfil(
-                    request,
-                    shared=shared,
-                    chain=self._chain(request, chain),
-                    timeout=timeout,
-                    into=path_of(into),
-                    overrides=overrides,
-                    request_id=own_id,
-                )
+            return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
             raise
+
+    async def _fulfil(  # noqa: PLR0917 - one call site, just above
+        self,
+        request: ImageRequest,
+        chain: str | None,
+        timeout: float | None,
+        into: Path | None,
+        overrides: Overrides,
+        request_id: str | None,
+    ) -> ImageResult:
+        shared = await self._life.open()
+        with self._life.request(request_id) as own_id:
+            return await fulfil(
+                request,
+                shared=shared,
+                chain=self._chain(request, chain),
+                timeout=timeout,
+                into=into,
+                overrides=overrides,
+                request_id=own_id,
+            )
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)
