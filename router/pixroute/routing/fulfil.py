@@ -49,15 +49,7 @@ async def fulfil(
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
-    emitter = Emitter(
-        shared,
-        request_id,
-        chain=chain.name,
-        request=request,
-        began=began,
-        currency=chain.currency,
-        overdue_after=policy.breaker.overdue_after,
-    )
+    emitter = _emitter(shared, request_id, request, chain, policy, began)
     emitter.start(timeout)
     one = _Request(request, shared, chain, policy, emitter, request_id, began, timeout, into)
     try:
@@ -72,6 +64,20 @@ async def fulfil(
         one.owner.close()
     emitter.end(result, clock())
     return result
+
+
+def _emitter(  # noqa: PLR0917 - one call site, just above
+    shared: Shared, request_id: str, request: ImageRequest, chain: Chain, policy: Policy, began: float
+) -> Emitter:
+    return Emitter(
+        shared,
+        request_id,
+        chain=chain.name,
+        request=request,
+        began=began,
+        currency=chain.currency,
+        overdue_after=policy.breaker.overdue_after,
+    )
 
 
 @define

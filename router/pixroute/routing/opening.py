@@ -37,8 +37,7 @@ def make_shared(
         loop: the router's.
         drawn: for jitter, probes and ids.
         alarm: told of breakers, pauses and lateness; its `shared` is set once this is made.
-        transport: the caller's, or None for one of the router's own.
-        connect: seconds for a connection of its own transport.
+        transport: the caller's; None: one of its own, whose connections take `connect` seconds at most.
         observers: None: nobody observes.
         reap: takes the task of an attempt that was ended before it was done.
     """
@@ -51,13 +50,7 @@ def make_shared(
         on_pause=alarm.paused,
         on_lag=alarm.lagged,
     )
-    health = Health(
-        clock=heartbeat.look,
-        call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
-        random=drawn,
-        on_change=alarm.breaker_changed,
-        after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
-    )
+    health = _make_health(loop, heartbeat, drawn, alarm)
     http = transport or _own_transport(connect)
     http.time = heartbeat.awake
     return Shared(
@@ -68,6 +61,16 @@ def make_shared(
         observers=observers,
         reap=reap,
         heartbeat=heartbeat,
+    )
+
+
+def _make_health(loop: asyncio.AbstractEventLoop, heartbeat: Heartbeat, drawn: random.Random, alarm: Alarm) -> Health:
+    return Health(
+        clock=heartbeat.look,
+        call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
+        random=drawn,
+        on_change=alarm.breaker_changed,
+        after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
     )
 
 
