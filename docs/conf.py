@@ -15,6 +15,8 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_title = f"pixroute {release}"
 html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {"top_of_page_buttons": []}
 
 _PART = re.compile(r"^(.+):\n\n((?:[* ] .*\n)+)", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#:]+\.md)\)")

@@ -182,7 +182,7 @@ def _signature(name: str, function: Any) -> Lines:
     ends = "" if result is inspect.Signature.empty else f" -> {_kind(result)}"
     one = f"{word}{name}({', '.join(lines)}){ends}"
     yield "```text"
-    yield one if len(one) <= 100 else f"{word}{name}(\n" + "".join(f"    {line},\n" for line in lines) + f"){ends}"
+    yield one if len(one) <= 80 else f"{word}{name}(\n" + "".join(f"    {line},\n" for line in lines) + f"){ends}"
     yield "```\n"
 
 
@@ -193,7 +193,7 @@ def _parameters(parameters: Iterable[inspect.Parameter]) -> Iterable[str]:
             starred = True
             yield "*"
         starred = starred or one.kind is one.VAR_POSITIONAL
-        marks = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        marks = "*" if one.kind is one.VAR_POSITIONAL else "**" if one.kind is one.VAR_KEYWORD else ""
         kind = "" if one.annotation is one.empty else f": {_kind(one.annotation)}"
         default = "" if one.default is one.empty else f" = {one.default!r}"
         yield f"{marks}{one.name}{kind}{default}"
