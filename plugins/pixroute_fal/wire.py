@@ -1,4 +1,4 @@
-"""How fal's queue is asked, and what its results and errors look like (docs/upstreams.md)."""
+"""How fal's queue is asked, and what its results and errors look like (docs/provider-types.md)."""
 
 from __future__ import annotations
 
