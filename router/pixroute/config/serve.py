@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from attrs import field, frozen
 
-from pixroute.values import Above0, Count, CountFrom0, From0, Mistake, Range, as_table, check
+from pixroute.values import Above0, Count, CountFrom0, Form, From0, Mistake, Range, as_table, check
 
 MIB = 1 << 20
 Port = Annotated[int, Range(0, 65_535)]
+Origin = Annotated[str, Form(r"https?://[^\s/?#@]+", "an origin such as https://app.example")]
+Network = Annotated[str, Form(r"[0-9a-fA-F.:]+(/\d{1,3})?", "an address or a network such as 10.0.0.0/8")]
 Heartbeat = Literal["auto", "stream-only", "off"]
 NEVER_EXTRA = frozenset(
     [
@@ -48,11 +51,14 @@ class ServeSettings:
     """How `pixroute serve` listens, whom it lets in and what it sends.
 
     Args:
-        host: address to listen on: one of this machine's own loopback addresses.
+        host: address to listen on; without `keys` one of this machine's own loopback addresses.
         port: 0 takes a free one.
         reuse_port: whether several processes may listen on the port, each with its share of the connections.
         tls_cert, tls_key: files in PEM form, given together; without them the port is plain HTTP.
         models: names that callers give as `model`, each with the chain or provider it means.
+        keys: file of API keys, written by `pixroute keys`; without it nobody needs one, and only this machine may ask.
+        proxies: addresses or networks of proxies in front, whose `X-Forwarded-For` the access log believes.
+        origins: origins of web pages that may ask (CORS).
         heartbeat: "auto" keeps every waiting answer alive, "stream-only" streams alone, "off" none: then every status
             is true, and proxies cut what is slow.
         quiet_for: seconds in which a plain answer still has a true status.
@@ -62,6 +68,7 @@ class ServeSettings:
         max_references: reference pictures of a request.
         max_requests: requests that are worked on at once; more are refused with 429.
         body_timeout: seconds within which a request's body must have come.
+        reference_urls: whether reference pictures may be URLs: "public" fetches them from public addresses over https.
         extra: names of a caller's unknown fields that go on to providers as they are.
         repeats: most answers that are kept for a repeated `Idempotency-Key`, for 24 h.
         repeat_bytes: most bytes of pictures that are kept for it.
@@ -77,6 +84,9 @@ class ServeSettings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     models: Mapping[str, str] = field(factory=dict, converter=as_table)
+    keys: Path | None = None
+    proxies: tuple[Network, ...] = ()
+    origins: tuple[Origin, ...] = ()
     heartbeat: Heartbeat = "auto"
     quiet_for: From0 = 20.0
     heartbeat_every: Above0 = 15.0
@@ -85,6 +95,7 @@ class ServeSettings:
     max_references: CountFrom0 = 16
     max_requests: Count = 4096
     body_timeout: Above0 = 60.0
+    reference_urls: Literal["refuse", "public"] = "refuse"
     extra: tuple[str, ...] = field(default=(), converter=_extra)
     repeats: Count = 1000
     repeat_bytes: CountFrom0 = 256 * MIB
@@ -96,3 +107,8 @@ class ServeSettings:
         check(self)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise Mistake("and tls_key are given together", "tls_cert")
+        for at, network in enumerate(self.proxies):
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError as error:
+                raise Mistake(f"is no address or network: {error}", f"proxies[{at}]") from None
