@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from attrs import field, frozen
 
+from pixroute.secret import Secret
 from pixroute.values import Above0, Count, CountFrom0, Form, From0, Mistake, Range, as_table, check
 
 MIB = 1 << 20
 Port = Annotated[int, Range(0, 65_535)]
 Origin = Annotated[str, Form(r"https?://[^\s/?#@]+", "an origin such as https://app.example")]
 Network = Annotated[str, Form(r"[0-9a-fA-F.:]+(/\d{1,3})?", "an address or a network such as 10.0.0.0/8")]
+BaseUrl = Annotated[str, Form(r"https?://[^\s?#]+", "an http:// or https:// URL without a query")]
 Heartbeat = Literal["auto", "stream-only", "off"]
 NEVER_EXTRA = frozenset(
     [
@@ -74,6 +76,11 @@ class ServeSettings:
         repeat_bytes: most bytes of pictures that are kept for it.
         repeats_file: SQLite file, of all processes of this machine, in which it is kept what was begun under an
             `Idempotency-Key`; without it a crash forgets what may have been billed.
+        public_url: how callers reach this server, for the links it gives; None: by the address it listens on. The Host
+            header is never believed.
+        store: folder of the pictures that are given as URLs; without it `response_format = "url"` is refused.
+        signing_key: signs those URLs; the same in all processes.
+        url_lifetime: seconds for which such a URL is good, and for which its picture is kept at least.
         drain: seconds that requests in flight have to end after SIGTERM.
         access_log: whether every request is logged.
     """
@@ -100,6 +107,10 @@ class ServeSettings:
     repeats: Count = 1000
     repeat_bytes: CountFrom0 = 256 * MIB
     repeats_file: Path | None = None
+    public_url: BaseUrl | None = None
+    store: Path | None = None
+    signing_key: Secret | None = None
+    url_lifetime: Above0 = 3600.0
     drain: From0 = 30.0
     access_log: bool = True
 
@@ -107,6 +118,8 @@ class ServeSettings:
         check(self)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise Mistake("and tls_key are given together", "tls_cert")
+        if self.store is not None and self.signing_key is None:
+            raise Mistake("needs a signing_key, which signs the URLs of its pictures", "store")
         for at, network in enumerate(self.proxies):
             try:
                 ipaddress.ip_network(network, strict=False)

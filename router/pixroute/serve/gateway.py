@@ -18,7 +18,7 @@ from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.body import read_body
 from pixroute.serve.call import Call, Outcome
-from pixroute.serve.dialects.dialect import Dialect
+from pixroute.serve.dialects.dialect import Dialect, Links
 from pixroute.serve.dialects.openai import OpenAIImages
 from pixroute.serve.door import caller_address, check_body, check_keyless, key_in, unauthorized
 from pixroute.serve.fetching import Fetcher
@@ -27,6 +27,7 @@ from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described
 from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
+from pixroute.serve.store import HEADERS, FolderStore
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -61,6 +62,7 @@ ROUTES: Sequence[Route] = (
     ),
     Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
     Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
+    Route(method="GET", path="/pictures/{name}", handler="picture", summary="Gives a picture by its link", roles=None),
     Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives", roles=None),
     Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken", roles=None),
 )
@@ -83,6 +85,8 @@ class Gateway:
         settings: of `[serve]`.
         menu: who can be asked.
         repeats: requests that may be asked again.
+        store: of pictures that are given as URLs.
+        place: the URL it listens at.
         keys: who may ask; None: whoever is on this machine.
     """
 
@@ -91,6 +95,8 @@ class Gateway:
     menu: Menu
     repeats: Repeats
     keys: KeyRing | None = None
+    store: FolderStore | None = None
+    place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
     calls: set[Call] = field(factory=set)
@@ -198,6 +204,8 @@ class Gateway:
         key = request[KEY]
         desk = Desk(settings=self.settings, names=self.menu.only(key.chains), extra=key.extra)
         asked = dialect.read(body.fields, references, desk)
+        if asked.as_url and self.store is None:
+            raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
         name = _name(request, body.digest, key)
         await self.repeats.ready(name)
         call, repeated = self._call(request, name, asked)
@@ -207,7 +215,13 @@ class Gateway:
         try:
             more = {"Idempotent-Replayed": "true"} if repeated else {}
             answering = Answering(
-                request=request, call=call, asked=asked, dialect=dialect, settings=self.settings, more=more
+                request=request,
+                call=call,
+                asked=asked,
+                dialect=dialect,
+                settings=self.settings,
+                more=more,
+                link=self._link,
             )
             response = await answering.answer()
             given = True
@@ -254,6 +268,27 @@ class Gateway:
             raise bad("a reference picture that is a URL is not fetched here; give it as a data URI", "image")
         fetched = iter(await self.fetcher.fetch(urls)) if urls else iter(())
         return tuple(one if isinstance(one, Reference) else next(fetched) for one in given)
+
+    async def _link(self, answer: Answer) -> Links:
+        """Keep pictures and give their links; what cannot be kept goes out as it is."""
+        assert self.store is not None
+        try:
+            links = await self.store.keep(answer.images)
+        except OSError:
+            log.exception("pictures could not be stored, and are given as base64")
+            return {}
+        base = (self.settings.public_url or self.place).rstrip("/")
+        return {image: base + link for image, link in links.items()}
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """Give a picture whose link was signed; any other is not there."""
+        query = request.query
+        link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
+        found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
+        if found is None:
+            raise Refused(Problem(status=404, message="there is no such picture", kind="not_found"))
+        path, type_ = found
+        return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
 
     def _check_room(self) -> None:
         if self.draining:

@@ -18,6 +18,7 @@ from pixroute.serve.door import is_loopback
 from pixroute.serve.gateway import KEY, WHO, Gateway
 from pixroute.serve.keys import KEYLESS, KeyRing
 from pixroute.serve.repeats import Repeats
+from pixroute.serve.store import FolderStore
 
 
 class AccessLine(AbstractAccessLogger):
@@ -66,7 +67,8 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     try:
         site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
         await site.start()
-        yield f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
+        gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
+        yield gateway.place
         await drain(gateway, site)
     finally:
         await runner.cleanup()
@@ -86,6 +88,13 @@ def key_ring(settings: ServeSettings) -> KeyRing | None:
     except (OSError, ValueError) as error:
         raise ConfigError([Problem("serve.keys", f"cannot be used: {error}")]) from error
     return ring
+
+
+def store_of(settings: ServeSettings) -> FolderStore | None:
+    """Give the store of pictures."""
+    if settings.store is None or settings.signing_key is None:
+        return None
+    return FolderStore(folder=settings.store, key=settings.signing_key, lifetime=settings.url_lifetime)
 
 
 @contextmanager
