@@ -87,7 +87,7 @@ class Metrics:
             names.PROVIDER: self._provider(event.provider),
             names.REQUEST_MODEL: self._model(event.model),
         }
-        for kind in names.USAGE:
+        for kind in ("input_tokens", "output_tokens"):
             count = said.get(kind)
             if type(count) is not int or count < 0:
                 continue

@@ -18,6 +18,7 @@ from pixroute import events
 from pixroute_otel import names
 from pixroute_otel.metrics import error_type
 from pixroute_otel.settings import OtelSettings
+from pixroute_otel.usage import token_attributes
 
 MOST_TOLD = 100
 """Requests in flight that are told of one breaker's change."""
@@ -108,7 +109,7 @@ class Spans:
             if event.blame is not None:
                 attributes[names.BLAME] = str(event.blame)
             attributes |= self._money(event)
-            attributes |= {names.USAGE[kind]: count for kind, count in request.tokens.items()}
+            attributes |= request.tokens
             if error := error_type(event):
                 attributes[names.ERROR_TYPE] = error
                 span.set_status(Status(StatusCode.ERROR, str(event.ending)))
@@ -172,10 +173,8 @@ class Spans:
             if event.kind is not None and str(event.kind) != "cancelled":
                 span.set_status(Status(StatusCode.ERROR, str(event.kind)))
         span.end()
-        for kind in names.USAGE if event.usage else ():
-            count = (event.usage or {}).get(kind)
-            if type(count) is int:
-                attempt.request.tokens[kind] = attempt.request.tokens.get(kind, 0) + count
+        for name, count in token_attributes(event.usage).items() if event.usage else ():
+            attempt.request.tokens[name] = attempt.request.tokens.get(name, 0) + count
         return attempt
 
     def _end_of(self, event: events.AttemptFinished) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Spans and metrics of requests, as OpenTelemetry's own SDK keeps them."""
 
 import pytest
+from attrs import evolve
 from opentelemetry import trace as otel_trace
 
 from pixroute import trace
 from pixroute.events import AttemptStarted, BreakerChanged
 from pixroute.testing import FakeProvider, fake_router, run_virtual
 from pixroute_otel import names
+from pixroute_otel.usage import token_attributes
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -170,3 +172,48 @@ def _open_request(told):
 
     span = told.tracers.get_tracer("test").start_span("request")
     return OpenRequest(span, otel_trace.set_span_in_context(span))
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"input_tokens": 10, "output_tokens": 1290}, {"input_tokens": 10, "output_tokens": 1290}),
+        (
+            {
+                "input_tokens_details": {"image_tokens": 3, "text_tokens": 7},
+                "output_tokens_details": {"image_tokens": 1290},
+            },
+            {"image.input_tokens": 3, "text.input_tokens": 7, "image.output_tokens": 1290},
+        ),
+        (
+            {"candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}], "thoughtsTokenCount": 5},
+            {"image.output_tokens": 1290, "reasoning.output_tokens": 5},
+        ),
+        ({"input_tokens": -1, "output_tokens": True, "promptTokensDetails": [{}, 7, None, {"modality": 3}]}, {}),
+        ({"input_tokens": "many", "input_tokens_details": "x" * 9, "candidatesTokensDetails": {"a": {}}}, {}),
+    ],
+)
+def test_tokens_are_read_in_every_form(usage, expected):
+    """OpenAI's, Gemini's, and nonsense."""
+    assert token_attributes(usage) == {f"gen_ai.usage.{name}": count for name, count in expected.items()}
+
+
+def test_tokens_of_all_attempts_are_on_the_requests_span_and_in_a_metric(otel):
+    """A lost attempt's tokens were used too."""
+    told = otel()
+
+    class Counting(FakeProvider):
+        async def generate(self, request, attempt):
+            outcome = await super().generate(request, attempt)
+            return evolve(outcome, usage={"input_tokens": 10, "output_tokens": 1290}, model="fake-1-0613")
+
+    async def main():
+        async with fake_router(Counting(), observers=[told.observer]) as router:
+            await router.generate("a lighthouse")
+
+    run_virtual(main())
+
+    assert told.request.attributes["gen_ai.usage.output_tokens"] == 1290
+    assert told.attempts[0].attributes["gen_ai.response.model"] == "fake-1-0613"
+    counted = {attributes["gen_ai.token.type"]: value for name, attributes, value in told.points if "token" in name}
+    assert counted == {"input": 10, "output": 1290}
