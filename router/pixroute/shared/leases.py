@@ -185,6 +185,42 @@ class Leases:
 
         return await self.kept.transact(work)
 
+    async def judge(self, attempt: str, *, billed: bool) -> tuple[str, ...]:
+        """Say what an attempt that was possibly billed turned out to be; gives the windows that it counts in.
+
+        Also of one whose process died before it could tell. The operator's word is a total of its own, beside those
+        of processes that may go on writing theirs.
+
+        Raises:
+            StoreAway: as of the store.
+        """
+
+        async def work(query: Query) -> tuple[str, ...]:
+            await self._enter(query)
+            told = await query(
+                "DELETE FROM pixroute_doubt WHERE attempt = :attempt RETURNING name, amount, ends", attempt=attempt
+            )
+            dead = await query(
+                """DELETE FROM pixroute_lease WHERE attempt = :attempt AND kind = 'budget' AND until < {now}
+                RETURNING name, amount""",
+                attempt=attempt,
+            )
+            rows = [(row["name"], row["amount"] if billed else 0, -row["amount"], row["ends"]) for row in told]
+            rows += [(row["name"], row["amount"] if billed else 0, 0, 0.0) for row in dead]
+            for name, spent, possibly, ends in rows:
+                await query(
+                    """INSERT INTO pixroute_spent VALUES ('operator', :name, :spent, :possibly, :ends)
+                    ON CONFLICT (owner, name) DO UPDATE SET spent = pixroute_spent.spent + excluded.spent,
+                    possibly = pixroute_spent.possibly + excluded.possibly""",
+                    name=name,
+                    spent=int(spent),
+                    possibly=int(possibly),
+                    ends=float(ends),
+                )
+            return tuple(str(name) for name, *_ in rows)
+
+        return await self.kept.transact(work)
+
     # One transaction at a time
 
     def _enqueue(self, call: _Call) -> None:
