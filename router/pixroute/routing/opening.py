@@ -37,30 +37,34 @@ def make_shared(
         loop: the router's.
         drawn: for jitter, probes and ids.
         alarm: told of breakers, pauses and lateness; its `shared` is set once this is made.
-        transport: the caller's; None: one of its own, whose connections take `connect` seconds at most.
+        transport: the caller's; None: one of its own.
+        connect: seconds for a connection of its own transport.
         observers: None: nobody observes.
         reap: takes the task of an attempt that was ended before it was done.
     """
     _import_what_a_request_needs()
-    heartbeat = Heartbeat(
-        clock=loop.time,
-        call_at=loop.call_at,
-        busy=lambda: alarm.shared is not None and bool(alarm.shared.runs),
-        observed=lambda: alarm.shared is not None and alarm.shared.observers is not None,
-        on_pause=alarm.paused,
-        on_lag=alarm.lagged,
-    )
-    health = _make_health(loop, heartbeat, drawn, alarm)
+    heartbeat = _make_heartbeat(loop, alarm)
     http = transport or _own_transport(connect)
     http.time = heartbeat.awake
     return Shared(
-        health=health,
+        health=_make_health(loop, heartbeat, drawn, alarm),
         http=http,
         random=drawn,
         purse=HedgePurse(),
         observers=observers,
         reap=reap,
         heartbeat=heartbeat,
+    )
+
+
+def _make_heartbeat(loop: asyncio.AbstractEventLoop, alarm: Alarm) -> Heartbeat:
+    return Heartbeat(
+        clock=loop.time,
+        call_at=loop.call_at,
+        busy=lambda: alarm.shared is not None and bool(alarm.shared.runs),
+        observed=lambda: alarm.shared is not None and alarm.shared.observers is not None,
+        on_pause=alarm.paused,
+        on_lag=alarm.lagged,
     )
 
 
