@@ -213,11 +213,11 @@ def test_the_bill_is_told_once_it_is_known(folder, word, spent, capsys):
     assert main(["budgets", "--json"]) == 0
     (before,) = json.loads(capsys.readouterr().out)
     assert main(["budgets", "settle", attempt, word]) == 0
-    assert main(["budgets", "settle", attempt, word]) == 1
+    assert main(["budgets", "settle", attempt, word]) == 2
     assert f"No budget knows {attempt}" in capsys.readouterr().err
     assert main(["budgets", "--json"]) == 0
     (after,) = json.loads(capsys.readouterr().out)
-    assert (before["spent"], before["possibly"], before["left"]) == ("0.1", "0.1", "0.8")
+    assert (before["spent"], before["possibly"], before["left"]) == ("0.1", "0.1", "0.80")
     assert (after["spent"], after["possibly"]) == (spent, "0")
 
 
