@@ -51,7 +51,7 @@ CODES: tuple[Code, ...] = (
     Code(
         _K.RATE_LIMITED,
         "(?<!gene)ratelimit|throttl|concurren|burst|toofast|inflight|[rti]pm(rate|limit|exceed)|requestsper(second|minute)"
-        "|ratequota|toofrequent|frequency|qps",
+        "|ratequota|requestlimitexceed|(job|task)(num|count|limit)exceed|toofrequent|frequency|qps",
         "OpenAI, Ark, DashScope `Throttling.…`, AWS `ThrottlingException`, new-api `token_concurrency_limit_reached`",
     ),
     Code(

@@ -136,6 +136,7 @@ def shortened(reply: Reply) -> Reply:
     return evolve(reply, text=f"{reply.text[: _LONGEST_TEXT - _TAIL]} {reply.text[-_TAIL:]}")
 
 
+_SOON = 3600.0  # seconds; who says to come back later than that speaks of a quota
 _LONGEST_TEXT = 8192  # characters
 _TAIL = 1024
 
@@ -170,7 +171,11 @@ def failure_from(
     said = error if reply.json is not None else evolve(error, text=_TAG.sub(" ", reply.text))
     said = evolve(said if error.text else error, text=asked.without(said.text if error.text else ""))
     hint = read_hint(reply.headers, said, now=now)
-    found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=hint.seconds is not None), asked)
+    found = (
+        _by_hop(hop, reply, asked)
+        if hop
+        else judge(evolve(error, soon=hint.seconds is not None and hint.seconds < _SOON), asked)
+    )
     lasts = found.kind is FailureKind.RATE_LIMITED and hint.lasting and not hop
     kind = FailureKind.QUOTA if lasts else found.kind
     blame = found.blame or blame_of(kind)
@@ -204,7 +209,7 @@ def _billed(error: ErrorBody, hop: Intermediary | None) -> Billing | None:
         return Billing.FREE if hop.free else None
     if any(code.startswith("violation_fee") for code in error.codes):
         return Billing.BILLED
-    waited = error.status >= 500 and ("do_request_failed" in error.codes or _GAVE_UP.search(error.text.lower()))
+    waited = error.status >= 500 and (_BEGUN.intersection(error.codes) or _GAVE_UP.search(error.text.lower()))
     return Billing.AMBIGUOUS if waited else None
 
 
@@ -227,9 +232,12 @@ _GAVE_UP = re.compile(
     r"context deadline exceeded|client.timeout|do request failed|\bpost \"http[^\n]{0,200}: (eof|read|net/http)"
     r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
     r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
+    r"|\b(stream|upstream|provider)\b[^.]{0,20}\b(disconnected|interrupted|ended|did not (return|respond|complete))"
+    r"|download\w* [^.]{0,30}(upstream|result)"
     r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 
+_BEGUN = frozenset({"do_request_failed", "bad_response_body", "read_response_body_failed"})
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
 _SPEAKERS = {"shell_api_error": "The gateway", "upstream_error": "The gateway, for the model behind it,"}
 

@@ -68,6 +68,7 @@ _NAMED_NOT_FOUND = re.compile(
     r"['\"`][^'\"`\n]{1,80}['\"`][^.\n]{0,20}not found|not found for (account|user|project)", re.IGNORECASE
 )
 """Who can say what exactly it has not knows the API: that is no missing path."""
+_OF_A_PATH = frozenset({404, 501})
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
@@ -157,7 +158,7 @@ def _words(error: ErrorBody) -> Finding | None:
     replied = REPLIED.search(text)
     if REASON.search(text) or (replied and DECLINES.search(replied[1].lower())):
         return Finding(kind=_K.MODERATED, evidence=Evidence.MACHINE)
-    if status == 404 and ROUTE.search(text.lower()):
+    if status in _OF_A_PATH and ROUTE.search(text.lower()):
         return Finding(kind=_K.MODEL_GONE, blame=Blame.HOP)
     allowed = UNDER_5XX if status >= 500 else UNDER_429 if status == 429 else None
     named = coarse(error.codes)
@@ -175,7 +176,7 @@ def _class(error: ErrorBody) -> Finding:
     """Judge by the coarse words and the bare status: a coarse word of another class than the status is not heard."""
     status, named = error.status, coarse(error.codes)
     kind = by_status(status)
-    if status == 404 and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
+    if status in _OF_A_PATH and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
         return Finding(kind=kind, blame=Blame.HOP)
     fits = named is not None and (status < 400 or (named in UNDER_5XX if status >= 500 else True))
     if named is not None and fits and (status in (400, 422, 500) or status < 400 or named is kind):

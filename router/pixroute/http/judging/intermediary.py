@@ -82,7 +82,7 @@ PROXIES: tuple[Proxy, ...] = (
     Proxy(
         name="Cloudflare",
         page=r"^\s*error code: \d{3,4}\s*$|cf-error-details|challenge-platform|just a moment\.\.\.",
-        json="cf_gateway_timeout|origin_response_timeout|^https://developers.cloudflare.com/",
+        json="cf_gateway_timeout|^origin_[a-z_]+$|^https://developers.cloudflare.com/|response to cloudflare",
         statuses=_BEYOND_HTTP,
         headers=(("server", "cloudflare"),),
         remedy="use a host that is not behind Cloudflare, which waits 100 to 120 s",
@@ -105,7 +105,7 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="Envoy",
-        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream",
+        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream|^local_rate_limited$",
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
         unpassed="no healthy upstream|reset reason: overflow",
     ),

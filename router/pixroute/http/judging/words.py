@@ -14,7 +14,7 @@ from pixroute.outcome import Blame, FailureKind
 _K = FailureKind
 
 _SUBJECT = r"(account|resource|user|organi[sz]ation|team|project|service|workspace|api|app|tenant|profile)"
-_SOON = r"(?:re)?try(?:ing)? (?:again )?(?:in|after)|quota exceeded for metric"
+_SOON = r"quota exceeded for metric"
 
 WORDS: tuple[Words, ...] = (
     Words(
@@ -22,6 +22,7 @@ WORDS: tuple[Words, ...] = (
         (
             r"model \S+ (does not|doesn.t|do not) exist|no such model",
             r"model [\w./:'`\"\[\]-]+ (is |was )?(not (supported|found|available)|unsupported|no longer)",
+            r"\bversion\b.{0,20} (does not exist|not found)|cannot be (accessed|used|called) (through|via|with|by)",
         ),
         "OpenAI, xAI, gateways: before what they add about access or parameters",
     ),
@@ -70,6 +71,7 @@ WORDS: tuple[Words, ...] = (
             ),
             r"disabled in this account",
             r"terms of (service|use)",
+            r"(matching|match|by) your [\w ]{0,40}(polic(y|ies)|restrictions|preferences|settings)",
             r"has not been used in project",
             r"(已被|被)(封禁|禁用|冻结|停用)",
         ),
@@ -89,7 +91,7 @@ WORDS: tuple[Words, ...] = (
         (
             (
                 r"(insufficient|not enough|no more|no remaining|lack of|out of|inadequate"
-                r"|low) ([\w-]+ ){0,3}(credits?|funds?|balance|quota|tokens left|allowance)"
+                r"|low) ([\w-]+ ){0,3}(credits?|funds?|balance|quota|tokens left|(api|image|generation) tokens|allowance|points|coins)"
             ),
             (
                 r"(quota|balance|credits?|funds?|prepaid|allowance)\b[^.]{0,30}\b(is |are |was |were "
@@ -132,7 +134,7 @@ WORDS: tuple[Words, ...] = (
         _K.QUOTA,
         (
             (
-                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your current quota|per[- ]day\b|per day\b"
+                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your ([\w-]+ ){{0,2}}quota|per[- ]day\b|per day\b"
                 rf"|quota will reset after \d{{2,}}h)"
             ),
         ),
@@ -327,7 +329,7 @@ WORDS: tuple[Words, ...] = (
             r"too (fast|frequent)",
             r"rpm|request limit",
             r"exceeded .{0,30}\blimit",
-            r"请求.{0,6}(频繁|过多|过快|上限)|(频率|速率|并发|限流|限速|流控)|超过.{0,8}(频率|次数|并发)",
+            r"请求.{0,6}(频繁|过多|过快|上限)|(频率|速率|并发|限流|限速|流控)|任务数?.{0,6}上限|超过.{0,8}(频率|次数|并发)",
         ),
         "OpenAI, Ark, AIHubMix, Replicate, Stability, new-api",
     ),
