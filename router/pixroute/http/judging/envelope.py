@@ -21,12 +21,15 @@ from pixroute.http.judging.hints import read_hint
 from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
 from pixroute.http.judging.layers import layers, mappings, parsed
 from pixroute.http.judging.observation import spell
+from pixroute.http.judging.phrases import REASON
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Stage, blame_of, reaction_of
 from pixroute.redact import quote
 
 _MOST = 64  # layers that are read; what is longer repeats itself
 _WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
-_CODES = re.compile("(error|err|fail|failure|reject|inner|sub)?_?(code|type|reason|name)|status|error_status")
+_CODES = re.compile(
+    "(error|err|fail|failure|reject|inner|sub|finish|block)?_?(code|type|reason|name)|status|error_status"
+)
 _STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
 _EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
@@ -37,7 +40,9 @@ _HEADER_CODES = ("x-amzn-errortype", "x-fal-error-type", "x-ms-error-code")
 _BASE_RESP: Mapping[int, str] = MappingProxyType(
     {
         1002: "rate_limit", 1004: "invalid_api_key", 1008: "insufficient_balance", 1026: "input_sensitive_content",
-        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 2013: "invalid_params", 2049: "invalid_api_key",
+        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 1041: "concurrency", 1042: "invalid_input",
+        1043: "invalid_input", 1044: "invalid_input", 2013: "invalid_params", 2037: "invalid_input",
+        2045: "rate_limit", 2049: "invalid_api_key", 2056: "usage_limit", 2061: "model_access",
     }
 )  # fmt: skip
 """MiniMax's numbers (its page of error codes)."""
@@ -90,6 +95,8 @@ def _fails(layer: Mapping[str, Any]) -> bool:
         or layer.get("success") is False
         or (isinstance(status := layer.get("status"), str) and status.lower() in _BAD)
         or _http_status(layer.get("status")) is not None
+        or any(layer.get(name) for name in ("raifilteredreason", "blockreason", "reject_reason", "refusal"))
+        or any(REASON.fullmatch(str(layer.get(name))) for name in ("finishreason", "finish_reason"))
         or (isinstance(code, int | str) and _brief(code).lower() not in _GOOD)
         or (isinstance(inner, Mapping) and inner.get("status_code", 0) not in (0, "0"))
         or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
@@ -171,11 +178,8 @@ def failure_from(
     said = error if reply.json is not None else evolve(error, text=_TAG.sub(" ", reply.text))
     said = evolve(said if error.text else error, text=asked.without(said.text if error.text else ""))
     hint = read_hint(reply.headers, said, now=now)
-    found = (
-        _by_hop(hop, reply, asked)
-        if hop
-        else judge(evolve(error, soon=hint.seconds is not None and hint.seconds < _SOON), asked)
-    )
+    soon = hint.seconds is not None and hint.seconds < _SOON
+    found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=soon), asked)
     lasts = found.kind is FailureKind.RATE_LIMITED and hint.lasting and not hop
     kind = FailureKind.QUOTA if lasts else found.kind
     blame = found.blame or blame_of(kind)
@@ -233,7 +237,8 @@ _GAVE_UP = re.compile(
     r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
     r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
     r"|\b(stream|upstream|provider)\b[^.]{0,20}\b(disconnected|interrupted|ended|did not (return|respond|complete))"
-    r"|download\w* [^.]{0,30}(upstream|result)"
+    r"|download\w* [^.]{0,30}(upstream|result)|failed to (execute|send|make|forward|complete)\b.{0,40}\brequest\b"
+    r"|task timed out after|50[24] (bad gateway|gateway time)"
     r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 
@@ -317,6 +322,8 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
     """Read Google's details: ErrorInfo's reason, QuotaFailure's period and limit."""
     if isinstance(reason := detail.get("reason"), str):
         yield reason
+    if any("PerDay" in _brief(one.get("quota_limit") or "") for one in mappings(detail.get("metadata"))):
+        yield "quota_per_day"
     for violation in mappings(detail.get("violations")):
         if "PerDay" in _brief(violation.get("quotaId") or ""):
             yield "quota_per_day"
@@ -344,7 +351,7 @@ def _again(layer: Mapping[str, Any]) -> str | None:
 
 
 _AGAIN = re.compile(
-    "(?:retry|try_?again)[_-]?(?:after|in)(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
+    "(?:(?:retry|try_?again|resets?)[_-]?(?:after|in)|reset(?=_s))(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
 )
 
 

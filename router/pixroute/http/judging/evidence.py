@@ -59,6 +59,8 @@ UNDER_429 = frozenset({_K.QUOTA, _K.MODERATED, _K.OVERLOADED, _K.RATE_LIMITED, _
 """What bare words may say under 429."""
 ABOUT_A_PARAM = frozenset({_K.MODERATED, _K.SERVER_ERROR})
 """What bare words may say where a machine word or `param` calls the request wrong."""
+UNMISTAKABLE = frozenset({_K.AUTH, _K.QUOTA})
+"""And these, where no parameter is named: gateways call whatever their upstream refused invalid."""
 _OPENED_BY_STATUS = frozenset({401, 402})
 _OF_A_KEY = frozenset({401, 402, 403})
 _HEARD = 1200  # characters; who has not said by then what is wrong does not say it
@@ -145,7 +147,7 @@ def _complaint(error: ErrorBody) -> Finding:
     words, about_model = _words(error), error.param is not None and _is_model(error.param)
     if words and about_model and words.kind in {_K.FORBIDDEN, _K.MODERATED, _K.QUOTA}:
         return words
-    if words and words.kind in ABOUT_A_PARAM:
+    if words and (words.kind in ABOUT_A_PARAM or (error.param is None and words.kind in UNMISTAKABLE)):
         return words
     if about_model:
         return Finding(kind=_K.MODEL_GONE, evidence=Evidence.MACHINE)
@@ -164,6 +166,8 @@ def _words(error: ErrorBody) -> Finding | None:
     named = coarse(error.codes)
     for row in spoken(text):
         if (allowed is None or row.kind in allowed) and not (row.unless_soon and error.soon):
+            if status == 403 and row.kind is _K.RATE_LIMITED and "quota" in text.lower():
+                return Finding(kind=_K.QUOTA)  # no speed is forbidden
             sure = row.kind is named or row.kind is STATUSES.get(status)
             certain = row.kind is named and row.blame is not Blame.HOP
             evidence = Evidence.MACHINE if certain or (sure and status in _OPENED_BY_STATUS) else Evidence.WORDS

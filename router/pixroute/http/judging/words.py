@@ -115,7 +115,7 @@ WORDS: tuple[Words, ...] = (
                 r"|hard|credit|set)( \S+){0,2} (credits?|limit|quota|budget|cap)"
             ),
             r"budget has been exceeded|please (subscribe|upgrade)|(free|trial) (\w+ )?(limit|calls|usage|uses|generations?) (limit )?(is |has been )?(reached|used|exceeded)",
-            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
+            r"(no|in)[- ]?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
             r"(calls|requests|images|credits|generations) ?(/|per|a|each) ?(week|month)\b",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
             r"purchase (more )?credits",
@@ -134,12 +134,21 @@ WORDS: tuple[Words, ...] = (
         _K.QUOTA,
         (
             (
-                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your ([\w-]+ ){{0,2}}quota|per[- ]day\b|per day\b"
+                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your ([\w-]+ ){{0,2}}quota|per[- ]day\b|per day\b|for today\b|limit for the day"
                 rf"|quota will reset after \d{{2,}}h)"
             ),
         ),
         "a quota by the day, unless it says to come back soon",
         unless_soon=True,
+    ),
+    Words(
+        _K.OVERLOADED,
+        (
+            r"\ball (\w+ ){0,2}(keys|accounts|channels|providers|upstreams|tokens)\b.{0,40}(unavailable|exhausted|fail|disabled|cool|busy)",
+            r"(所有|全部).{0,4}(密钥|渠道|账号|令牌|通道).{0,6}(不可用|失败|限|繁忙|冷却|失效)",
+        ),
+        "new-api, octopus: nobody is left behind the gateway",
+        Blame.PROVIDER,
     ),
     Words(
         _K.AUTH,
@@ -258,7 +267,7 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.INVALID,
         (
-            r"token count",
+            r"token count|too many (images|files|references|characters|pictures)",
             r"context (length|window)",
             r"max_tokens",
             r"maximum number of tokens",
@@ -319,14 +328,14 @@ WORDS: tuple[Words, ...] = (
         _K.RATE_LIMITED,
         (
             r"rate.?limit|max(imum)? (number of )?(pending|concurrent|queued|running|parallel)",
-            r"too many (requests|concurrent|images|calls|tasks|jobs)",
+            r"too many (requests|concurrent|calls|tasks|jobs)",
             r"throttl",
             r"(requests?|images|tokens|calls)[ -]per[ -](second|minute|min|hour)",
             r"concurren\w+.{0,30}(limit|exceed|reached)",
             r"(limit|exceed).{0,30}concurren",
             r"quota exceeded",
             r"resource (has been )?exhausted",
-            r"too (fast|frequent)",
+            r"too (fast|frequent)|frequency",
             r"rpm|request limit",
             r"exceeded .{0,30}\blimit",
             r"请求.{0,6}(频繁|过多|过快|上限)|(频率|速率|并发|限流|限速|流控)|任务数?.{0,6}上限|超过.{0,8}(频率|次数|并发)",
@@ -349,7 +358,7 @@ WORDS: tuple[Words, ...] = (
             r"not supported for generatecontent|is not found for api version",
             r"requested entity was not found|does not support this model",
             r"not supported (on|by) this",
-            r"no (endpoints?|model|provider)s? (found|available)",
+            r"no (endpoints?|model|provider)s? (found|available|supported|configured)",
             r"模型.{0,20}(不存在|未找到|不支持|已下线|未开放|未配置|不可用|无效)|(不支持|未找到|没有|不存在).{0,10}模型",
         ),
         "OpenAI, Google, OpenRouter, DashScope, new-api",
