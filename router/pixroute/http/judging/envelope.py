@@ -131,7 +131,9 @@ def read_error(reply: Reply) -> ErrorBody:
         retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
         param=next((param for layer in (*told, *details) if (param := _param(layer))), None),
         retry_after=after,
-        relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
+        relayed="upstream_error" in codes
+        or any("provider_name" in one for one in told)
+        or bool(_SAID_ELSEWHERE.search(text)),
         notes="; ".join(dict.fromkeys(note for layer in told for note in _notes(layer))),
     )
 
@@ -213,7 +215,9 @@ def _billed(error: ErrorBody, hop: Intermediary | None) -> Billing | None:
         return Billing.FREE if hop.free else None
     if any(code.startswith("violation_fee") for code in error.codes):
         return Billing.BILLED
-    waited = error.status >= 500 and (_BEGUN.intersection(error.codes) or _GAVE_UP.search(error.text.lower()))
+    waited = (error.status >= 500 or error.status == 408) and (
+        _BEGUN.intersection(error.codes) or _GAVE_UP.search(error.text.lower())
+    )
     return Billing.AMBIGUOUS if waited else None
 
 
@@ -237,7 +241,8 @@ _GAVE_UP = re.compile(
     r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
     r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
     r"|\b(stream|upstream|provider)\b[^.]{0,20}\b(disconnected|interrupted|ended|did not (return|respond|complete))"
-    r"|download\w* [^.]{0,30}(upstream|result)|failed to (execute|send|make|forward|complete)\b.{0,40}\brequest\b"
+    r"|download\w* [^.]{0,30}(upstream|result)|(upstream|provider)\b.{0,20} returned (no|an? empty|empty)\b"
+    r"|connection error|apitimeouterror|failed to (execute|send|make|forward|complete)\b.{0,40}\brequest\b"
     r"|task timed out after|50[24] (bad gateway|gateway time)"
     r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun

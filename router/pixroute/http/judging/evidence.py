@@ -127,6 +127,8 @@ def _judge(error: ErrorBody) -> Finding:
     if said is _K.INVALID:
         return _complaint(error)
     words = _words(error)
+    if said is _K.MODERATED and words and words.kind is _K.SERVER_ERROR:
+        return words  # who could not look at a picture did not judge it
     if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
         said = _K.FORBIDDEN
     if said is not None:

@@ -318,7 +318,7 @@ _BARE: Mapping[int, str] = MappingProxyType(
 def _says_only(reply: Reply, phrase: str) -> bool:
     """Tell whether the only words of an answer are this phrase, its status beside it or not."""
     strings = _strings(reply.json) if reply.json is not None else [reply.text[:_HEARD].lower()]
-    said = [text for text in strings if not text.isdigit()]
+    said = [text for text in strings if not text.isdigit() and not re.fullmatch("[a-z_]+_error", text)]
     return bool(said) and all(re.fullmatch(rf"\W*(\d{{3}}\W*)?{phrase}\W*", text.replace("_", " ")) for text in said)
 
 

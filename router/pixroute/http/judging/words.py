@@ -22,7 +22,7 @@ WORDS: tuple[Words, ...] = (
         (
             r"model \S+ (does not|doesn.t|do not) exist|no such model",
             r"model [\w./:'`\"\[\]-]+ (is |was )?(not (supported|found|available)|unsupported|no longer)",
-            r"\bversion\b.{0,20} (does not exist|not found)|cannot be (accessed|used|called) (through|via|with|by)",
+            r"\bversion\b.{0,20} (does not exist|not found)|not a (valid|known|recogni[sz]ed|supported) model|cannot be (accessed|used|called) (through|via|with|by)",
         ),
         "OpenAI, xAI, gateways: before what they add about access or parameters",
     ),
@@ -30,7 +30,9 @@ WORDS: tuple[Words, ...] = (
         _K.SERVER_ERROR,
         (
             r"while downloading",
-            (r"(failed|unable|could ?n.t|cannot|error) (to )?(download|fetch|retriev)\w*.{0,40}(image|url|file)"),
+            (
+                r"(failed|unable|could ?n.t|cannot|error) (to )?(download|fetch|retriev)\w*.{0,40}(image|url|file|media|resource)"
+            ),
             r"failed to (moderate|check|inspect|review)",
             r"下载.{0,8}(失败|超时)",
         ),
@@ -118,7 +120,7 @@ WORDS: tuple[Words, ...] = (
             r"(no|in)[- ]?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
             r"(calls|requests|images|credits|generations) ?(/|per|a|each) ?(week|month)\b",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
-            r"purchase (more )?credits",
+            r"purchase (more )?credits|(run|ran) out of \w+|(kindly|need to|have to|must) (upgrade|subscribe)",
             r"top.?up|payment required|overdue|in arrears",
             r"billing (hard limit|is not active|not active|details are)",
             r"unpaid",
@@ -248,7 +250,7 @@ WORDS: tuple[Words, ...] = (
             r"does not have (the )?(permission|access|required)",
             r"(do|does) not have (access|permission)",
             r"no (access|permission)",
-            r"not (allowed|authorized|permitted|entitled|enabled|eligible) (to|for)",
+            r"not (allowed|authorized|permitted|entitled|enabled|eligible) (to|for)\b(?! this model)",
             r"access (to .{0,40} )?(is )?(denied|restricted|forbidden|not allowed|disabled)",
             r"permission denied|allowed only from",
             r"ip (address|range)",
@@ -256,7 +258,7 @@ WORDS: tuple[Words, ...] = (
             (r"requires? (a )?(paid|pro|enterprise|higher|special|beta) (plan|tier|access|account|subscription)"),
             r"not activated",
             r"has not (been )?(activated|enabled|opened)",
-            r"not enabled|enable it by|join the waitlist|no permission",
+            r"not enabled(?! for this model)|enable it by|join the waitlist|no permission",
             r"tier \d required",
             r"not have permission",
             r"(无权|没有权限|权限不足|无权限|未开通|未授权|禁止访问|没有.{0,4}权限)|(地区|区域|国家).{0,8}(不支持|限制|不可用)",
