@@ -62,7 +62,7 @@ CODES: tuple[Code, ...] = (
         "insufficient.*(quota|balance|credit|fund)|(quota|budget|credit|balance|fund|spen[dt]|billing|usage).*"
         "(exceed|exhaust|deplet|limit|reached|notenough|overdue|insufficient|notactive|low)|exceed.*(quota|budget)"
         "|setlimitexceeded|overdue|arrear|payment|billing|notenough(balance|credit|quota|fund)"
-        "|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
+        "|package(exhaust|expire|usedup)|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
         "|subscription(notfound|expired|inactive|required|ended)|customerverification|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
         "OpenAI, Google QuotaFailure, Ark, DashScope `Arrearage`, new-api, LiteLLM, AWS usage plans",
     ),

@@ -243,7 +243,7 @@ _GAVE_UP = re.compile(
     r"|\b(stream|upstream|provider)\b[^.]{0,20}\b(disconnected|interrupted|ended|did not (return|respond|complete))"
     r"|download\w* [^.]{0,30}(upstream|result)|(upstream|provider)\b.{0,20} returned (no|an? empty|empty)\b"
     r"|connection error|apitimeouterror|failed to (execute|send|make|forward|complete)\b.{0,40}\brequest\b"
-    r"|task timed out after|50[24] (bad gateway|gateway time)"
+    r"|(获取|下载).{0,6}(图片|结果).{0,4}失败|task timed out after|50[24] (bad gateway|gateway time)"
     r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 

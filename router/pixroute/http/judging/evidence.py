@@ -184,6 +184,8 @@ def _class(error: ErrorBody) -> Finding:
     kind = by_status(status)
     if status in _OF_A_PATH and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
         return Finding(kind=kind, blame=Blame.HOP)
+    if named is _K.SERVER_ERROR and error.relayed and 400 <= status < 500:
+        named = None  # a gateway's word for whatever its upstream said
     fits = named is not None and (status < 400 or (named in UNDER_5XX if status >= 500 else True))
     if named is not None and fits and (status in (400, 422, 500) or status < 400 or named is kind):
         return Finding(kind=named, evidence=Evidence.MACHINE)

@@ -82,10 +82,10 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.FORBIDDEN,
         (
-            r"channel (has been|is|was) disabled",
+            r"\b(channel|model|endpoint|route) (has been |is |was )?disabled\b",
             r"渠道.{0,6}禁用",
         ),
-        "new-api: the gateway's own channel",
+        "new-api, SiliconFlow, Replicate: the gateway's own channel, or a model that its owner closed",
         Blame.PROVIDER,
     ),
     Words(
@@ -120,7 +120,7 @@ WORDS: tuple[Words, ...] = (
             r"(no|in)[- ]?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
             r"(calls|requests|images|credits|generations) ?(/|per|a|each) ?(week|month)\b",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
-            r"purchase (more )?credits|(run|ran) out of \w+|(kindly|need to|have to|must) (upgrade|subscribe)",
+            r"purchase (more |another )?(credits|one|package|plan)|(package|plan|pack)\b.{0,20}(used up|exhausted|expired|ended)|(run|ran) out of \w+|(kindly|need to|have to|must) (upgrade|subscribe)",
             r"top.?up|payment required|overdue|in arrears",
             r"billing (hard limit|is not active|not active|details are)",
             r"unpaid",
