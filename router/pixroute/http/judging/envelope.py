@@ -96,7 +96,7 @@ def _fails(layer: Mapping[str, Any]) -> bool:
         or (isinstance(status := layer.get("status"), str) and status.lower() in _BAD)
         or _http_status(layer.get("status")) is not None
         or any(layer.get(name) for name in ("raifilteredreason", "blockreason", "reject_reason", "refusal"))
-        or any(REASON.fullmatch(str(layer.get(name))) for name in ("finishreason", "finish_reason"))
+        or any(REASON.fullmatch(_brief(layer.get(name))) for name in ("finishreason", "finish_reason"))
         or (isinstance(code, int | str) and _brief(code).lower() not in _GOOD)
         or (isinstance(inner, Mapping) and inner.get("status_code", 0) not in (0, "0"))
         or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
