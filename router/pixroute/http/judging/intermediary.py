@@ -94,7 +94,7 @@ PROXIES: tuple[Proxy, ...] = (
         remedy="take a route without API Gateway, which waits 29 s",
     ),
     Proxy(
-        name="AWS API Gateway",
+        name="AWS API Gateway (HTTP)",
         json="^missing authentication token$|^forbidden$|^service unavailable$",
         json_headers=("x-amzn-errortype", "x-amz-apigw-id", "x-amzn-requestid", "apigw-requestid"),
         remedy="take a route without API Gateway, which waits 30 s",
