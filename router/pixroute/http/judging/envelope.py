@@ -95,11 +95,21 @@ def _fails(layer: Mapping[str, Any]) -> bool:
         or layer.get("success") is False
         or (isinstance(status := layer.get("status"), str) and status.lower() in _BAD)
         or _http_status(layer.get("status")) is not None
-        or any(layer.get(name) for name in ("raifilteredreason", "blockreason", "reject_reason", "refusal"))
-        or any(REASON.fullmatch(_brief(layer.get(name))) for name in ("finishreason", "finish_reason"))
         or (isinstance(code, int | str) and _brief(code).lower() not in _GOOD)
         or (isinstance(inner, Mapping) and inner.get("status_code", 0) not in (0, "0"))
         or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
+    )
+
+
+def withholds(document: Any) -> bool:
+    """Tell whether a document in which no picture was found names the reason of a refusal, as Google's do."""
+    return any(map(_names_refusal, islice(layers(document), _MOST)))
+
+
+def _names_refusal(layer: Mapping[str, Any]) -> bool:
+    reasons = (layer.get(name) for name in ("finishreason", "finish_reason"))
+    return any(layer.get(name) for name in ("raifilteredreason", "blockreason", "reject_reason", "refusal")) or any(
+        isinstance(reason, str) and REASON.fullmatch(reason) for reason in reasons
     )
 
 
