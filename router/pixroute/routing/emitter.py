@@ -14,7 +14,7 @@ from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage, Succes
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.observers import Observers
-from pixroute.routing.plan import Plan, Ruling, Wait
+from pixroute.routing.view import Plan, Ruling, Wait
 from pixroute.routing.watch import Watch
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pixroute.routing.plan import SLACK
+from pixroute.routing.view import SLACK
 
 if TYPE_CHECKING:
     from pixroute.outcome import Stage
