@@ -275,8 +275,9 @@ class Gateway:
         assert self.store is not None
         try:
             links = await self.store.keep(answer.images)
-        except OSError:
-            log.exception("pictures could not be stored, and are given as base64")
+        except OSError as error:
+            text = "pictures could not be stored, and are given as base64"
+            log.exception(text, extra={"error": type(error).__name__})
             return {}
         base = (self.settings.public_url or self.place).rstrip("/")
         return {image: base + link for image, link in links.items()}
