@@ -113,7 +113,7 @@ def mistake(value: object, kind: Any, path: str = "") -> Mistake:
 
 def sentence(value: object, kind: Any) -> str:
     """Say that this value is not of that kind, and which is near; never of what may hold a key."""
-    if isinstance(value, str) and Path not in members(kind) and (at := broken_at(value)):
+    if isinstance(value, str | Path) and (at := broken_at(str(value))):
         return f"holds half a surrogate pair at character {at}; give whole characters"
     if _holds_secret(kind):
         return NEVER_IN_CLEAR
