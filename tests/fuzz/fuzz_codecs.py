@@ -22,6 +22,7 @@ from pixroute.http.body.decoder import BodyError
 from pixroute.http.body.incoming import Incoming
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
+from pixroute.http.pace import Pace
 from pixroute.outcome import Failure, FailureKind, Success
 from pixroute.secret import Secret
 from pixroute_gemini.provider import Gemini, GeminiSettings
@@ -99,7 +100,7 @@ async def no_fetch(*_args: object, **_options: object) -> Failure:
     return Failure(kind=FailureKind.BAD_IMAGE, message="not fetched")
 
 
-ATTEMPT: Any = SimpleNamespace(http=SimpleNamespace(fetch=no_fetch))
+ATTEMPT: Any = SimpleNamespace(http=SimpleNamespace(fetch=no_fetch, now=float, pace=Pace()))
 
 
 async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers: dict[str, str]) -> str:
