@@ -93,14 +93,27 @@ def check(value: Any) -> None:
     made_of: Any = type(value)
     for name, default, kind, fit in _checks(made_of):
         held = getattr(value, name)
-        if held is not default and not fit(held):
+        try:
+            wrong = held is not default and not fit(held)
+        except Exception as error:
+            raise unreadable(error, name) from error
+        if wrong:
             raise mistake(held, kind, name)
 
 
 def check_one(value: object, kind: Any, name: str) -> None:
     """Hold one argument against what may stand there; raises `Mistake` as `check` does."""
-    if not fits(kind)(value):
+    try:
+        right = fits(kind)(value)
+    except Exception as error:
+        raise unreadable(error, name) from error
+    if not right:
         raise mistake(value, kind, name)
+
+
+def unreadable(error: Exception, name: str) -> Mistake:
+    """Say of an object of somebody else's class that its own code fails when it is looked at."""
+    return Mistake(f"cannot be read: it raised {type(error).__name__}", name)
 
 
 def mistake(value: object, kind: Any, path: str = "") -> Mistake:
@@ -339,8 +352,11 @@ def as_set(values: Any) -> Any:
 
 
 def as_table(value: Any) -> Any:
-    """Take a mapping, kept from later changes."""
-    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+    """Take a mapping, kept from later changes; one whose own code fails is left to the check of its field."""
+    try:
+        return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+    except Exception:  # noqa: BLE001 - anybody's class
+        return value
 
 
 def _is_list(values: object) -> bool:
