@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +68,12 @@ def check_limits(
     for name in overrides:
         if name not in Overrides.__annotations__:
             raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, "chain", "timeout", "into"]), name)
+
+
+def check_drain(drain: object) -> None:
+    """Refuse seconds of draining that are none; what is left of a deadline may be below 0, and inf takes its time."""
+    if drain != inf:
+        check_one(drain, float, "drain")
 
 
 def path_of(into: str | PathLike[str] | None) -> Path | None:
