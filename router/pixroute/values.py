@@ -15,6 +15,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from math import inf
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -109,6 +110,23 @@ def check_one(value: object, kind: Any, name: str) -> None:
         raise unreadable(error, name) from error
     if not right:
         raise mistake(value, kind, name)
+
+
+def named_file(value: object, name: str) -> Path:
+    """Read an argument as the path of a file; raises `Mistake` for one that names none."""
+    if not isinstance(value, str | PathLike):
+        raise mistake(value, Path, name)
+    try:
+        text: object = os.fspath(value)
+    except Exception as error:
+        raise unreadable(error, name) from error
+    if not isinstance(text, str):
+        raise Mistake("must be a path of text, not of bytes", name)
+    path = Path(text)
+    if not path.name or "\0" in text:
+        raise Mistake("must name a file", name)
+    check_one(path, Path, name)
+    return path
 
 
 def unreadable(error: Exception, name: str) -> Mistake:

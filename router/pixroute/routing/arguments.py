@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from math import inf
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from pixroute.policy import Overrides
 from pixroute.request import ImageRequest, Size
 from pixroute.result import Adjustment
-from pixroute.values import Above0, Mistake, check_one, mistake, unreadable
+from pixroute.values import Above0, Mistake, check_one, named_file
 from pixroute.words import join, nearest, unknown_key
 
 FIELDS: Mapping[str, Any] = MappingProxyType(
@@ -78,25 +78,7 @@ def check_drain(drain: object) -> None:
 
 def path_of(into: str | PathLike[str] | None) -> Path | None:
     """Give the file that a picture is to be written to."""
-    if into is None:
-        return None
-    if isinstance(into, str | PathLike):
-        path = _path(into)
-        if path.name and "\0" not in str(path):
-            check_one(path, Path, "into")
-            return path
-        raise Mistake("must name a file", "into")
-    raise mistake(into, Path, "into")
-
-
-def _path(into: str | PathLike[str]) -> Path:
-    try:
-        text: object = fspath(into)
-    except Exception as error:
-        raise unreadable(error, "into") from error
-    if not isinstance(text, str):
-        raise Mistake("must be a path of text, not of bytes", "into")
-    return Path(text)
+    return None if into is None else named_file(into, "into")
 
 
 def check_extra(extra: Iterable[str], known: Collection[str]) -> None:
