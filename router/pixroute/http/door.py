@@ -5,7 +5,7 @@ Inside an attempt the answer is used as it was given: a result URL that carries 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from attrs import evolve
@@ -22,7 +22,6 @@ T = TypeVar("T", bound=Success | Failure | Delivered)
 _MEASURED = frozenset({"first_byte", "wire_bytes", "rescued", "remote", "plaintext"})
 """Facts that the wire finds out by itself: as numbers they hold nobody's words."""
 _NUMBERS = frozenset({int, float, bool, type(None)})
-_DEEPEST = 16
 _OF_A_FAILURE = ("code", "ignored_hint", "provider_request_id", "url", "advice", "task", "status")
 _OF_A_PICTURE = ("declared_type", "revised_prompt", "url")
 
@@ -53,25 +52,11 @@ class Door:
     def note(self, **facts: Any) -> None:
         """Add facts to the record, without the secrets and as JSON's types: what is none of them as its text."""
         if not (facts.keys() <= _MEASURED and all(type(value) in _NUMBERS for value in facts.values())):
-            facts = self.sanitizer.clean({name: _plain(value) for name, value in facts.items()})
+            facts = self.sanitizer.facts(facts)
         self._attempt.note(**facts)
-
-    def progress(self, fraction: float) -> None:
-        """Note how far it is: a number, whoever tells it."""
-        self._attempt.progress(float(fraction))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attempt, name)
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, str) or type(value) in _NUMBERS:
-        return value
-    if depth < _DEEPEST and isinstance(value, Mapping):
-        return {str(name): _plain(one, depth + 1) for name, one in value.items()}
-    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one, depth + 1) for one in value]
-    return bytes(value).decode(errors="replace") if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
 
 def shown(reply: Reply, sanitizer: Sanitizer) -> Reply:
