@@ -63,6 +63,8 @@ class HttpProvider(ABC, Generic[S]):
     """What its plugin would set otherwise; `pixroute check` tells it."""
     polls = False
     """Whether it asks for a task until it is done: `JobProvider` does."""
+    has_door = True
+    """Its words lose the secrets where they come in; those of other providers with secrets lose them in the router."""
     versions: tuple[str, ...] | None = None
     """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
 
