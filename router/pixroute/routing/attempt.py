@@ -143,8 +143,9 @@ class Attempt:
 
     def progress(self, fraction: float) -> None:
         """Note how far it is, also from a thread; what is no share of anything is left out."""
-        if isinstance(fraction, int | float) and 0 <= fraction <= 1 and fraction != self.facts.get("progress"):
-            self.facts["progress"] = float(fraction)
+        share = float(fraction)
+        if 0 <= share <= 1 and share != self.facts.get("progress"):
+            self.facts["progress"] = share
             if self.on_move is not None:
                 with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
                     self._loop.call_soon_threadsafe(self.on_move)
