@@ -78,10 +78,11 @@ def _sample(spec: ProviderSpec) -> Provider | None:
 
 
 def _exact(can: Capabilities) -> str:
+    steps = f", by {can.multiple_of}" if can.multiple_of > 1 else ""
     if can.exact_pixels is None:
-        return "no"
+        return f"sides {can.sides[0]}-{can.sides[1]}{steps}" if can.sides else "no"
     low, high = (pixels / 1e6 for pixels in can.exact_pixels)
-    return f"{low:.1f}-{high:.1f} MP" if low >= 0.05 else f"to {high:.1f} MP"
+    return (f"{low:.1f}-{high:.1f} MP" if low >= 0.05 else f"to {high:.1f} MP") + steps
 
 
 def _count(values: Collection[str], none: str) -> str:

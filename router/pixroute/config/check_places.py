@@ -27,11 +27,12 @@ _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hf_": ("huggingface.co",),
         "r8_": ("replicate.com",),
         "gsk_": ("groq.com",),
-        "sk-": ("openai.com", "apiyi.com", "deepseek.com", "siliconflow.cn"),
+        "sk-": ("openai.com", "apiyi.com", "deepseek.com", "siliconflow.cn", "stability.ai"),
     }
 )
 """How a service's keys begin, and its hosts; the longest beginning counts."""
-_KNOWN = tuple(host for hosts in _KEYS.values() for host in hosts)
+_KNOWN = (*(host for hosts in _KEYS.values() for host in hosts), "fal.run", "bfl.ai")
+"""Those hosts, and some of which only is known that their keys begin otherwise."""
 
 
 def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:

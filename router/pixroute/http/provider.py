@@ -21,8 +21,9 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import Asked
-from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
+from pixroute.http.judging.envelope import carries_error, failure_from, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.judging.tasks import asynchronous, task_in
@@ -60,8 +61,12 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    server_errors: Billing = Billing.FREE
+    """What an answered server error costs: free as a rule, AMBIGUOUS where the upstream does not say."""
     polls = False
     """Whether it asks for a task until it is done: `JobProvider` does."""
+    has_door = True
+    """Its words lose the secrets where they come in; those of other providers with secrets lose them in the router."""
     versions: tuple[str, ...] | None = None
     """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
 
@@ -98,7 +103,8 @@ class HttpProvider(ABC, Generic[S]):
         """Write the request as a call.
 
         Raises:
-            ValueError: this request cannot be expressed; nothing is sent.
+            ValueError: this request cannot be expressed; nothing is sent. The capabilities should not have admitted
+                it: the conformance kit calls that a mistake of theirs.
         """
 
     @abstractmethod
@@ -239,6 +245,8 @@ class HttpProvider(ABC, Generic[S]):
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
             failure = evolve(failure, billing=Billing.BILLED)
+        if failure.kind is FailureKind.SERVER_ERROR and failure.billing is Billing.FREE:
+            failure = evolve(failure, billing=self.server_errors)
         return evolve(failure, answered=True)
 
     async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
