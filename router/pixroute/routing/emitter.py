@@ -172,7 +172,7 @@ class Emitter:
         except KeyboardInterrupt:
             raise  # a person's, not the ledger's
         except BaseException as error:  # noqa: BLE001 - somebody else's code: whatever it raises, nothing is sent
-            return _not_recorded(error)
+            return _not_recorded(error, attempt)
         return None
 
     def begin(self, attempt: Attempt, *, beside: str | None) -> None:
@@ -308,13 +308,15 @@ def _pixels_short(attempt: Attempt) -> int:
     return sum(max(0, asked - image.width * image.height) for image in (*attempt.images, *attempt.rejected))
 
 
-def _not_recorded(error: BaseException) -> Failure:
+def _not_recorded(error: BaseException, attempt: Attempt) -> Failure:
     """Say why an attempt did not start; what cannot be written now is tried again in the next round, a bug is not."""
     lacking = isinstance(error, OSError)
     why = (error.strerror if isinstance(error, OSError) else None) or f"the ledger raised {type(error).__name__}"
     advice = "make the ledger writable, or take `required` away"
     if not lacking:
-        log.error("an attempt could not be recorded, and did not start\n%s", Sanitizer().traceback(error))
+        fields = {"attempt": attempt.request_id, "error": type(error).__name__}
+        text = Sanitizer().traceback(error)
+        log.error("an attempt could not be recorded, and did not start\n%s", text, extra=fields)
         advice = "its text is in the log; mend the ledger, or take `required` away"
     return Failure(
         kind=FailureKind.CONNECT if lacking else FailureKind.UNKNOWN,
