@@ -68,6 +68,7 @@ class Capabilities:
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
         reference_formats: formats they may have, of png, jpeg, webp and gif; empty: any.
+        mask_formats: formats that a mask may have; empty: it takes no mask.
         max_images: most pictures of one call.
         max_prompt: longest prompt in characters; None: no limit known.
         size_tolerance: share of the asked pixels that may be missing before a picture counts as UNDERSIZED.
@@ -81,6 +82,7 @@ class Capabilities:
     output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
     references: CountFrom0 = 0
     reference_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
+    mask_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
     max_images: Count = 1
     max_prompt: Count | None = None
     size_tolerance: Share = 0.1

@@ -18,7 +18,7 @@ from pixroute.batch.standing import ITEM_TAG, full
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
 from pixroute.policy import Overrides
-from pixroute.references import load
+from pixroute.references import loaded
 from pixroute.result import ImageResult
 from pixroute.routing.budget import Budget
 from pixroute.routing.plan import Ruling
@@ -182,7 +182,7 @@ async def check(router: Router, items: Sequence[Item]) -> list[Problem]:
 
 async def _unservable(router: Router, item: Item) -> str | None:
     try:
-        await load(item.request.references)
+        await loaded(item.request)
         plans = router.explain(item.request, chain=item.chain).providers
     except ValueError as error:
         return str(error)

@@ -43,6 +43,7 @@ class Asked:
     aspect: str | None
     n: int
     images: tuple[Path, ...]
+    mask: Path | None
     sensitive: bool
     tags: tuple[tuple[str, str], ...]
     chain: str | None
@@ -60,6 +61,7 @@ class Asked:
             size=Size.parse(self.size or "1K", self.aspect) if self.size or self.aspect else None,
             n=self.n,
             references=self.images,
+            mask=self.mask,
             output_format=output_format,
             sensitive=self.sensitive,
             tags=dict(self.tags),
@@ -77,6 +79,7 @@ _SHARED = (
     click.option("--aspect", metavar="W:H", help="Shape, beside 1K, 2K or 4K (1K if no size is given)."),
     click.option("-n", "--n", default=1, type=click.IntRange(1, 100), metavar="N", help="How many pictures, 1 to 100."),
     click.option("--image", "images", multiple=True, type=PICTURE, metavar="FILE", help="A picture to edit or follow."),
+    click.option("--mask", type=PICTURE, metavar="FILE", help="What is transparent is changed in the first --image."),
     click.option("--sensitive", is_flag=True, help="Never over an unencrypted connection."),
     click.option(
         "--tag", "tags", multiple=True, type=_tag, metavar="KEY=VALUE", help="Carried to record and rules; repeatable."

@@ -6,6 +6,7 @@ from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Run
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.provider import HttpProvider
 from pixroute.http.routes import TwoRoutes
+from pixroute.http.tokens import Token, Tokens
 
 __all__ = [
     "Auth",
@@ -24,6 +25,8 @@ __all__ = [
     "Queued",
     "Reply",
     "Running",
+    "Token",
+    "Tokens",
     "TwoRoutes",
     "failure_from",
 ]
