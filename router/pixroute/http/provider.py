@@ -278,7 +278,7 @@ class HttpProvider(ABC, Generic[S]):
             return self._empty(told, "it holds none", door.asked) if said else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
-        return self._success(told, pictures, failures, surplus=len(items) - len(found))
+        return self._success(told, pictures, failures, door, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
         """Explain a 2xx without a picture: by the task it names, by what it says, else by what it is."""
@@ -293,8 +293,12 @@ class HttpProvider(ABC, Generic[S]):
             log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__)
             return None
 
-    def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure], *, surplus: int) -> Success:
+    def _success(
+        self, reply: Reply, pictures: list[Delivered], failures: list[Failure], door: Door, *, surplus: int
+    ) -> Success:
         details = self._details(reply)
+        if details.served_by:
+            door.note(served_by=details.served_by)
         if details.revised_prompts:
             pictures = [
                 evolve(one, revised_prompt=text) if text else one

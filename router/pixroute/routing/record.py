@@ -18,7 +18,8 @@ from pixroute.routing.plan import NOT_NEEDED
 class AttemptRecord:
     """One attempt; times are seconds on the loop's clock, `started` and `ended` counted from the request's start.
 
-    `facts` holds what the wire told: first_byte, wire_bytes, remote, plaintext, rescued tail stall, job.
+    `facts` holds what the wire told: first_byte, wire_bytes, remote, plaintext, rescued tail stall, job,
+    served_by (who made it behind a gateway).
     """
 
     id: str
