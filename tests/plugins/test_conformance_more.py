@@ -29,7 +29,11 @@ AZURE = Upstream(
         ),
     },
 )
-DECLINED = {"code": "DataInspectionFailed", "message": "Input data may contain inappropriate content.", "request_id": "r"}
+DECLINED = {
+    "code": "DataInspectionFailed",
+    "message": "Input data may contain inappropriate content.",
+    "request_id": "r",
+}
 DASHSCOPE = Upstream(
     healthy={
         "output": {"choices": [{"finish_reason": "stop", "message": {"content": [{"image": PICTURE_URL}]}}]},
@@ -212,7 +216,10 @@ class TestApimart(ProviderConformance):
         healthy={"code": 200, "data": {"status": "completed", "result": {"images": [{"url": [PICTURE_URL]}]}}},
         refusals={
             "the task": Refusal(
-                body={"code": 200, "data": {"status": "failed", "error": {"message": "It violates our content policy."}}},
+                body={
+                    "code": 200,
+                    "data": {"status": "failed", "error": {"message": "It violates our content policy."}},
+                },
                 status=200,
                 billed=False,
             )

@@ -25,6 +25,7 @@ GPT_IMAGES = (
     "gpt-image-2.6-flare",
     "chatgpt-image-latest",
 )
+GROKS = ("grok-imagine-image", "grok-imagine-image-quality", "grok-imagine-image-2.0")
 # Gone everywhere (upstreams §1.1, §2.2).
 RETIRED = frozenset(
     {"gemini-3.1-flash-image", "gemini-3.1-flash-image-preview", "gemini-2.5-flash-image"}
@@ -42,6 +43,7 @@ _FAMILIES = {
     "gpt-image-": "gpt-image",
     "chatgpt-image-": "gpt-image",
     "dall-e-": "gpt-image",
+    "grok-imagine-": "grok",
 }
 FAMILIES = frozenset(_FAMILIES.values())
 
