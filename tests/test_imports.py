@@ -52,6 +52,7 @@ LAYERS = {
     "dialects": {"http", "outcome", "provider", "redact", "request"},
     "config": VALUES | {"plugins", "errors", "events", "hookspecs", "offers"},
     "ledger": VALUES | {"events", "hookspecs", "errors"},
+    "shared": {"request", "values", "words"},
     "routing": VALUES
     | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs"},
     "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
@@ -62,7 +63,8 @@ PURE = [
     "routing/plan.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
-    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py",
+    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py",
+    "shared/schema.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "random", "socket", "aiohttp", "threading"}
 

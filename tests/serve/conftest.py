@@ -1,6 +1,7 @@
 """A gateway over scripted providers, on a real socket, in the test's own loop."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -11,7 +12,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.routing.router import Router
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
-from pixroute.serve.listen import listening
+from pixroute.serve.listen import listening, repeating
 from pixroute.serve.names import Menu
 from pixroute.testing import FakeProvider
 
@@ -63,7 +64,9 @@ async def serve():
             router = Router(providers=table, chains=chains, policy=policy, observers={"gateway": Watching()}, seed=0)
             await stack.enter_async_context(router)
             placed = ServeSettings(**{"port": 0, "drain": 0, "access_log": False, **settings})
-            gateway = Gateway(router=router, settings=placed, menu=Menu(chains=chains, models=models or {}))
+            repeats = stack.enter_context(repeating(placed))
+            menu = Menu(chains=chains, models=models or {})
+            gateway = Gateway(router=router, settings=placed, menu=menu, repeats=repeats)
             url = await stack.enter_async_context(listening(gateway))
             http = await stack.enter_async_context(aiohttp.ClientSession())
             return Served(gateway, url, http, stack)
@@ -75,3 +78,10 @@ async def serve():
 def gated():
     """Make providers that deliver when they are let."""
     return Gated
+
+
+@pytest.fixture
+def unused_tcp_port():
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]

@@ -63,6 +63,10 @@ class ServeSettings:
         max_requests: requests that are worked on at once; more are refused with 429.
         body_timeout: seconds within which a request's body must have come.
         extra: names of a caller's unknown fields that go on to providers as they are.
+        repeats: most answers that are kept for a repeated `Idempotency-Key`, for 24 h.
+        repeat_bytes: most bytes of pictures that are kept for it.
+        repeats_file: SQLite file, of all processes of this machine, in which it is kept what was begun under an
+            `Idempotency-Key`; without it a crash forgets what may have been billed.
         drain: seconds that requests in flight have to end after SIGTERM.
         access_log: whether every request is logged.
     """
@@ -82,6 +86,9 @@ class ServeSettings:
     max_requests: Count = 4096
     body_timeout: Above0 = 60.0
     extra: tuple[str, ...] = field(default=(), converter=_extra)
+    repeats: Count = 1000
+    repeat_bytes: CountFrom0 = 256 * MIB
+    repeats_file: Path | None = None
     drain: From0 = 30.0
     access_log: bool = True
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import evolve
 
@@ -76,6 +76,14 @@ class HttpProvider(ABC, Generic[S]):
     """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
     lists_model = True
     """Whether that list names what `model` says."""
+
+    awaits_only_ours: ClassVar[bool] = True
+    """Whether nothing of a plugin's is awaited in an attempt: then it needs no task of its own (semantics §7)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        awaited = ("generate", "_through_the_door", "_ask", "_answer", "_conclude", "_collect")
+        cls.awaits_only_ours = all(getattr(cls, name).__module__.startswith("pixroute.http.") for name in awaited)
 
     def __init__(self, name: str, settings: S) -> None:
         self.name = name

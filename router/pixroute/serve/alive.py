@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
-from attrs import frozen
+from attrs import field, frozen
 
 from pixroute.config.serve import ServeSettings
-from pixroute.result import ImageResult
 from pixroute.serve.asked import Asked
-from pixroute.serve.call import Call
+from pixroute.serve.call import Call, Outcome
 from pixroute.serve.dialects.dialect import Dialect, Event, Links, headers
 from pixroute.serve.document import Document
 from pixroute.serve.problem import Problem
 
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """What tells caches and nginx to hand on at once."""
+EVENTS = "text/event-stream; charset=utf-8"
 SIGN = b" "
 COMMENT = b": keepalive\n\n"
 
 
 @frozen(kw_only=True)
 class Answering:
-    """One answer to be given."""
+    """One answer to be given; `more` are headers beside its own."""
 
     request: web.Request
     call: Call
     asked: Asked
     dialect: Dialect
     settings: ServeSettings
-    links: Links
+    links: Links = field(factory=dict)
+    more: Mapping[str, str] = field(factory=dict)
 
     async def answer(self) -> web.StreamResponse:
         """Give it, as the caller asked for it."""
@@ -46,7 +47,7 @@ class Answering:
         await self.call.wait(settings.quiet_for if settings.heartbeat == "auto" else None)
         if (outcome := self.call.outcome) is not None:
             return await self._whole(outcome)
-        response = web.StreamResponse(headers={**NOT_BUFFERED, "Content-Type": "application/json"})
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": "application/json"})
         await response.prepare(self.request)
         while (outcome := self.call.outcome) is None:
             await response.write(SIGN)
@@ -58,13 +59,12 @@ class Answering:
         await response.write_eof()
         return response
 
-    async def _whole(self, outcome: ImageResult | Problem) -> web.StreamResponse:
+    async def _whole(self, outcome: Outcome) -> web.StreamResponse:
         if isinstance(outcome, Problem):
-            return refusal(self.dialect, outcome)
+            return refusal(self.dialect, outcome, self.more)
         document = self.dialect.answer(outcome, self.asked, self.links)
-        response = web.StreamResponse(
-            headers={**NOT_BUFFERED, **headers(outcome), "Content-Type": "application/json"},
-        )
+        told = {**NOT_BUFFERED, **self.more, **headers(outcome), "Content-Type": "application/json"}
+        response = web.StreamResponse(headers=told)
         response.content_length = document.length
         await response.prepare(self.request)
         await write(response, document)
@@ -76,8 +76,8 @@ class Answering:
     async def _stream(self) -> web.StreamResponse:
         """Send events; what is known before the first of them still has a true status."""
         if isinstance(early := self.call.outcome, Problem):
-            return refusal(self.dialect, early)
-        response = web.StreamResponse(headers={**NOT_BUFFERED, "Content-Type": "text/event-stream; charset=utf-8"})
+            return refusal(self.dialect, early, self.more)
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": EVENTS})
         await response.prepare(self.request)
         every = None if self.settings.heartbeat == "off" else self.settings.heartbeat_every
         if every is not None:
@@ -102,7 +102,7 @@ class Answering:
                 await _send(response, event)
         return seen
 
-    def _last(self, outcome: ImageResult | Problem) -> Iterator[Event]:
+    def _last(self, outcome: Outcome) -> Iterator[Event]:
         if isinstance(outcome, Problem):
             return self.dialect.failed(outcome)
         return self.dialect.completed(outcome, self.asked, self.links)
@@ -121,9 +121,11 @@ async def write(response: web.StreamResponse, document: Document) -> None:
         await response.write(chunk)
 
 
-def refusal(dialect: Dialect, problem: Problem) -> web.Response:
+def refusal(dialect: Dialect, problem: Problem, more: Mapping[str, str] | None = None) -> web.Response:
     """Give an answer that is an error and nothing else."""
-    return json_response(dialect.problem(problem), status=problem.status, headers=problem.all_headers())
+    return json_response(
+        dialect.problem(problem), status=problem.status, headers={**problem.all_headers(), **(more or {})}
+    )
 
 
 def json_response(tree: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

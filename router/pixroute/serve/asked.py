@@ -61,8 +61,6 @@ class Desk:
             Refused: a field cannot be read, or the model is not known.
         """
         fields = {name: value for name, value in fields.items() if value is not None}
-        if len(references) > self.settings.max_references:
-            raise bad(f"at most {self.settings.max_references} reference pictures are taken", "image")
         chain = self.names.find(_text(fields, "model"))
         unread = fields.keys() - _READ - known
         passed = {name: fields[name] for name in sorted(unread) if self._passes(name)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -11,16 +12,18 @@ from typing import Any
 from attrs import define, field
 
 from pixroute import events
+from pixroute.cost import Cost
 from pixroute.errors import PixrouteError
-from pixroute.outcome import Billing
-from pixroute.result import ImageResult
-from pixroute.serve.problem import Problem, problem_of
+from pixroute.serve.answer import Answer
+from pixroute.serve.problem import Problem, Refused, problem_of
 
+log = logging.getLogger("pixroute.serve")
 MOST_TOLD = 500
 """Events of one request that are kept for those who read it."""
 _current: ContextVar[Call | None] = ContextVar("pixroute_call", default=None)
 
-Outcome = ImageResult | Problem
+Outcome = Answer | Problem
+Work = Callable[[], Awaitable[Outcome]]
 
 
 @define(eq=False)
@@ -28,32 +31,57 @@ class Call:
     """One run of the router, and what became known of it.
 
     `callers` wait for it; when none does any more, nothing more is started, and what may be billed is finished.
+    `ending`: it is being ended for that, and nobody can join it any more. `sending` is called before its first attempt,
+    and stops it by an OSError.
     """
 
-    task: asyncio.Task[Outcome] = field(init=False)
+    task: asyncio.Future[Outcome] = field(init=False)
     told: list[dict[str, Any]] = field(factory=list)
     callers: int = 0
     left: bool = False
+    ending: bool = False
+    spent: Cost = field(factory=Cost)
+    sending: Callable[[], None] | None = None
+    _decided: bool = False
     _in_flight: set[str] = field(factory=set)
-    _may_be_billed: bool = False
     _waiting: set[asyncio.Future[None]] = field(factory=set)
 
-    def start(self, work: Callable[[], Awaitable[ImageResult]], log: Callable[[BaseException], None]) -> Call:
-        """Begin; what `work` raises becomes a value, and a bug is logged."""
+    def start(self, work: Work, around: Callable[[Work], Awaitable[Outcome]] | None = None) -> Call:
+        """Begin; what `work` raises becomes a value, and a bug is logged. `around` is given that work to do."""
+
+        async def valued() -> Outcome:
+            return await self._valued(work)
 
         async def run() -> Outcome:
             _current.set(self)
-            try:
-                return await work()
-            except (PixrouteError, ValueError) as error:
-                return problem_of(error)
-            except Exception as error:  # noqa: BLE001 - whatever breaks is told to the caller as a bug
-                log(error)
-                return problem_of(error)
+            return await self._valued(lambda: around(valued)) if around else await valued()
 
         self.task = asyncio.get_running_loop().create_task(run())
         self.task.add_done_callback(lambda _: self._wake())
         return self
+
+    async def _valued(self, work: Work) -> Outcome:
+        try:
+            return await work()
+        except Refused as error:
+            return error.problem
+        except asyncio.CancelledError:
+            if not self.left:
+                raise
+            return Problem(status=499, message="Its caller had left.", kind="caller_left", cost=self.spent)
+        except (PixrouteError, ValueError) as error:
+            return problem_of(error)
+        except Exception as error:
+            log.exception("a bug in the gateway")
+            return problem_of(error)
+
+    @classmethod
+    def kept(cls, outcome: Outcome) -> Call:
+        """Give one that is over."""
+        call = cls()
+        call.task = asyncio.get_running_loop().create_future()
+        call.task.set_result(outcome)
+        return call
 
     @property
     def outcome(self) -> Outcome | None:
@@ -61,7 +89,7 @@ class Call:
         if not self.task.done():
             return None
         if self.task.cancelled():
-            return Problem(status=499, message="Its caller left before anything was sent.", kind="cancelled")
+            return Problem(status=503, message="The server ended.", kind="shutting_down", cost=self.spent)
         return self.task.result()
 
     def join(self) -> None:
@@ -98,17 +126,21 @@ class Call:
                 self._tell("attempt_started", event, provider=event.provider, model=event.model)
             case events.AttemptFinished():
                 self._in_flight.discard(event.attempt)
-                self._may_be_billed |= event.billing is not Billing.FREE
+                self.spent += event.cost
                 kind = event.failure.kind.value if event.failure else None
                 self._tell("attempt_finished", event, provider=event.provider, kind=kind, seconds=event.seconds)
-                if self.left and event.failure:
+                self._decided |= event.failure is None  # a picture is in hand: what follows is its delivery
+                if self.left:
                     self._end_if_idle()
+            case events.RequestFinished():
+                self._decided = True
             case events.RetryScheduled():
                 self._tell("retry_scheduled", event, provider=event.provider)
 
     def _end_if_idle(self) -> None:
-        """End a call that nobody waits for, unless something of it is in flight."""
-        if not self._in_flight:
+        """End a call that nobody waits for, unless something of it is in flight, or its end is known already."""
+        if not self._in_flight and not self._decided:
+            self.ending = True
             self.task.cancel()
 
     def _tell(self, what: str, event: events.Event, **more: Any) -> None:
@@ -134,13 +166,17 @@ class Watching:
             return
         if isinstance(event, events.RequestStarted) and (current := _current.get()) is not None:
             self._calls[event.request] = current
+        if (call := self._calls.get(event.request)) is not None:
+            call.hear(event)
         if isinstance(event, events.RequestFinished):
             self._calls.pop(event.request, None)
-        elif (call := self._calls.get(event.request)) is not None:
-            call.hear(event)
 
     def before(self, event: events.AttemptStarted) -> None:
-        """Refuse an attempt whose callers have all left: nobody is to pay for it."""
+        """Refuse an attempt whose callers have all left; write others down first where that was asked for."""
         call = self._calls.get(event.request)
-        if call is not None and call.left:
+        if call is None:
+            return
+        if call.left:
             raise OSError(errno.ECANCELED, "its caller has left")
+        if call.sending is not None:
+            call.sending()

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 
 from aiohttp import web
 
@@ -15,8 +15,11 @@ from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError, Problem
 from pixroute.serve.door import is_loopback
 from pixroute.serve.gateway import Gateway
+from pixroute.serve.repeats import Repeats
 
 BACKLOG = 1024
+SETTLED_WITHIN = 5.0
+"""Seconds for what was ended to be written down."""
 IDLE = 75.0
 """Seconds that an unused connection stays open."""
 
@@ -48,6 +51,29 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+@contextmanager
+def repeating(settings: ServeSettings) -> Iterator[Repeats]:
+    """Open what is known of requests under an `Idempotency-Key`.
+
+    Raises:
+        ConfigError: its file cannot be had.
+    """
+    most, most_bytes = settings.repeats, settings.repeat_bytes
+    if settings.repeats_file is None:
+        yield Repeats(most=most, most_bytes=most_bytes)
+        return
+    import sqlite3  # noqa: PLC0415 - for those who keep a file
+
+    from pixroute.serve.shelf import SqliteShelf  # noqa: PLC0415 - as above
+
+    try:
+        shelf = SqliteShelf(settings.repeats_file, most=most, most_bytes=most_bytes)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError([Problem("serve.repeats_file", f"cannot be used: {error}")]) from error
+    with closing(shelf):
+        yield Repeats(most=most, most_bytes=most_bytes, shelf=shelf)
+
+
 def check_place(settings: ServeSettings) -> None:
     """Refuse to listen where others can reach a server that asks nobody for a key.
 
@@ -66,6 +92,8 @@ async def drain(gateway: Gateway, site: web.BaseSite) -> None:
     if gateway.calls:
         await asyncio.wait([call.task for call in gateway.calls], timeout=gateway.settings.drain)
     await gateway.router.aclose(drain=0)
+    if gateway.calls:
+        await asyncio.wait([call.task for call in gateway.calls], timeout=SETTLED_WITHIN)
     await gateway.answered(gateway.settings.drain)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, frozen
 
 from pixroute.config.model import ChainConfig, Config
+from pixroute.config.walk import CLASSES
+from pixroute.request import ImageRequest, Size
+from pixroute.routing.router import Router
 from pixroute.serve.asked import unknown_model
 
 
@@ -31,6 +35,10 @@ class Menu:
             raise unknown_model(model, [*self.chains, *self.models])
         return name
 
+    def names(self) -> Sequence[str]:
+        """Give every name that is understood."""
+        return tuple(dict.fromkeys((*self.chains, *self.models)))
+
     def members(self, chain: str | None) -> Sequence[str]:
         """Give the providers that may be asked; where rules choose, all."""
         if chain is not None:
@@ -52,3 +60,24 @@ def menu_of(config: Config) -> Menu:
     """Give the names of a widened configuration."""
     chains = {name: chain.providers for name, chain in config.chains.items()}
     return Menu(chains=chains, models=config.serve.models)
+
+
+def described(router: Router, name: str, menu: Menu) -> dict[str, Any]:
+    """Tell of a name in the form of OpenAI's and OpenRouter's lists: who stands behind it, at what price."""
+    chain = menu.find(name)
+    assert chain is not None
+    providers: dict[str, Any] = {}
+    for asked in CLASSES:
+        found = router.explain(ImageRequest("anything", size=Size(asked)), chain=chain)
+        for plan in found.providers:
+            told = providers.setdefault(plan.name, {"id": plan.name, "model": plan.model, "prices": {}})
+            price = None if plan.price is None else str(plan.price)
+            told["prices"][asked] = {"makes": plan.resolution, "price": price, "currency": found.currency}
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "pixroute",
+        "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["image"]},
+        "pixroute": {"chain": chain, "providers": list(providers.values())},
+    }

@@ -131,7 +131,8 @@ def problem_of(error: BaseException) -> Problem:
         )
     if isinstance(error, ValueError):
         path = error.path if isinstance(error, Mistake) else ""
-        return Problem(status=400, message=str(error), kind="invalid", param=path or None)
+        picture = "image" if str(error).startswith("reference picture") else None
+        return Problem(status=400, message=str(error), kind="invalid", param=path or picture)
     return Problem(status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER)
 
 

@@ -99,9 +99,7 @@ def _fails(layer: Mapping[str, Any]) -> bool:
 def carries_error(document: Any) -> bool:
     """Tell whether the document of a 2xx answer is an error after all."""
     document = document[0] if isinstance(document, list) and document else document
-    return (
-        isinstance(document, Mapping) and isinstance(document.get("error"), Mapping | str) and bool(document["error"])
-    )
+    return isinstance(document, dict) and isinstance(document.get("error"), dict | str) and bool(document["error"])
 
 
 def read_error(reply: Reply) -> ErrorBody:

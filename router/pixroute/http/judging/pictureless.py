@@ -43,7 +43,7 @@ def quoted(text: Any) -> str:
 
 def flag_in(document: Any) -> str | None:
     """Name the refusal flag that an object itself carries."""
-    for name, value in document.items() if isinstance(document, Mapping) else ():
+    for name, value in document.items() if isinstance(document, dict) else ():
         values = _FLAGS.get(name.lower()) if isinstance(name, str) else None
         if values is not None and any(type(value) is type(one) and value == one for one in values):
             return f"{name}: {json.dumps(value)}"

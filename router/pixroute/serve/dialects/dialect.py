@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from pixroute.request import Reference
-from pixroute.result import Image, ImageResult
+from pixroute.result import Image
+from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.document import Document
 from pixroute.serve.problem import Problem, described, money
@@ -28,11 +29,15 @@ class Event:
 class Dialect(Protocol):
     """One way of asking."""
 
+    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find the reference pictures of a body; URLs stay text. Raises `Refused`."""
+        ...
+
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
         """Read a body's fields; raises `Refused`."""
         ...
 
-    def answer(self, result: ImageResult, asked: Asked, links: Links) -> Document:
+    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
         """Write a result."""
         ...
 
@@ -44,7 +49,7 @@ class Dialect(Protocol):
         """Write what happens meanwhile, for a stream; None: this dialect has no word for it."""
         ...
 
-    def completed(self, result: ImageResult, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
         """Write the last events of a stream that brought pictures."""
         ...
 
@@ -53,26 +58,24 @@ class Dialect(Protocol):
         ...
 
 
-def truth(result: ImageResult, asked: Asked) -> dict[str, Any]:
+def truth(result: Answer, asked: Asked) -> dict[str, Any]:
     """Give what only we tell, the same in every dialect: it stands under `pixroute`."""
     return {
-        "provider": result.provider,
-        "model": result.model,
-        "request_id": result.record.request_id,
+        "provider": result.image.provider,
+        "model": result.image.model,
+        "request_id": result.request_id,
         "cost": money(result.cost),
         "fell_back": result.fell_back,
-        "adjustments": [str(one) for one in result.adjustments],
-        "missing": [
-            {"part": one.part, "kind": one.failure.kind.value, "message": one.failure.message} for one in result.missing
-        ],
+        "adjustments": list(result.adjustments),
+        "missing": list(result.missing),
         "notes": list(asked.notes),
     }
 
 
-def headers(result: ImageResult) -> dict[str, str]:
+def headers(result: Answer) -> dict[str, str]:
     """Give the headers of an answer with pictures."""
     return {
-        "x-pixroute-provider": result.provider,
+        "x-pixroute-provider": result.image.provider,
         "x-pixroute-fell-back": str(result.fell_back).lower(),
-        **described(result.cost, result.record.request_id),
+        **described(result.cost, result.request_id),
     }

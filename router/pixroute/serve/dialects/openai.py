@@ -9,25 +9,35 @@ from typing import Any
 from attrs import frozen
 
 from pixroute.request import Reference
-from pixroute.result import Image, ImageResult
+from pixroute.result import Image
+from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.dialects.dialect import Event, Links, truth
 from pixroute.serve.document import Document
-from pixroute.serve.problem import Problem
+from pixroute.serve.pictures_in import FIELDS, pictures_in
+from pixroute.serve.problem import Problem, bad
+
+_OURS = frozenset(FIELDS)
 
 
 @frozen(kw_only=True)
 class OpenAIImages:
-    """The dialect; `word` begins the names of its stream's events."""
+    """The dialect; `word` begins the names of its stream's events, `edits` wants a reference picture."""
 
     word: str = "image_generation"
-    known: frozenset[str] = frozenset()
+    edits: bool = False
+
+    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find them under any of the names in use."""
+        return pictures_in(fields)
 
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
         """Read a body."""
-        return desk.take(fields, references=references, known=self.known)
+        if self.edits and not references:
+            raise bad("an edit needs a picture: as the file `image`, or in JSON as `images`", "image")
+        return desk.take(fields, references=references, known=_OURS)
 
-    def answer(self, result: ImageResult, asked: Asked, links: Links) -> Document:
+    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
         """Write `{"created", "data": [{"b64_json"}]}` and what newer models tell beside it."""
         document = Document()
         items = [_item(image, document, links) for image in result.images]
@@ -42,7 +52,7 @@ class OpenAIImages:
         event = {"type": f"pixroute.{told['what']}", **told}
         return Event(name=event["type"], document=Document().of(event))
 
-    def completed(self, result: ImageResult, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
         """Tell every picture in an event of its own."""
         name = f"{self.word}.completed"
         for image in result.images:
@@ -61,7 +71,7 @@ def _item(image: Image, document: Document, links: Links) -> dict[str, Any]:
     return held | ({"revised_prompt": image.revised_prompt} if image.revised_prompt else {})
 
 
-def _told(result: ImageResult, asked: Asked) -> dict[str, Any]:
+def _told(result: Answer, asked: Asked) -> dict[str, Any]:
     first = result.image
     return {
         "output_format": first.format,
