@@ -43,13 +43,14 @@ class Tokens:
         self._clock = clock
         self._token: Token | None = None
         self._born = 0.0
-        self._refused = 0
+        self._stale = False
+        self._replaced = 0
         self._work: asyncio.Task[None] | None = None
 
     @property
     def account(self) -> str:
-        """A digest by which accounts are told apart; it changes with every token that was refused for its age."""
-        return blake2b(f"{self._name}\n{self._refused}".encode(), digest_size=6).hexdigest()
+        """A digest by which accounts are told apart; it changes with the token that follows one refused for its age."""
+        return blake2b(f"{self._name}\n{self._replaced}".encode(), digest_size=6).hexdigest()
 
     def held(self) -> str:
         """Give the token as it is.
@@ -70,17 +71,23 @@ class Tokens:
         left, lifetime = self._left(), (self._token and self._token.lifetime) or 0.0
         if left > min(MARGIN, lifetime / 2):
             return
+        work = self._renewal()
+        if left <= 0:
+            await asyncio.shield(work)
+
+    def refused(self) -> None:
+        """Drop a token that the upstream does not take; an old one is replaced at once, which ends the hold."""
+        self._stale = self._token is not None and self._clock() - self._born > YOUNG
+        self._token = None
+        if self._stale:
+            self._renewal()
+
+    def _renewal(self) -> asyncio.Task[None]:
+        """Give the asking that is under way, or begin one."""
         if self._work is None or self._work.done() or self._work.get_loop() is not asyncio.get_running_loop():
             self._work = asyncio.create_task(self._renew())
             self._work.add_done_callback(_seen)
-        if left <= 0:
-            await asyncio.shield(self._work)
-
-    def refused(self) -> None:
-        """Drop a token that the upstream does not take."""
-        if self._token is not None and self._clock() - self._born > YOUNG:
-            self._refused += 1
-        self._token = None
+        return self._work
 
     def _left(self) -> float:
         if self._token is None:
@@ -97,6 +104,8 @@ class Tokens:
         except Exception as error:
             raise NoSecret(f"no token can be had: {type(error).__name__}: {quote(str(error))}") from error
         self._token, self._born = token, asked
+        self._replaced += self._stale
+        self._stale = False
 
 
 def _seen(work: asyncio.Task[None]) -> None:

@@ -72,7 +72,7 @@ class TokenServer:
     async def _by_assertion(self, request: web.Request) -> web.Response:
         form = await request.post()
         claims = self._claims(str(form.get("assertion", "")))
-        if form.get("grant_type") != GRANT or claims is None or claims["aud"] != f"{self.url}/token":
+        if form.get("grant_type") != GRANT or claims is None or claims["iss"] != EMAIL:
             return web.json_response({"error": "invalid_grant", "error_description": "Invalid JWT."}, status=400)
         return self._issue("google", expires_in=self.lifetime, token_type="Bearer")  # noqa: S106 - its kind
 
