@@ -15,5 +15,7 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=AzureOpenAI,
             settings=AzureOpenAISettings,
             summary="OpenAI's image models, from Azure",
+            sure="second hand",
+            example={"base_url": "https://NAME.openai.azure.com"},
         )
     ]

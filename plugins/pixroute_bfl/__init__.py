@@ -9,4 +9,8 @@ from pixroute_bfl.provider import Bfl, BflSettings
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="bfl", create=Bfl, settings=BflSettings, summary="FLUX, from Black Forest Labs")]
+    return [
+        ProviderSpec(
+            name="bfl", create=Bfl, settings=BflSettings, summary="FLUX, from Black Forest Labs", sure="documented"
+        )
+    ]

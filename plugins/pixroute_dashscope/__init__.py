@@ -15,5 +15,6 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=create,
             settings=DashScopeSettings,
             summary="Qwen-Image and Wan, from Alibaba Cloud",
+            sure="documented",
         )
     ]

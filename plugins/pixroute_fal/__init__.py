@@ -9,4 +9,12 @@ from pixroute_fal.provider import Fal, FalSettings
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="fal", create=Fal, settings=FalSettings, summary="fal's queue: any of its image models")]
+    return [
+        ProviderSpec(
+            name="fal",
+            create=Fal,
+            settings=FalSettings,
+            summary="fal's queue: any of its image models",
+            sure="documented",
+        )
+    ]

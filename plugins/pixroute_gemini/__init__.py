@@ -9,4 +9,12 @@ from pixroute_gemini.provider import Gemini, GeminiSettings
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="gemini", create=Gemini, settings=GeminiSettings, summary="Gemini images, from Google")]
+    return [
+        ProviderSpec(
+            name="gemini",
+            create=Gemini,
+            settings=GeminiSettings,
+            summary="Gemini images, from Google",
+            sure="documented",
+        )
+    ]

@@ -15,5 +15,7 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=ImageTasks,
             settings=ImageTasksSettings,
             summary="Aggregators that answer with a task id",
+            sure="second hand",
+            example={"base_url": "https://HOST/v1"},
         )
     ]

@@ -15,11 +15,13 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=create,
             settings=NanoBananaProHttpSettings,
             summary="Nano Banana Pro at APIYI, HTTP port 16888: the key travels in clear",
+            sure="documented",
         ),
         ProviderSpec(
             name="nano-banana-pro-https",
             create=create,
             settings=NanoBananaProHttpsSettings,
             summary="Nano Banana Pro at APIYI, HTTPS",
+            sure="documented",
         ),
     ]

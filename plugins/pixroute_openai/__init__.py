@@ -15,5 +15,6 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=OpenAIImages,
             settings=OpenAIImagesSettings,
             summary="OpenAI, and any compatible images endpoint",
+            sure="documented",
         )
     ]

@@ -15,5 +15,6 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=OpenRouter,
             settings=OpenRouterSettings,
             summary="OpenRouter: many makers' models by one key; tells what each picture cost",
+            sure="captured",
         )
     ]

@@ -15,5 +15,6 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=Replicate,
             settings=ReplicateSettings,
             summary="Replicate: any of its image models",
+            sure="documented",
         )
     ]

@@ -15,5 +15,6 @@ def pixroute_providers() -> list[ProviderSpec]:
             create=Seedream,
             settings=SeedreamSettings,
             summary="Seedream, at APIYI or at BytePlus ModelArk",
+            sure="documented",
         )
     ]

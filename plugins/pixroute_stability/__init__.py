@@ -11,6 +11,10 @@ def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
     return [
         ProviderSpec(
-            name="stability", create=Stability, settings=StabilitySettings, summary="Stable Image, from Stability AI"
+            name="stability",
+            create=Stability,
+            settings=StabilitySettings,
+            summary="Stable Image, from Stability AI",
+            sure="second hand",
         )
     ]

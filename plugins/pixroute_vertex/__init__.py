@@ -10,5 +10,12 @@ from pixroute_vertex.provider import Vertex, VertexSettings
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
     return [
-        ProviderSpec(name="vertex", create=Vertex, settings=VertexSettings, summary="Gemini images, from Vertex AI")
+        ProviderSpec(
+            name="vertex",
+            create=Vertex,
+            settings=VertexSettings,
+            summary="Gemini images, from Vertex AI",
+            sure="captured",
+            example={"project": "PROJECT"},
+        )
     ]

@@ -9,4 +9,6 @@ from pixroute_xai.provider import XAI, XAISettings
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="xai", create=XAI, settings=XAISettings, summary="Grok Imagine, from xAI")]
+    return [
+        ProviderSpec(name="xai", create=XAI, settings=XAISettings, summary="Grok Imagine, from xAI", sure="captured")
+    ]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+Sure = Literal["documented", "captured", "second hand", ""]
 Currency = Annotated[str, Form("[A-Z]{3}", "of three capital letters")]
 
 
@@ -335,12 +336,17 @@ class ProviderSpec:
         create: called as `create(name, settings)`; a class, a function, or a lazy `"module:Class"`.
         settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`).
         summary: one line for people.
+        sure: how its wire is known: "documented" by the vendor or its own clients, "captured" in traffic, "second hand"
+            from what others write; empty: nobody says.
+        example: settings without which none can be made, as a reader may fill them in.
     """
 
     name: str
     create: Callable[..., Any] | str
     settings: type
     summary: str = ""
+    sure: Sure = ""
+    example: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
