@@ -12,6 +12,7 @@ import click
 
 from pixroute.cli.batch import batch
 from pixroute.cli.calibrate import calibrate
+from pixroute.cli.cheapest import cheapest
 from pixroute.cli.check import check
 from pixroute.cli.claim import claim
 from pixroute.cli.emulate import emulate
@@ -38,7 +39,10 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, claim, check, explain, plugins, serve, emulate, ledger, schema, simulate, calibrate):
+COMMANDS = (
+    *(generate, batch, claim, check, explain, plugins, cheapest, serve, emulate, ledger, schema, simulate, calibrate),
+)
+for command in COMMANDS:
     command.epilog = EPILOG
     pixroute.add_command(command)
 

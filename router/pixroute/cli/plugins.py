@@ -34,7 +34,7 @@ def plugins() -> None:
     screen.print(table(PLUGIN_HEADS, [_plugin(plugin) for plugin in found.listed]))
     rows = [_row(spec) for spec in found.providers.values()]
     cut = 1 + len(ABILITIES)
-    parts = [((NAME, *ABILITIES, *TERMS), rows)]
+    parts: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [((NAME, *ABILITIES, *TERMS), rows)]
     if screen.width < WIDE:
         parts = [
             ((NAME, *ABILITIES), [row[:cut] for row in rows]),
