@@ -13,6 +13,7 @@ SEEDREAMS = (
     "seedream-4-5-251128",
     "seedream-5-0-260128",
     "seedream-5-0-pro-260628",
+    "seedream-5-0-flash-260915",
     "seedream-5-5-261028",
 )
 GPT_IMAGES = (
