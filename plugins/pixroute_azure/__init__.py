@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_azure.provider import AzureOpenAI, AzureOpenAISettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="azure-openai",
-            create=AzureOpenAI,
-            settings=AzureOpenAISettings,
+            create="pixroute_azure.provider:AzureOpenAI",
+            settings="pixroute_azure.provider:AzureOpenAISettings",
             summary="OpenAI's image models, from Azure",
             sure="second hand",
             example={"base_url": "https://NAME.openai.azure.com"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_bfl.provider import Bfl, BflSettings
 
 
 @hookimpl
@@ -11,6 +10,10 @@ def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
     return [
         ProviderSpec(
-            name="bfl", create=Bfl, settings=BflSettings, summary="FLUX, from Black Forest Labs", sure="documented"
+            name="bfl",
+            create="pixroute_bfl.provider:Bfl",
+            settings="pixroute_bfl.provider:BflSettings",
+            summary="FLUX, from Black Forest Labs",
+            sure="documented",
         )
     ]

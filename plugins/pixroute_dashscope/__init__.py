@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_dashscope.provider import DashScopeSettings, create
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="dashscope",
-            create=create,
-            settings=DashScopeSettings,
+            create="pixroute_dashscope.provider:create",
+            settings="pixroute_dashscope.provider:DashScopeSettings",
             summary="Qwen-Image and Wan, from Alibaba Cloud",
             sure="documented",
         )

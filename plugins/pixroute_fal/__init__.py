@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_fal.provider import Fal, FalSettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="fal",
-            create=Fal,
-            settings=FalSettings,
+            create="pixroute_fal.provider:Fal",
+            settings="pixroute_fal.provider:FalSettings",
             summary="fal's queue: any of its image models",
             sure="documented",
         )

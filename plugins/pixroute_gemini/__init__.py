@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_gemini.provider import Gemini, GeminiSettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="gemini",
-            create=Gemini,
-            settings=GeminiSettings,
+            create="pixroute_gemini.provider:Gemini",
+            settings="pixroute_gemini.provider:GeminiSettings",
             summary="Gemini images, from Google",
             sure="documented",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_image_tasks.provider import ImageTasks, ImageTasksSettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="image-tasks",
-            create=ImageTasks,
-            settings=ImageTasksSettings,
+            create="pixroute_image_tasks.provider:ImageTasks",
+            settings="pixroute_image_tasks.provider:ImageTasksSettings",
             summary="Aggregators that answer with a task id",
             sure="second hand",
             example={"base_url": "https://HOST/v1"},

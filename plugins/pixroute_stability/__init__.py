@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_stability.provider import Stability, StabilitySettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="stability",
-            create=Stability,
-            settings=StabilitySettings,
+            create="pixroute_stability.provider:Stability",
+            settings="pixroute_stability.provider:StabilitySettings",
             summary="Stable Image, from Stability AI",
             sure="second hand",
         )

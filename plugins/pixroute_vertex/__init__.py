@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_vertex.provider import Vertex, VertexSettings
 
 
 @hookimpl
@@ -12,8 +11,8 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="vertex",
-            create=Vertex,
-            settings=VertexSettings,
+            create="pixroute_vertex.provider:Vertex",
+            settings="pixroute_vertex.provider:VertexSettings",
             summary="Gemini images, from Vertex AI",
             sure="captured",
             example={"project": "PROJECT"},

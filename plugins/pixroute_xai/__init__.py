@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_xai.provider import XAI, XAISettings
 
 
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
     return [
-        ProviderSpec(name="xai", create=XAI, settings=XAISettings, summary="Grok Imagine, from xAI", sure="captured")
+        ProviderSpec(
+            name="xai",
+            create="pixroute_xai.provider:XAI",
+            settings="pixroute_xai.provider:XAISettings",
+            summary="Grok Imagine, from xAI",
+            sure="captured",
+        )
     ]

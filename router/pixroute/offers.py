@@ -65,7 +65,8 @@ def _specs(hook: pluggy.HookCaller, kind: type) -> Iterator[Any]:
 
 def _check_provider(spec: ProviderSpec) -> None:
     _check_name(spec.name)
-    _check_settings(spec.name, spec.settings, ProviderSettings)
+    if not spec.is_lazy:
+        _check_settings(spec.name, spec.settings, ProviderSettings)
     _check_create(spec.name, spec.create, "name", "settings")
 
 

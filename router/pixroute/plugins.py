@@ -144,8 +144,8 @@ def sample(spec: ProviderSpec) -> Provider | None:
     None: it needs settings that only its user knows.
     """
     keyed: dict[str, Any] = {"api_key": Secret("none"), "plaintext": "accept", **spec.example}
-    known = {field.name for field in spec.settings.__attrs_attrs__}  # type: ignore[attr-defined]  # checked at load
     try:
+        known = {field.name for field in spec.settings.__attrs_attrs__}  # type: ignore[attr-defined]  # of attrs
         settings = spec.settings(**{name: value for name, value in keyed.items() if name in known})
         made: Provider = resolve(spec.create)(spec.name, settings)
     except Exception:  # noqa: BLE001 - a plugin's code may raise anything

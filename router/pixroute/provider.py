@@ -7,6 +7,7 @@ returned, not raised; what is raised anyway counts as the plugin's bug (UNKNOWN)
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -334,7 +335,8 @@ class ProviderSpec:
     Args:
         name: the type's name in configuration, such as `nano-banana-pro-https`.
         create: called as `create(name, settings)`; a class, a function, or a lazy `"module:Class"`.
-        settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`).
+        settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`), or a lazy
+            `"module:Class"`, so that a type which nobody configures costs nothing.
         summary: one line for people.
         sure: how its wire is known: "documented" by the vendor or its own clients, "captured" in traffic, "second hand"
             from what others write; empty: nobody says.
@@ -343,10 +345,30 @@ class ProviderSpec:
 
     name: str
     create: Callable[..., Any] | str
-    settings: type
+    _settings: type | str = field(alias="settings")
     summary: str = ""
     sure: Sure = ""
     example: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def settings(self) -> type:
+        """The settings class.
+
+        Raises:
+            Exception: a lazy one cannot be imported.
+            TypeError: it names no settings class.
+        """
+        if isinstance(self._settings, type):
+            return self._settings
+        found: object = pkgutil.resolve_name(self._settings)
+        if not isinstance(found, type) or not issubclass(found, ProviderSettings):
+            raise TypeError(f"{self._settings} does not extend ProviderSettings")
+        return found
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether its settings class is imported when somebody asks for it."""
+        return isinstance(self._settings, str)
 
 
 @frozen(kw_only=True)
