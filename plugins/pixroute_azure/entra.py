@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pixroute.http import Token
-from pixroute.secret import NoSecret
+from pixroute.http import NoSecret, Token
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 _found: list[Any] = []  # one for the process: it keeps its connections and what it was told

@@ -1,4 +1,4 @@
-"""What FLUX.2 makes, and for how much (docs/upstreams.md)."""
+"""What FLUX.2 makes, and for how much (docs/provider-types.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Black Forest Labs' dialect (docs/upstreams.md)."""
+"""Black Forest Labs' dialect (docs/provider-types.md)."""
 
 from __future__ import annotations
 

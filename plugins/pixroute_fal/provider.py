@@ -9,7 +9,7 @@ from attrs import frozen
 from pixroute import Capabilities, Failure, ImageRequest
 from pixroute.http import Auth, Call, Finished, Item, Job, JobProvider, JobSettings, Progress, Queued, Reply, Running
 from pixroute_fal.models import model_of
-from pixroute_fal.wire import call, late, pictures, told
+from pixroute_fal.wire import call, judged, pictures, told
 
 
 @frozen(kw_only=True)
@@ -67,5 +67,5 @@ class Fal(JobProvider[FalSettings]):
         return pictures(reply, who=self.name)
 
     def classify(self, reply: Reply) -> Failure | None:
-        """Tell fal's three 504s apart: a limit that the request set, its runner's, and a hop's, told by its page."""
-        return late(reply, who=self.name)
+        """Find flagged results, and tell fal's three 504s apart."""
+        return judged(reply, who=self.name)

@@ -1,4 +1,4 @@
-"""How fal's queue is asked, and what its results and errors look like (docs/upstreams.md)."""
+"""How fal's queue is asked, and what its results and errors look like (docs/provider-types.md)."""
 
 from __future__ import annotations
 
@@ -47,9 +47,13 @@ def pictures(reply: Reply, *, who: str) -> Sequence[Item]:
 def _items(held: Sequence[Any], flags: Sequence[Any], reply: Reply, who: str) -> Iterator[Item]:
     for image, flag in zip_longest(held, flags[: len(held)]):
         if flag is True:
-            yield declined("has_nsfw_concepts", reply, who=who, billing=Billing.AMBIGUOUS)
+            yield _withheld(reply, who)
         else:
             yield image["url"]
+
+
+def _withheld(reply: Reply, who: str) -> Failure:
+    return declined("has_nsfw_concepts", reply, who=who, billing=Billing.AMBIGUOUS)
 
 
 def told(reply: Reply, *, who: str) -> Failure:
@@ -62,8 +66,14 @@ def told(reply: Reply, *, who: str) -> Failure:
     return failure_from(evolve(reply, json={"error": error}), stage=Stage.WAIT, who=who)
 
 
-def late(reply: Reply, *, who: str) -> Failure | None:
-    """Judge a 504 of fal's own, by its headers; what it costs fal does not say. None: somebody on the way."""
+def judged(reply: Reply, *, who: str) -> Failure | None:
+    """Find what is fal's alone: a result of which all is flagged, and a 504 of its own, told by headers.
+
+    It does not say whether either is billed. None: anything else, a 504 of somebody on the way too.
+    """
+    flags = reply.json.get("has_nsfw_concepts") if reply.ok and isinstance(reply.json, dict) else None
+    if flags and isinstance(flags, list) and all(flag is True for flag in flags):
+        return _withheld(reply, who)
     if reply.status != GATEWAY_TIMEOUT:
         return None
     if "x-fal-request-timeout-type" in reply.headers:

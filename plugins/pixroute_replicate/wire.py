@@ -1,4 +1,4 @@
-"""Replicate's predictions as they are asked and told (docs/upstreams.md)."""
+"""Replicate's predictions as they are asked and told (docs/provider-types.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stability's dialect (docs/upstreams.md)."""
+"""Stability's dialect (docs/provider-types.md)."""
 
 from __future__ import annotations
 

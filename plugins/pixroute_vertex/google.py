@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pixroute.http import Token
-from pixroute.secret import NoSecret
+from pixroute.http import NoSecret, Token
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 

@@ -9,6 +9,7 @@ from pixroute.http.provider import HttpProvider
 from pixroute.http.routes import TwoRoutes
 from pixroute.http.tokens import Token, Tokens
 from pixroute.http.usage import amount_of
+from pixroute.secret import NoSecret
 
 __all__ = [
     "Auth",
@@ -22,6 +23,7 @@ __all__ = [
     "Job",
     "JobProvider",
     "JobSettings",
+    "NoSecret",
     "Part",
     "Picture",
     "Progress",

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.request import Resolution
-from pixroute.routing.plan import NOT_NEEDED
+from pixroute.routing.view import NOT_NEEDED
 
 
 @frozen(kw_only=True)

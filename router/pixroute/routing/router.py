@@ -25,7 +25,7 @@ from pixroute.routing.chain import Chain, Contender, Member, build_chains, conte
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
-from pixroute.routing.plan import View
+from pixroute.routing.view import View
 from pixroute.values import check_one
 
 if TYPE_CHECKING:

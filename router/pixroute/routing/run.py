@@ -32,26 +32,12 @@ from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.plan import (
-    MOST_IN_FLIGHT,
-    SLACK,
-    Action,
-    Plan,
-    Round,
-    Ruling,
-    Start,
-    Stop,
-    Tried,
-    View,
-    Wait,
-    default_budget,
-    leave_out,
-    plan,
-    possibly_billed,
-)
+from pixroute.routing.plan import plan
 from pixroute.routing.record import AttemptRecord, Decision
+from pixroute.routing.reserve import default_budget, leave_out, possibly_billed
 from pixroute.routing.settle import may_retry_quickly
 from pixroute.routing.telling import Telling
+from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Action, Plan, Round, Ruling, Start, Stop, Tried, View, Wait
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
