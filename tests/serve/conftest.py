@@ -12,7 +12,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.routing.router import Router
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
-from pixroute.serve.listen import listening, repeating
+from pixroute.serve.listen import key_ring, listening, repeating, store_of
 from pixroute.serve.names import Menu
 from pixroute.testing import FakeProvider
 
@@ -66,7 +66,14 @@ async def serve():
             placed = ServeSettings(**{"port": 0, "drain": 0, "access_log": False, **settings})
             repeats = stack.enter_context(repeating(placed))
             menu = Menu(chains=chains, models=models or {})
-            gateway = Gateway(router=router, settings=placed, menu=menu, repeats=repeats)
+            gateway = Gateway(
+                router=router,
+                settings=placed,
+                menu=menu,
+                repeats=repeats,
+                keys=key_ring(placed),
+                store=store_of(placed),
+            )
             url = await stack.enter_async_context(listening(gateway))
             http = await stack.enter_async_context(aiohttp.ClientSession())
             return Served(gateway, url, http, stack)

@@ -19,6 +19,7 @@ from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
 from pixroute.cli.generate import generate
+from pixroute.cli.keys import keys
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
 from pixroute.cli.schema import schema
@@ -39,10 +40,22 @@ def pixroute() -> None:
     """
 
 
-COMMANDS = (
-    *(generate, batch, claim, check, explain, plugins, cheapest, serve, emulate, ledger, schema, simulate, calibrate),
-)
-for command in COMMANDS:
+for command in (
+    generate,
+    batch,
+    claim,
+    check,
+    explain,
+    plugins,
+    cheapest,
+    serve,
+    keys,
+    emulate,
+    ledger,
+    schema,
+    simulate,
+    calibrate,
+):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

@@ -87,14 +87,17 @@ def _source(
 async def _serve(source: Source, settings: ServeSettings) -> int:
     from pixroute.serve.call import Watching  # noqa: PLC0415 - a server is imported when one is wanted
     from pixroute.serve.gateway import Gateway  # noqa: PLC0415 - as above
-    from pixroute.serve.listen import check_place, listening, repeating  # noqa: PLC0415 - as above
+    from pixroute.serve.listen import check_place, key_ring, listening, repeating, store_of  # noqa: PLC0415 - as above
 
     check_place(settings)
+    keys = key_ring(settings)
     logging.getLogger("pixroute.access").setLevel(logging.INFO)
     ended = asyncio.Event()
     with repeating(settings) as repeats, _access_log(settings):
         async with _router(source, Watching()) as (router, menu):
-            gateway = Gateway(router=router, settings=settings, menu=menu, repeats=repeats)
+            gateway = Gateway(
+                router=router, settings=settings, menu=menu, repeats=repeats, keys=keys, store=store_of(settings)
+            )
             with _signals(ended, gateway, source):
                 async with listening(gateway) as url:
                     click.echo(f"{source.sentence}\nListening: {url}/v1 (Ctrl-C ends it)")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 from attrs import field, frozen
 
 from pixroute.config.serve import ServeSettings
+from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked
 from pixroute.serve.call import Call, Outcome
 from pixroute.serve.dialects.dialect import Dialect, Event, Links, headers
-from pixroute.serve.document import Document
+from pixroute.serve.document import Document, Reader
 from pixroute.serve.problem import Problem
 
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -32,7 +34,7 @@ class Answering:
     asked: Asked
     dialect: Dialect
     settings: ServeSettings
-    links: Links = field(factory=dict)
+    link: Callable[[Answer], Awaitable[Links]]
     more: Mapping[str, str] = field(factory=dict)
 
     async def answer(self) -> web.StreamResponse:
@@ -55,14 +57,14 @@ class Answering:
         if isinstance(outcome, Problem):
             await response.write(json.dumps(self.dialect.problem(outcome)).encode())
         else:
-            await write(response, self.dialect.answer(outcome, self.asked, self.links))
+            await write(response, self.dialect.answer(outcome, self.asked, await self._links(outcome)))
         await response.write_eof()
         return response
 
     async def _whole(self, outcome: Outcome) -> web.StreamResponse:
         if isinstance(outcome, Problem):
             return refusal(self.dialect, outcome, self.more)
-        document = self.dialect.answer(outcome, self.asked, self.links)
+        document = self.dialect.answer(outcome, self.asked, await self._links(outcome))
         told = {**NOT_BUFFERED, **self.more, **headers(outcome), "Content-Type": "application/json"}
         response = web.StreamResponse(headers=told)
         response.content_length = document.length
@@ -90,7 +92,7 @@ class Answering:
             if every is not None and self.call.outcome is None and len(self.call.told) == before:
                 await response.write(COMMENT)
         await self._news(response, seen)
-        for event in self._last(self.call.outcome):
+        for event in await self._last(self.call.outcome):
             await _send(response, event)
         await response.write_eof()
         return response
@@ -102,10 +104,13 @@ class Answering:
                 await _send(response, event)
         return seen
 
-    def _last(self, outcome: Outcome) -> Iterator[Event]:
+    async def _links(self, answer: Answer) -> Links:
+        return await self.link(answer) if self.asked.as_url else {}
+
+    async def _last(self, outcome: Outcome) -> Iterator[Event]:
         if isinstance(outcome, Problem):
             return self.dialect.failed(outcome)
-        return self.dialect.completed(outcome, self.asked, self.links)
+        return self.dialect.completed(outcome, self.asked, await self._links(outcome))
 
 
 async def _send(response: web.StreamResponse, event: Event) -> None:
@@ -117,8 +122,11 @@ async def _send(response: web.StreamResponse, event: Event) -> None:
 
 async def write(response: web.StreamResponse, document: Document) -> None:
     """Write a document as fast as its reader takes it."""
+    loop = asyncio.get_running_loop()
+    reader = Reader(pictures=document.pictures, began=loop.time())
     async for chunk in document.chunks():
         await response.write(chunk)
+        await reader.took(len(chunk), loop.time())
 
 
 def refusal(dialect: Dialect, problem: Problem, more: Mapping[str, str] | None = None) -> web.Response:

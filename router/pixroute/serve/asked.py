@@ -43,10 +43,11 @@ class Asked:
 
 @frozen(kw_only=True)
 class Desk:
-    """What reading a wish needs to know of this server."""
+    """What reading a wish needs to know: of this server, and which unknown fields go on for this caller."""
 
     settings: ServeSettings
     names: Names
+    extra: tuple[str, ...] = ()
 
     def take(
         self,
@@ -86,7 +87,7 @@ class Desk:
         )
 
     def _passes(self, name: str) -> bool:
-        return name in self.settings.extra and not forbidden(name)
+        return name in (*self.settings.extra, *self.extra) and not forbidden(name)
 
 
 def unknown_model(model: str, known: Sequence[str]) -> Refused:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import weakref
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pybase64
@@ -15,6 +18,9 @@ from pixroute.content import Content
 
 CHUNK = 48 * 1024
 """Bytes of a picture that are encoded at a time; divisible by 3."""
+SLOW_AFTER = 10.0
+SLOW = 64 * 1024
+"""Seconds after which, and bytes a second below which, a reader is slow."""
 
 
 @define
@@ -35,6 +41,11 @@ class Document:
         """Take the tree."""
         self._tree = tree
         return self
+
+    @property
+    def pictures(self) -> Sequence[Content]:
+        """The pictures in it."""
+        return tuple(self._marks.values())
 
     def pieces(self) -> Iterator[bytes | Content]:
         """Give text and pictures in turn."""
@@ -64,7 +75,49 @@ class Document:
 
 
 async def read(content: Content, at: int, count: int) -> bytes:
-    """Read some bytes of a picture; a file in a thread."""
+    """Read some bytes of a picture, which several may do at once; a file in a thread."""
     if content.path is None:
         return content.read_at(at, count)
-    return await asyncio.to_thread(content.read_at, at, count)
+    return await asyncio.to_thread(_read_view, content, at, count)
+
+
+def _read_view(content: Content, at: int, count: int) -> bytes:
+    with content.open() as view:
+        view.seek(at)
+        return view.read(count)
+
+
+@define
+class Reader:
+    """How fast somebody takes a document: who is slow has its pictures moved out of memory."""
+
+    pictures: Sequence[Content]
+    began: float
+    taken: int = 0
+    spilled: bool = False
+
+    async def took(self, count: int, now: float) -> None:
+        """Count bytes that were taken by now."""
+        self.taken += count
+        seconds = now - self.began
+        if not self.spilled and seconds > SLOW_AFTER and self.taken < SLOW * seconds:
+            self.spilled = True
+            for content in self.pictures:
+                if content.path is None:
+                    await asyncio.to_thread(_spill, content)
+
+
+def _spill(content: Content) -> None:
+    """Move a picture into a temporary file that goes with it."""
+    try:
+        file = NamedTemporaryFile(prefix="pixroute-", delete=False)  # noqa: SIM115 - the picture's owner closes it
+    except OSError:
+        return  # without room on the disk it stays where it is
+    path = Path(file.name)
+    try:
+        content.spill(file)  # type: ignore[arg-type]  # a file in all but its type
+    except OSError:
+        file.close()
+        path.unlink(missing_ok=True)
+        return
+    weakref.finalize(content, path.unlink, missing_ok=True)

@@ -1,9 +1,9 @@
-"""Who is let in: the refusals of a server without keys, which only this machine may ask."""
+"""Who is let in: where keys are looked for, and what a server without keys refuses, for only its machine may ask."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from pixroute.serve.problem import Problem, Refused
@@ -24,13 +24,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_keyless(method: str, headers: Mapping[str, str], content_type: str) -> None:
+def check_keyless(headers: Mapping[str, str], origins: Sequence[str] = ()) -> None:
     """Refuse what did not come from a program on this machine: proxies, foreign pages, other names for this host.
 
     Args:
-        method: of the request.
         headers: by names in any case.
-        content_type: the type of its body, without parameters.
+        origins: of pages that may ask all the same.
 
     Raises:
         Refused: with what to do about it.
@@ -42,18 +41,67 @@ def check_keyless(method: str, headers: Mapping[str, str], content_type: str) ->
     if host_of(headers.get("Host", "")) not in HERE:
         raise _refused("its Host is none of localhost, 127.0.0.1 and [::1]")
     origin = headers.get("Origin")
+    if origin in origins:
+        return
     if origin is not None and not _is_here(origin):
         raise _refused("it came from a page of another site (Origin)")
     if headers.get("Sec-Fetch-Site", "none").lower() not in _SITES:
         raise _refused("it came from a page of another site (Sec-Fetch-Site)")
+
+
+def check_body(method: str, content_type: str) -> None:
+    """Refuse a body that any web page could send.
+
+    Raises:
+        Refused: it is neither JSON nor a form.
+    """
     if method == "POST" and content_type not in BODIES:
-        raise Refused(
-            Problem(
-                status=415,
-                message="the body must be application/json or multipart/form-data, and say so",
-                kind="unsupported_media_type",
-            )
+        message = "the body must be application/json or multipart/form-data, and say so"
+        raise Refused(Problem(status=415, message=message, kind="unsupported_media_type"))
+
+
+def key_in(headers: Mapping[str, str]) -> str:
+    """Find a key where the dialects' clients put it; never in the URL, which is logged on the way."""
+    scheme, _, text = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return text.strip()
+    return next((headers[name] for name in ("x-goog-api-key", "x-api-key", "api-key") if name in headers), "")
+
+
+def unauthorized() -> Refused:
+    """Refuse a key that opens nothing."""
+    return Refused(
+        Problem(
+            status=401,
+            message="no API key was given, or none that opens anything here",
+            kind="invalid_api_key",
+            type="authentication_error",
+            headers={"WWW-Authenticate": "Bearer"},
         )
+    )
+
+
+def caller_address(peer: str | None, forwarded: str | None, proxies: Sequence[str]) -> str:
+    """Give who asked: the last address that no believed proxy has; the peer itself where none is believed."""
+    networks = [ipaddress.ip_network(one, strict=False) for one in proxies]
+    address = peer or "-"
+    for hop in reversed((forwarded or "").split(",")):
+        if not _within(address, networks) or not _is_address(hop.strip()):
+            break
+        address = hop.strip()
+    return address
+
+
+def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return _is_address(address) and any(ipaddress.ip_address(address) in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def host_of(text: str) -> str:

@@ -18,12 +18,16 @@ from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
 from pixroute.serve.body import read_body
 from pixroute.serve.call import Call, Outcome
-from pixroute.serve.dialects.dialect import Dialect
+from pixroute.serve.dialects.dialect import Dialect, Links
 from pixroute.serve.dialects.openai import OpenAIImages
-from pixroute.serve.door import check_keyless
+from pixroute.serve.door import caller_address, check_body, check_keyless, key_in, unauthorized
+from pixroute.serve.fetching import Fetcher
+from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
+from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described
 from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
+from pixroute.serve.store import HEADERS, FolderStore
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,13 +35,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @frozen(kw_only=True)
 class Route:
-    """A route, as it is served and as it is documented."""
+    """A route, as it is served and as it is documented; `roles` may ask it, None: everybody."""
 
     method: str
     path: str
     handler: str
     summary: str
     dialect: Dialect | None = None
+    roles: frozenset[str] | None = frozenset({"caller", "operator"})
 
 
 ROUTES: Sequence[Route] = (
@@ -57,11 +62,16 @@ ROUTES: Sequence[Route] = (
     ),
     Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
     Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
-    Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives"),
-    Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken"),
+    Route(method="GET", path="/pictures/{name}", handler="picture", summary="Gives a picture by its link", roles=None),
+    Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives", roles=None),
+    Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken", roles=None),
 )
 _PLACE = ("host", "port", "reuse_port", "tls_cert", "tls_key")
 """What a reload does not change: a server listens where it began."""
+_RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before aiohttp 3.14 the name alone
+KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
+"""Where a request keeps its caller's key and address."""
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, x-api-key, x-goog-api-key"
 PLAIN = OpenAIImages()
 """The dialect in which all else is refused."""
 
@@ -75,12 +85,20 @@ class Gateway:
         settings: of `[serve]`.
         menu: who can be asked.
         repeats: requests that may be asked again.
+        store: of pictures that are given as URLs.
+        place: the URL it listens at.
+        keys: who may ask; None: whoever is on this machine.
     """
 
     router: Router
     settings: ServeSettings
     menu: Menu
     repeats: Repeats
+    keys: KeyRing | None = None
+    store: FolderStore | None = None
+    place: str = ""
+    fetcher: Fetcher = field(factory=Fetcher)
+    limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
     calls: set[Call] = field(factory=set)
     draining: bool = False
     _answers: set[asyncio.Future[None]] = field(factory=set)
@@ -97,29 +115,69 @@ class Gateway:
     def application(self) -> web.Application:
         """Give the application that serves it."""
         app = web.Application(client_max_size=0, middlewares=[self._at_the_door])
+        app.on_response_prepare.append(self._allow)
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self._handler(route))
         return app
 
+    def _allowed(self, request: web.Request) -> str | None:
+        """Give the origin of the page that asks, if it may (CORS)."""
+        origin = request.headers.get("Origin")
+        return origin if origin in self.settings.origins else None
+
+    async def _allow(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let the page read the answer, or ask at all."""
+        if (origin := self._allowed(request)) is None:
+            return
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            response.headers["Access-Control-Max-Age"] = "600"
+        else:
+            response.headers["Access-Control-Expose-Headers"] = "*"
+
     def _handler(self, route: Route) -> Handler:
-        if route.dialect is None:
-            handler: Handler = getattr(self, route.handler)
-            return handler
+        handler: Callable[..., Awaitable[web.StreamResponse]] = getattr(self, route.handler)
         dialect = route.dialect
 
         async def asked(request: web.Request) -> web.StreamResponse:
             try:
-                return await self.make(request, dialect)
+                request[KEY] = key = self._key(request, route.roles)
+                self.limits.admit(key)
+                return await (handler(request, dialect) if dialect else handler(request))
             except Refused as error:
-                return refusal(dialect, error.problem)
+                return refusal(dialect or PLAIN, error.problem)
 
         return asked
+
+    def _key(self, request: web.Request, roles: frozenset[str] | None) -> ApiKey:
+        """Give the caller's key.
+
+        Raises:
+            Refused: it opens nothing, or not this.
+        """
+        if self.keys is None or roles is None:
+            return KEYLESS
+        key = self.keys.find(key_in(request.headers))
+        if key is None:
+            raise unauthorized()
+        if key.role not in roles:
+            raise Refused(Problem(status=403, message="this key is not for that", kind="forbidden"))
+        return key
 
     @web.middleware
     async def _at_the_door(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in or refuse, whatever the route; nothing that goes wrong shows more than a sentence."""
         try:
-            check_keyless(request.method, request.headers, request.content_type)
+            forwarded = request.headers.get("X-Forwarded-For")
+            request[WHO] = caller_address(request.remote, forwarded, self.settings.proxies)
+            if self.keys is None:
+                check_keyless(request.headers, self.settings.origins)
+            if request.method == "OPTIONS" and self._allowed(request):
+                return web.Response(status=204)
+            check_body(request.method, request.content_type)
             return await handler(request)
         except Refused as error:
             return refusal(PLAIN, error.problem)
@@ -143,8 +201,12 @@ class Gateway:
         self._check_room()
         body = await read_body(request, self.settings)
         references = await self._references([*body.files, *dialect.pictures(body.fields)])
-        asked = dialect.read(body.fields, references, Desk(settings=self.settings, names=self.menu))
-        name = _name(request, body.digest)
+        key = request[KEY]
+        desk = Desk(settings=self.settings, names=self.menu.only(key.chains), extra=key.extra)
+        asked = dialect.read(body.fields, references, desk)
+        if asked.as_url and self.store is None:
+            raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
+        name = _name(request, body.digest, key)
         await self.repeats.ready(name)
         call, repeated = self._call(request, name, asked)
         call.join()
@@ -153,7 +215,13 @@ class Gateway:
         try:
             more = {"Idempotent-Replayed": "true"} if repeated else {}
             answering = Answering(
-                request=request, call=call, asked=asked, dialect=dialect, settings=self.settings, more=more
+                request=request,
+                call=call,
+                asked=asked,
+                dialect=dialect,
+                settings=self.settings,
+                more=more,
+                link=self._link,
             )
             response = await answering.answer()
             given = True
@@ -172,6 +240,7 @@ class Gateway:
         if found is not None:
             return found, True
         self._check_room()
+        give_back = self.limits.take(request[KEY], asked.request.n)
 
         async def work() -> Outcome:
             timeout = self.settings.timeout
@@ -179,20 +248,47 @@ class Gateway:
 
         call = self.repeats.begin(name, work) if name.key else Call().start(work)
         self.calls.add(call)
-        call.task.add_done_callback(lambda _: self.calls.discard(call))
+        call.task.add_done_callback(lambda _: self._end(call, give_back))
         return call, False
+
+    def _end(self, call: Call, give_back: Callable[[], None]) -> None:
+        self.calls.discard(call)
+        give_back()
 
     async def _references(self, given: Sequence[Reference | str]) -> tuple[Reference, ...]:
         """Give the reference pictures.
 
         Raises:
-            Refused: too many, or one is a URL.
+            Refused: too many, or one is a URL that may not or cannot be fetched.
         """
         if len(given) > self.settings.max_references:
             raise bad(f"at most {self.settings.max_references} reference pictures are taken", "image")
-        if any(isinstance(one, str) for one in given):
+        urls = [one for one in given if isinstance(one, str)]
+        if urls and self.settings.reference_urls == "refuse":
             raise bad("a reference picture that is a URL is not fetched here; give it as a data URI", "image")
-        return tuple(one for one in given if isinstance(one, Reference))
+        fetched = iter(await self.fetcher.fetch(urls)) if urls else iter(())
+        return tuple(one if isinstance(one, Reference) else next(fetched) for one in given)
+
+    async def _link(self, answer: Answer) -> Links:
+        """Keep pictures and give their links; what cannot be kept goes out as it is."""
+        assert self.store is not None
+        try:
+            links = await self.store.keep(answer.images)
+        except OSError:
+            log.exception("pictures could not be stored, and are given as base64")
+            return {}
+        base = (self.settings.public_url or self.place).rstrip("/")
+        return {image: base + link for image, link in links.items()}
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """Give a picture whose link was signed; any other is not there."""
+        query = request.query
+        link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
+        found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
+        if found is None:
+            raise Refused(Problem(status=404, message="there is no such picture", kind="not_found"))
+        path, type_ = found
+        return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
 
     def _check_room(self) -> None:
         if self.draining:
@@ -219,17 +315,15 @@ class Gateway:
     async def models(self, request: web.Request) -> web.Response:
         """List everybody."""
         wanted = request.query.get("output_modalities", "image").split(",")
-        listed = [self._described(name) for name in self.menu.names()] if {"image", "all"} & set(wanted) else []
+        menu = self.menu.only(request[KEY].chains)
+        listed = [described(self.router, name, menu) for name in menu.names()] if {"image", "all"} & set(wanted) else []
         return json_response({"object": "list", "data": listed})
 
     async def model(self, request: web.Request) -> web.Response:
         """Tell of one."""
-        name = request.match_info["model"]
-        self.menu.find(name)
-        return json_response(self._described(name))
-
-    def _described(self, name: str) -> dict[str, Any]:
-        return described(self.router, name, self.menu)
+        menu, name = self.menu.only(request[KEY].chains), request.match_info["model"]
+        menu.find(name)
+        return json_response(described(self.router, name, menu))
 
     # Life
 
@@ -244,9 +338,10 @@ class Gateway:
         return json_response({"status": "ok"})
 
 
-def _name(request: web.Request, digest: str) -> Name:
+def _name(request: web.Request, digest: str, caller: ApiKey) -> Name:
     key = request.headers.get("Idempotency-Key")
-    return Name(caller="", key="" if key is None else checked_key(key), digest=f"{request.path} {digest}")
+    digest = f"{request.path} {digest}"
+    return Name(caller=caller.prefix, key="" if key is None else checked_key(key), digest=digest)
 
 
 def _is_retry(request: web.Request) -> bool:

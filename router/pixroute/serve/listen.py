@@ -10,12 +10,34 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError, Problem
 from pixroute.serve.door import is_loopback
-from pixroute.serve.gateway import Gateway
+from pixroute.serve.gateway import KEY, WHO, Gateway
+from pixroute.serve.keys import KEYLESS, KeyRing
 from pixroute.serve.repeats import Repeats
+from pixroute.serve.store import FolderStore
+
+
+class AccessLine(AbstractAccessLogger):
+    """Writes one line for each answer: who, what, status, bytes, seconds, whose key, by which provider; no query."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Write it."""
+        told = (response.headers.get(name, "-") for name in ("x-pixroute-request-id", "x-pixroute-provider"))
+        key = request.get(KEY, KEYLESS).prefix
+        line = (
+            request.get(WHO, request.remote),
+            key,
+            request.method,
+            repr(request.path)[1:-1],
+            response.status,
+            response.body_length,
+        )
+        self.logger.info("%s %s %s %s %s %s %.3f %s %s", *line, time, *told)
+
 
 BACKLOG = 1024
 SETTLED_WITHIN = 5.0
@@ -37,7 +59,7 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         handle_signals=False,
         handler_cancellation=True,  # a caller that leaves is noticed at once
         access_log=logging.getLogger("pixroute.access") if settings.access_log else None,
-        access_log_format='%a "%r" %s %b %Tf "%{User-Agent}i" %{x-pixroute-request-id}o %{x-pixroute-provider}o',
+        access_log_class=AccessLine,
         keepalive_timeout=IDLE,
         shutdown_timeout=1.0,
     )
@@ -45,10 +67,34 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     try:
         site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
         await site.start()
-        yield f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
+        gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
+        yield gateway.place
         await drain(gateway, site)
     finally:
         await runner.cleanup()
+        await gateway.fetcher.aclose()
+
+
+def key_ring(settings: ServeSettings) -> KeyRing | None:
+    """Read the API keys.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    if settings.keys is None:
+        return None
+    try:
+        ring = KeyRing(settings.keys)
+    except (OSError, ValueError) as error:
+        raise ConfigError([Problem("serve.keys", f"cannot be used: {error}")]) from error
+    return ring
+
+
+def store_of(settings: ServeSettings) -> FolderStore | None:
+    """Give the store of pictures."""
+    if settings.store is None or settings.signing_key is None:
+        return None
+    return FolderStore(folder=settings.store, key=settings.signing_key, lifetime=settings.url_lifetime)
 
 
 @contextmanager
@@ -80,8 +126,8 @@ def check_place(settings: ServeSettings) -> None:
     Raises:
         ConfigError: the host is not this machine's own.
     """
-    if not is_loopback(settings.host):
-        message = f"is {settings.host}, which other machines reach, and there are no API keys; use 127.0.0.1"
+    if settings.keys is None and not is_loopback(settings.host):
+        message = f"is {settings.host}, which other machines reach, and there are no API keys: say `keys`, or 127.0.0.1"
         raise ConfigError([Problem("serve.host", message)])
 
 

@@ -23,17 +23,27 @@ class Menu:
     default: str | None = None
 
     def find(self, model: str | None) -> str | None:
-        """Give the chain that a model means; None and "auto" leave it to the rules.
+        """Give the chain that a model means; None and "auto" leave it to the rules, or to `default`.
 
         Raises:
             Refused: there is none of this name.
         """
         if not model or model == "auto":
-            return None
+            if self.default is None and not self.chains:
+                raise unknown_model(model or "auto", ())
+            return self.default
         name = self.models.get(model, model)
         if name not in self.chains:
             raise unknown_model(model, [*self.chains, *self.models])
         return name
+
+    def only(self, chains: Sequence[str]) -> Menu:
+        """Give what a key may see that is bound to these; without a model it asks the first of them."""
+        if not chains:
+            return self
+        seen = {name: members for name, members in self.chains.items() if name in chains}
+        models = {model: name for model, name in self.models.items() if name in seen}
+        return Menu(chains=seen, models=models, default=next(iter(name for name in chains if name in seen), None))
 
     def names(self) -> Sequence[str]:
         """Give every name that is understood."""
