@@ -39,7 +39,7 @@ async def _load_mask(given: Reference, first: Reference) -> Reference:
     try:
         mask = await _load(given, READ_WITHIN)
     except Mistake as error:
-        raise Mistake(f"the mask {error}", "mask") from error.__cause__
+        raise Mistake(str(error), "mask") from error.__cause__
     sides, wanted = _sides(mask), _sides(first)
     if sides != wanted:
         said = "has {}x{} pixels and the first reference picture {}x{}; make it as large"
