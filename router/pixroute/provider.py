@@ -358,7 +358,7 @@ class ProviderSpec:
             Exception: a lazy one cannot be imported.
             TypeError: it names no settings class.
         """
-        if isinstance(self._settings, type):
+        if not isinstance(self._settings, str):
             return self._settings
         found: object = pkgutil.resolve_name(self._settings)
         if not isinstance(found, type) or not issubclass(found, ProviderSettings):
@@ -366,9 +366,9 @@ class ProviderSpec:
         return found
 
     @property
-    def is_lazy(self) -> bool:
-        """Whether its settings class is imported when somebody asks for it."""
-        return isinstance(self._settings, str)
+    def lazy_settings(self) -> str | None:
+        """Where its settings class is, if it is imported when somebody asks for it; else None."""
+        return self._settings if isinstance(self._settings, str) else None
 
 
 @frozen(kw_only=True)
