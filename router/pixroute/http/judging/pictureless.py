@@ -12,7 +12,7 @@ from attrs import evolve
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Reply
 from pixroute.http.judging.asked import NOTHING, Asked
-from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error, shortened
+from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error, shortened, withholds
 from pixroute.http.judging.intermediary import is_page
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.redact import quote
@@ -97,7 +97,8 @@ def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, a
     """Explain a 2xx without a picture by what it says, else by what it is; never by the reader's own trouble."""
     reply = shortened(reply)
     found = failure_from(reply, stage=Stage.BODY, who=who, now=now, asked=asked)
-    if (reply.json is not None and says_error(reply.json)) or (reply.json is None and _tells(reply, found)):
+    said = _tells(reply, found) if reply.json is None else says_error(reply.json) or withholds(reply.json)
+    if said:
         return found
     if reply.json is None and is_page(reply.text):
         return Failure(

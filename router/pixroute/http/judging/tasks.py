@@ -27,8 +27,8 @@ _PENDING = frozenset(
     }
 )  # fmt: skip
 _FAILED = frozenset({"failed", "fail", "failure", "error", "cancelled", "canceled", "rejected", "expired", "blocked"})
-_PLACES = frozenset({"pollingurl", "pollurl", "statusurl"})
-"""Where to ask for it: BFL, fal."""
+_PLACES = frozenset({"pollingurl", "pollurl", "statusurl", "fetchresult"})
+"""Where to ask for it: BFL, fal, ModelsLab."""
 
 
 def asynchronous(reply: Reply, *, who: str) -> Failure | None:
@@ -61,7 +61,7 @@ def task_in(reply: Reply) -> str | None:
         for layer in layers:
             if (name != "name" or "done" in layer) and (task := _text(layer.get(name))):
                 return task
-    return None
+    return next((url for layer in layers for name in _PLACES if (url := _text(layer.get(name)))), None)
 
 
 def _pends(layer: Mapping[str, Any]) -> bool:
