@@ -35,7 +35,7 @@ LAYERS = {
     "redact": set(),
     "sanitizer": {"redact", "secret"},
     "policy": {"request", "values", "words"},
-    "result": {"cost", "outcome", "content"},
+    "result": {"cost", "outcome", "content", "values"},
     "content": set(),
     "convert": {"content", "result"},
     "picture": {"request"},

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 from attrs import field, frozen
 from attrs import fields as fields_of
 
-from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake
+from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake, unreadable
 from pixroute.words import join, shown
 
 Resolution = Literal["1K", "2K", "4K", "other"]
@@ -233,12 +233,13 @@ def _references(values: Iterable[Any]) -> tuple[Reference, ...]:
     single = isinstance(values, str | bytes | bytearray | memoryview | PathLike | Reference | Mapping)
     if single or hasattr(values, "read") or not isinstance(values, Iterable):
         raise Mistake("must be a list of pictures; a single one stands in a list, too", "references")
-    found = []
-    for at, value in enumerate(values):
-        try:
-            found.append(Reference.of(value))
-        except Mistake as error:
-            raise Mistake(str(error), join("references", at)) from error.__cause__
+    found: list[Reference] = []
+    try:
+        found.extend(map(Reference.of, values))  # those before the wrong one stand in it
+    except Mistake as error:
+        raise Mistake(str(error), join("references", len(found))) from error.__cause__
+    except Exception as error:
+        raise unreadable(error, join("references", len(found))) from error
     return tuple(found)
 
 
@@ -255,11 +256,20 @@ def _extra(values: Any) -> Any:
     """Hold it against what JSON can say, so that no wire finds out later."""
     if not isinstance(values, Mapping):
         return values
+    try:
+        _check_fields(values)
+    except Mistake:
+        raise
+    except Exception as error:
+        raise unreadable(error, "extra") from error
+    return as_table(values)
+
+
+def _check_fields(values: Mapping[Any, Any]) -> None:
     for name, fields in values.items():
         if not isinstance(fields, Mapping):
             raise Mistake(f"must be a table of fields, not {shown(fields)}", join("extra", name))
         _check_json(fields, join("extra", name))
-    return as_table(values)
 
 
 def _check_json(value: object, path: str, depth: int = _DEEPEST) -> None:

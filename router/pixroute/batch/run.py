@@ -15,6 +15,7 @@ from pixroute.batch.items import Item
 from pixroute.batch.journal import Journal
 from pixroute.batch.keep import keep
 from pixroute.batch.standing import ITEM_TAG, full
+from pixroute.content import to_the_end
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
 from pixroute.policy import Overrides
@@ -151,7 +152,10 @@ class Batch:
         except (RequestFailed, ValueError) as error:
             if isinstance(error, BudgetExceeded) and most is not None:
                 self.stop(Stopped.MONEY)
-            return await self._failed(item, error)
+            return await to_the_end(self._failed(item, error))
+        return await to_the_end(self._finished(item, result))
+
+    async def _finished(self, item: Item, result: ImageResult) -> Cost:
         kept = await keep(result.images, item, self._folder)
         kept += await keep(result.extra, item, self._folder, "extra")
         self._journal.finished(item, delivered(result, kept, self._folder))

@@ -68,6 +68,8 @@ class HttpProvider(ABC, Generic[S]):
     """Whether it asks for a task until it is done: `JobProvider` does."""
     tokens: Tokens | None = None
     """Where its key comes from if it ends: set before `HttpProvider.__init__`; None: `api_key` is the key."""
+    has_door = True
+    """Its words lose the secrets where they come in; those of other providers with secrets lose them in the router."""
     versions: tuple[str, ...] | None = None
     """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
 

@@ -19,7 +19,7 @@ from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import broken, conclude, record_of
-from pixroute.routing.deliver import in_memory, obstacle
+from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
 from pixroute.routing.telling import RequestTelling
@@ -101,7 +101,7 @@ def _check_into(into: Path, request: ImageRequest) -> None:
     if request.n > 1:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
     if why := obstacle(into, request.output_format):
-        raise ValueError(f"into={str(into)!r}: {why}; nothing was sent")
+        raise ValueError(f"into={shortened(into)!r}: {why}; nothing was sent")
 
 
 def _bug(

@@ -20,7 +20,7 @@ from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import FIELDS, check_extra, check_limits, path_of, request_of
+from pixroute.routing.arguments import FIELDS, check_drain, check_extra, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -143,7 +143,9 @@ class Router:
 
         Raises:
             RuntimeError: called on another event loop, or in another process.
+            ValueError: `drain` is no number of seconds.
         """
+        check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
