@@ -28,12 +28,13 @@ _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hf_": ("huggingface.co",),
         "r8_": ("replicate.com",),
         "gsk_": ("groq.com",),
-        "sk-": ("openai.com", "apiyi.com", "deepseek.com", "siliconflow.cn", "aliyuncs.com"),
+        "sk-": ("openai.com", "apiyi.com", "deepseek.com", "siliconflow.cn", "aliyuncs.com", "stability.ai"),
     }
 )
 """How a service's keys begin, and its hosts; the longest beginning counts."""
 _AZURE = ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")  # its keys have no beginning
-_KNOWN = (*(host for hosts in _KEYS.values() for host in hosts), *_AZURE)
+_KNOWN = (*(host for hosts in _KEYS.values() for host in hosts), *_AZURE, "fal.run", "bfl.ai")
+"""Those hosts, and some of which only is known that their keys begin otherwise."""
 _ALWAYS = ("xai-", "sk-or-", "r8_", "ya29.")
 """Beginnings that every key of their hosts has."""
 

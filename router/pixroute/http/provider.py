@@ -64,6 +64,8 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    server_errors: Billing = Billing.FREE
+    """What an answered server error costs: free as a rule, AMBIGUOUS where the upstream does not say."""
     polls = False
     """Whether it asks for a task until it is done: `JobProvider` does."""
     tokens: Tokens | None = None
@@ -109,7 +111,8 @@ class HttpProvider(ABC, Generic[S]):
         """Write the request as a call.
 
         Raises:
-            ValueError: this request cannot be expressed; nothing is sent.
+            ValueError: this request cannot be expressed; nothing is sent. The capabilities should not have admitted
+                it: the conformance kit calls that a mistake of theirs.
         """
 
     @abstractmethod
@@ -263,6 +266,8 @@ class HttpProvider(ABC, Generic[S]):
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
             failure = evolve(failure, billing=Billing.BILLED)
+        if failure.kind is FailureKind.SERVER_ERROR and failure.billing is Billing.FREE:
+            failure = evolve(failure, billing=self.server_errors)
         return evolve(failure, answered=True)
 
     async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
