@@ -19,16 +19,9 @@ from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
+from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import (
-    FIELDS,
-    check_drain,
-    check_extra,
-    check_limits,
-    check_request_id,
-    path_of,
-    request_of,
-)
+from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -153,7 +146,7 @@ class Router:
             RuntimeError: called on another event loop, or in another process.
             ValueError: `drain` is no number of seconds.
         """
-        check_drain(drain)
+        given.check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
@@ -260,10 +253,9 @@ class Router:
         }
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
-            if request_id is not None:
-                check_request_id(request_id)
+            given.check_request_id(request_id)
             request = request_of(prompt, fields)
-            check_extra(request.extra, self._known_names())
+            given.check_extra(request.extra, self._known_names())
             return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
@@ -326,7 +318,8 @@ class Router:
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        return await self._life.claim(collect(owner, facts, contender=contender, claim=claim), claim.request_id)
+        work = collect(owner, facts, contender=contender, claim=claim)
+        return await self._life.claim(work, claim.request_id)
 
     # Asking about
 
