@@ -25,6 +25,7 @@ from pixroute.serve.fetching import Fetcher
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described
+from pixroute.serve.openapi import openapi
 from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
 from pixroute.serve.routes import ROUTES, Route
@@ -40,6 +41,7 @@ _RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before ai
 KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
 """Where a request keeps its caller's key and address."""
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, x-api-key, x-goog-api-key"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 PLAIN = OpenAIImages()
 """The dialect in which all else is refused."""
 
@@ -293,6 +295,19 @@ class Gateway:
         menu, name = self.menu.only(request[KEY].chains), request.match_info["model"]
         menu.find(name)
         return json_response(described(self.router, name, menu))
+
+    async def described(self, _: web.Request) -> web.Response:
+        """Describe every route."""
+        return json_response(openapi(ROUTES, self.settings.public_url or self.place))
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Give what this process counts, where somebody does."""
+        try:
+            from prometheus_client import generate_latest  # noqa: PLC0415 - an extra
+        except ImportError:
+            message = "nothing is counted: install prometheus_client"
+            raise Refused(Problem(status=404, message=message, kind="not_found")) from None
+        return web.Response(body=generate_latest(), headers={"Content-Type": METRICS})
 
     # Life
 

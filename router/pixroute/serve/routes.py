@@ -64,6 +64,14 @@ ROUTES: Sequence[Route] = (
     Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
     Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
     Route(method="GET", path="/pictures/{name}", handler="picture", summary="Gives a picture by its link", roles=None),
+    Route(method="GET", path="/openapi.json", handler="described", summary="Describes all of this", roles=None),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler="metrics",
+        summary="Gives figures to Prometheus",
+        roles=frozenset({"metrics", "operator"}),
+    ),
     Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives", roles=None),
     Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken", roles=None),
 )

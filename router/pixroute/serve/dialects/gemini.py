@@ -129,7 +129,7 @@ def _turn(content: Any) -> Turn:
         raise bad("parts must be a list of objects", "contents")
     words = tuple(part["text"] for part in parts if isinstance(part.get("text"), str) and part["text"])
     pictures = tuple(one for part in parts for one in _pictures(part))
-    return Turn(is_user=content.get("role") in {None, "", "user"}, words=words, pictures=pictures)
+    return Turn(is_user=(content.get("role") or "user") == "user", words=words, pictures=pictures)
 
 
 def _pictures(part: Mapping[str, Any]) -> Iterator[Reference | str]:
