@@ -47,7 +47,8 @@ def ask_google():
     options = types.HttpOptions(
         base_url=BASE, timeout=int(PATIENCE * 1000), retry_options=types.HttpRetryOptions(attempts=1)
     )
-    models = genai.Client(api_key=KEY, http_options=options).models
+    client = genai.Client(api_key=KEY, http_options=options)  # it closes what it made when nobody holds it
+    models = client.models
     part = types.Part.from_bytes(data=PICTURE.read_bytes(), mime_type="image/png")
     asked = {
         "model": MODEL,

@@ -71,6 +71,8 @@ class Gateway:
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
     calls: set[Call] = field(factory=set)
     draining: bool = False
+    heard: set[Any] = field(factory=set)
+    """Connections that have asked for something."""
     _answers: set[asyncio.Future[None]] = field(factory=set)
 
     def placed(self, settings: ServeSettings) -> ServeSettings:
@@ -141,6 +143,7 @@ class Gateway:
     async def _at_the_door(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in or refuse, whatever the route; nothing that goes wrong shows more than a sentence."""
         try:
+            self.heard.add(request.protocol)
             forwarded = request.headers.get("X-Forwarded-For")
             request[WHO] = caller_address(request.remote, forwarded, self.settings.proxies)
             if self.keys is None:
