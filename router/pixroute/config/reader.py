@@ -14,7 +14,7 @@ from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverCo
 from pixroute.config.serve import ServeSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
-from pixroute.plugins import Plugins
+from pixroute.plugins import PluginSource
 from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
@@ -37,7 +37,7 @@ class Reader:
     """
 
     said: Mapping[str, Any]
-    plugins: Plugins
+    plugins: PluginSource
     converter: Converter
     source: str
     problems: list[Problem] = field(factory=list)

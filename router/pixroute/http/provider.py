@@ -21,8 +21,9 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import Asked
-from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
+from pixroute.http.judging.envelope import carries_error, failure_from, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.judging.tasks import asynchronous, task_in

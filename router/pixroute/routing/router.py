@@ -14,7 +14,7 @@ from attrs import asdict
 from pixroute import events
 from pixroute.errors import PluginError
 from pixroute.events import check_observer
-from pixroute.plugins import Plugins, load_plugins
+from pixroute.plugins import PluginsOnDemand, PluginSource
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
@@ -82,7 +82,7 @@ class Router:
         )
 
     @classmethod
-    def from_toml(cls, path: str | PathLike[str], *, plugins: Plugins | None = None, **options: Any) -> Self:
+    def from_toml(cls, path: str | PathLike[str], *, plugins: PluginSource | None = None, **options: Any) -> Self:
         """Build from a configuration file; `options` are `observers`, `seed` and `transport`.
 
         Raises:
@@ -90,10 +90,10 @@ class Router:
         """
         from pixroute.config.load import load  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(load(Path(path), plugins or load_plugins()), **options)
+        return cls.from_config(load(Path(path), plugins or PluginsOnDemand()), **options)
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], *, plugins: Plugins | None = None, **options: Any) -> Self:
+    def from_mapping(cls, mapping: Mapping[str, Any], *, plugins: PluginSource | None = None, **options: Any) -> Self:
         """Build from a mapping shaped like the TOML file; secrets may be strings or callables here.
 
         Raises:
@@ -101,7 +101,7 @@ class Router:
         """
         from pixroute.config.load import structure  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(structure(mapping, plugins or load_plugins(), base=Path.cwd()), **options)
+        return cls.from_config(structure(mapping, plugins or PluginsOnDemand(), base=Path.cwd()), **options)
 
     @classmethod
     def from_config(cls, config: Config, **options: Any) -> Self:
@@ -148,7 +148,7 @@ class Router:
 
     # Reloading
 
-    async def reload(self, config: Config | str | PathLike[str], *, plugins: Plugins | None = None) -> None:
+    async def reload(self, config: Config | str | PathLike[str], *, plugins: PluginSource | None = None) -> None:
         """Go on with another configuration, all at once or not at all.
 
         Requests in flight keep the chain, the providers and the observers they began with. A provider or observer
@@ -170,7 +170,7 @@ class Router:
         await self._life.open()
         async with self._reloading:
             if isinstance(config, str | PathLike):
-                config = await asyncio.to_thread(lambda path: load(path, plugins or load_plugins()), Path(config))
+                config = await asyncio.to_thread(lambda path: load(path, plugins or PluginsOnDemand()), Path(config))
             built = build(config, self._built)
             chains = build_chains(_said_chains(config), built.providers, config.policy)
             await self._life.replace(
