@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import aiohttp
 from measure import Figure, ratios
 
 CALLERS = 2000
@@ -35,12 +36,27 @@ import asyncio, base64, sys
 from aiohttp import web
 from pixroute.testing.fake import blank_png
 PICTURE = base64.b64encode(blank_png(1024, 1024)).decode()
+waiting, all_here = 0, asyncio.Event()
 async def sell(request):
+    global waiting
     await request.read()
+    waiting += 1
+    await all_here.wait()
     await asyncio.sleep(float(sys.argv[1]))
     return web.json_response({"created": 1, "data": [{"b64_json": PICTURE}]})
+async def count(request):
+    return web.Response(text=str(waiting))
+async def begin(request):
+    global waiting
+    waiting = 0
+    all_here.clear()
+    return web.Response()
+async def end(request):
+    all_here.set()
+    return web.Response()
 app = web.Application()
 app.router.add_post("/v1/images/generations", sell)
+app.add_routes([web.get("/count", count), web.get("/begin", begin), web.get("/end", end)])
 web.run_app(app, host="127.0.0.1", port=0, access_log=None, backlog=4096)
 """
 BARE = """
@@ -107,15 +123,31 @@ async def caller(port, late):
     assert b"b64_json" in whole, whole[:200]
 
 
-async def crowd(server, count, late):
-    """Let so many wait at once; give what each takes of the server's memory."""
-    await asyncio.gather(*(caller(server.port, []) for _ in range(50)))
-    before = server.memory
-    waiting = [asyncio.create_task(caller(server.port, late)) for _ in range(count)]
-    await asyncio.sleep(HOLD * 0.7)
-    taken = (server.memory - before) / count
-    await asyncio.gather(*waiting)
-    return taken
+async def crowd(server, upstream, count, late):
+    """Let so many wait at once; give what each takes of the server's memory when all do."""
+    async with aiohttp.ClientSession() as session:
+
+        async def tell(what):
+            async with session.get(f"{upstream.url}/{what}") as answer:
+                return await answer.text()
+
+        async def wait_for(number):
+            await tell("begin")
+            waiting = [asyncio.create_task(caller(server.port, late)) for _ in range(number)]
+            while int(await tell("count")) < number:
+                await asyncio.sleep(0.1)
+            return waiting
+
+        few = await wait_for(50)
+        await tell("end")
+        await asyncio.gather(*few)
+        before = server.memory
+        waiting = await wait_for(count)
+        await tell("end")
+        await asyncio.sleep(HOLD / 2)
+        taken = (server.memory - before) / count
+        await asyncio.gather(*waiting)
+        return taken
 
 
 def run(*, quick=False):
@@ -132,7 +164,7 @@ def run(*, quick=False):
                 (bare, lambda: Process(BARE, upstream.url)),
             ):
                 server = start()
-                found.append(asyncio.run(crowd(server, count, late)))
+                found.append(asyncio.run(crowd(server, upstream, count, late if found is ours else [])))
                 server.end()
         upstream.end()
     lateness = sorted(late)
