@@ -48,7 +48,7 @@ LAYERS = {
     "labels": set(),
     "hookspecs": {"provider", "events"},
     "offers": {"hookspecs", "provider"},
-    "plugins": {"hookspecs", "provider", "events", "errors", "offers"},
+    "plugins": {"hookspecs", "provider", "events", "errors", "offers", "secret"},
     "health": {"outcome", "policy", "provider", "events", "request"},
     "http": VALUES - {"result", "fit"} | {"values", "sanitizer"},
     "dialects": {"http", "outcome", "provider", "redact", "request"},

@@ -22,6 +22,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "aspect_ratio": None,
         "n": 1,
         "references": (),
+        "mask": None,
         "output_format": None,
         "sensitive": False,
         "tags": None,
