@@ -46,7 +46,7 @@ LAYERS = {
     "events": {"cost", "outcome"},
     "hookspecs": {"provider", "events"},
     "offers": {"hookspecs", "provider"},
-    "plugins": {"hookspecs", "provider", "events", "errors", "offers"},
+    "plugins": {"hookspecs", "provider", "events", "errors", "offers", "secret"},
     "health": {"outcome", "policy", "provider", "events", "request"},
     "http": VALUES - {"result", "fit"} | {"values", "sanitizer"},
     "dialects": {"http", "outcome", "provider", "redact", "request"},

@@ -243,6 +243,15 @@ def _references(values: Iterable[Any]) -> tuple[Reference, ...]:
     return tuple(found)
 
 
+def _mask(value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return Reference.of(value)
+    except Mistake as error:
+        raise Mistake(str(error), "mask") from error.__cause__
+
+
 def _extra(values: Any) -> Any:
     """Hold it against what JSON can say, so that no wire finds out later."""
     if not isinstance(values, Mapping):
@@ -296,6 +305,8 @@ class ImageRequest:
         size: `"4K"`, `"2048x2048"`, `"2K 16:9"` or a `Size`; None leaves it to the provider.
         n: how many pictures, 1 to 100.
         references: pictures to edit or follow, each of at most 50 MB: paths, bytes, binary files, or `Reference`.
+        mask: where the first reference is to be changed: a picture as a reference is, in its sides, whose transparent
+            pixels are painted anew. Providers that take none are skipped.
         output_format: `"png"`, `"jpeg"` or `"webp"`: asked of the provider, else converted, else told.
         sensitive: never over a plaintext connection.
         tags: carried to record, events and ledger.
@@ -306,12 +317,21 @@ class ImageRequest:
     size: Size | None = field(default=None, converter=_size)
     n: Annotated[int, Range(1, 100)] = 1
     references: tuple[Reference, ...] = field(default=(), converter=_references)
+    mask: Reference | None = field(default=None, converter=_mask)
     output_format: OutputFormat | None = None
     sensitive: bool = False
     tags: Mapping[str, str] = field(factory=dict, converter=as_table)
     extra: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=_extra)
 
-    __attrs_post_init__ = check
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        if self.mask and not self.references:
+            raise Mistake("says where a reference picture is to be changed, and there is none", "mask")
+
+    @property
+    def pictures(self) -> tuple[Reference, ...]:
+        """All that are sent: the references and the mask."""
+        return (*self.references, self.mask) if self.mask else self.references
 
     def altered(self, **changes: Any) -> Self:
         """Give this request with other fields that are known to be right: nothing is checked a second time."""
@@ -327,8 +347,8 @@ class ImageRequest:
 
     @property
     def fingerprint(self) -> int:
-        """Tell requests apart as evidence: equal prompts, sizes and references are one (within this process)."""
-        return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.references)))
+        """Tell requests apart as evidence: equal prompts, sizes and pictures are one (within this process)."""
+        return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.pictures)))
 
 
 _FIELDS = tuple(one.name for one in fields_of(ImageRequest))

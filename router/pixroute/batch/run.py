@@ -19,7 +19,7 @@ from pixroute.content import to_the_end
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
 from pixroute.policy import Overrides
-from pixroute.references import load
+from pixroute.references import loaded
 from pixroute.result import ImageResult
 from pixroute.routing.budget import Budget
 from pixroute.routing.router import Router
@@ -186,7 +186,7 @@ async def check(router: Router, items: Sequence[Item]) -> list[Problem]:
 
 async def _unservable(router: Router, item: Item) -> str | None:
     try:
-        await load(item.request.references)
+        await loaded(item.request)
         plans = router.explain(item.request, chain=item.chain).providers
     except ValueError as error:
         return str(error)

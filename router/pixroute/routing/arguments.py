@@ -21,6 +21,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "aspect_ratio": None,
         "n": 1,
         "references": (),
+        "mask": None,
         "output_format": None,
         "sensitive": False,
         "tags": None,

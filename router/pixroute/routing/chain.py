@@ -124,7 +124,8 @@ class Chain:
 
         The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
         """
-        shape = (member.name, request.size, request.n, request.sensitive, *(one.format for one in request.references))
+        formats = (one.format for one in request.pictures)
+        shape = (member.name, request.size, request.n, request.sensitive, request.mask is None, *formats)
         before = self._ready.get(shape)
         found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
         if found is None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from pixroute.content import Owner
 from pixroute.errors import InternalError, PixrouteError, RequestFailed
 from pixroute.policy import Overrides
-from pixroute.references import load
+from pixroute.references import loaded
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
@@ -41,8 +41,7 @@ async def fulfil(
     began = asyncio.get_running_loop().time()
     policy = chain.policy.overlaid(overrides)
     timeout = timeout if timeout is not None else policy.timeout
-    if request.references:
-        request = request.altered(references=await load(request.references))
+    request = await loaded(request)
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)

@@ -204,6 +204,7 @@ class Router:
         aspect_ratio: str | None = None,
         n: int = 1,
         references: Iterable[Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO] = (),
+        mask: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | None = None,
         output_format: Literal["png", "jpeg", "webp"] | None = None,
         sensitive: bool = False,
         tags: Mapping[str, str] | None = None,
@@ -222,6 +223,8 @@ class Router:
             aspect_ratio: `"16:9"`, beside a class.
             n: how many; cut into parts that run at once under the shared deadline and `max_cost`.
             references: pictures to edit or follow.
+            mask: a picture whose transparent pixels say where the first reference is to be changed; providers that take
+                none are skipped.
             output_format: asked of the provider, else converted, else told in `adjustments`.
             sensitive: never over plaintext.
             tags: carried to record, events and ledger.
@@ -240,6 +243,7 @@ class Router:
                 "aspect_ratio": aspect_ratio,
                 "n": n,
                 "references": references,
+                "mask": mask,
                 "output_format": output_format,
                 "sensitive": sensitive,
                 "tags": tags,
