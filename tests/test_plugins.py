@@ -151,6 +151,10 @@ def unmarked() -> SimpleNamespace:
             "settings of 'good': Undecorated is not decorated with attrs.frozen",
         ),
         (offering(provider(settings=Unresolved)), "NameError: name 'Nowhere' is not defined"),
+        (
+            offering(provider(settings="module.Class")),
+            "settings of 'good' are 'module.Class', not a class or module:Class",
+        ),
         (offering(provider(create=5)), "create of 'good' is a int, neither callable nor text"),
         (offering(provider(create="module.Class")), "create of 'good' is 'module.Class', not module:Class"),
         (offering(provider(create=lambda name: name)), "create of 'good' cannot be called with (name, settings)"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -24,8 +23,8 @@ MOST_SERIES = 2_000
 class Family:
     """A metric whose labels are bounded, and whose children are kept: looking them up anew is half of the cost."""
 
-    def __init__(self, make: Callable[[], Any], words: tuple[Words, ...]) -> None:
-        self._metric = make()
+    def __init__(self, metric: Any, words: tuple[Words, ...]) -> None:
+        self._metric = metric
         self._words = words
         self._children: dict[tuple[str, ...], Any] = {}
 
@@ -50,61 +49,37 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, tags: tuple[str, ...] = ()) -> None:
         self.tags = tags
         self._registry = registry
-        self._provider, self._chain = Words(), Words()
-        short = Words(40)  # kinds, stages, billings: words of ours
-        money = Words(20)
-        labels = ("chain", "outcome", *(_label(tag) for tag in tags))
-        self.requests = self._counter(
-            "requests", "Requests, by how they ended.", labels, self._chain, short, *(Words() for _ in tags)
-        )
-        self.request_seconds = self._histogram("request_seconds", "Time of a request.", ("chain",), self._chain)
-        self.fallbacks = self._counter("fallbacks", "Requests that fell back.", ("chain",), self._chain)
-        self.attempts = self._counter(
-            "attempts",
-            "Attempts, by what came of them and whether they were billed.",
-            ("provider", "kind", "billing"),
-            self._provider, short, short,
-        )  # fmt: skip
-        self.attempt_seconds = self._histogram(
-            "attempt_seconds", "Time of an attempt.", ("provider", "resolution"), self._provider, short
-        )
-        self.in_flight = self._gauge("in_flight", "Attempts in flight.", ("provider",), self._provider)
-        self.overdue = self._gauge("overdue", "Attempts older than 1.5 × P99.", ("provider",), self._provider)
-        self.hedges = self._counter(
-            "hedges", "Attempts that joined another.", ("provider", "result"), self._provider, short
-        )
-        self.retries = self._counter("retries", "Second tries of one provider.", ("provider",), self._provider)
-        self.breaker_open = self._gauge(
-            "breaker_open", "Breakers that are not closed, by process.", ("scope", "name"), short, Words(300)
-        )
-        self.cost = self._counter(
-            "cost", "Money, spent or perhaps.", ("provider", "currency", "certainty"), self._provider, money, short
-        )
-        self.cost_corrected = self._counter(
-            "cost_corrected", "Money counted as possible that was not spent.", ("provider", "currency"),
-            self._provider, money,
-        )  # fmt: skip
-        self.cost_unknown = self._counter(
-            "cost_unknown", "Attempts whose price is not known.", ("provider",), self._provider
-        )
-        self.pixels_short = self._counter(
-            "pixels_short", "Pixels asked that did not come.", ("provider",), self._provider
-        )
-        self.loop_lag = self._counter("loop_lag_seconds", "Lateness of the event loop, from 0.25 s on.", ())
+        self._words = {"currency": Words(20), "name": Words(300)}  # the other labels as `Words` has it
+        labels = [_label(tag) for tag in tags]
+        self.requests = self._counter("requests", "Requests, by how they ended.", "chain", "outcome", *labels)
+        self.request_seconds = self._histogram("request_seconds", "Time of a request.", "chain")
+        self.fallbacks = self._counter("fallbacks", "Requests that fell back.", "chain")
+        self.attempts = self._counter("attempts", "Attempts, by what came of them.", "provider", "kind", "billing")
+        self.attempt_seconds = self._histogram("attempt_seconds", "Time of an attempt.", "provider", "resolution")
+        self.in_flight = self._gauge("in_flight", "Attempts in flight.", "provider")
+        self.overdue = self._gauge("overdue", "Attempts in flight older than 1.5 × P99.", "provider")
+        self.hedges = self._counter("hedges", "Attempts that joined another.", "provider", "result")
+        self.retries = self._counter("retries", "Second tries of one provider.", "provider")
+        self.breaker_open = self._gauge("breaker_open", "Breakers not closed, by process.", "scope", "name")
+        self.cost = self._counter("cost", "Money, spent or perhaps.", "provider", "currency", "certainty")
+        self.cost_corrected = self._counter("cost_corrected", "Of the possible, what was free.", "provider", "currency")
+        self.cost_unknown = self._counter("cost_unknown", "Attempts whose price is not known.", "provider")
+        self.pixels_short = self._counter("pixels_short", "Pixels asked that did not come.", "provider")
+        self.loop_lag = self._counter("loop_lag_seconds", "Lateness of the event loop, from 0.25 s on.")
 
-    def _counter(self, name: str, text: str, labels: tuple[str, ...], *words: Words) -> Family:
-        return Family(lambda: Counter(f"pixroute_{name}", text, labels, registry=self._registry), words)
+    def _counter(self, name: str, text: str, *labels: str) -> Family:
+        return self._family(Counter(f"pixroute_{name}", text, labels, registry=self._registry), labels)
 
-    def _gauge(self, name: str, text: str, labels: tuple[str, ...], *words: Words) -> Family:
-        def make() -> Gauge:
-            return Gauge(f"pixroute_{name}", text, labels, registry=self._registry, multiprocess_mode=PROCESSES)
+    def _gauge(self, name: str, text: str, *labels: str) -> Family:
+        made = Gauge(f"pixroute_{name}", text, labels, registry=self._registry, multiprocess_mode=PROCESSES)
+        return self._family(made, labels)
 
-        return Family(make, words)
+    def _histogram(self, name: str, text: str, *labels: str) -> Family:
+        made = Histogram(f"pixroute_{name}", text, labels, registry=self._registry, buckets=BUCKETS)
+        return self._family(made, labels)
 
-    def _histogram(self, name: str, text: str, labels: tuple[str, ...], *words: Words) -> Family:
-        return Family(
-            lambda: Histogram(f"pixroute_{name}", text, labels, registry=self._registry, buckets=BUCKETS), words
-        )
+    def _family(self, metric: Any, labels: tuple[str, ...]) -> Family:
+        return Family(metric, tuple(self._words.setdefault(label, Words()) for label in labels))
 
 
 _MADE: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary()

@@ -21,7 +21,8 @@ from attrs import define, field, frozen
 from pixroute import hookspecs
 from pixroute.errors import PluginError
 from pixroute.offers import Fault, offers_of
-from pixroute.provider import ObserverSpec, ProviderSpec
+from pixroute.provider import ObserverSpec, Provider, ProviderSpec
+from pixroute.secret import Secret
 
 DISABLE_VARIABLE = "PIXROUTE_DISABLE_PLUGINS"
 RAISED_BY_PLUGINS = (Exception, SystemExit)  # a module that is really a script exits when it is imported
@@ -209,6 +210,21 @@ def resolve(create: Callable[..., Any] | str) -> Callable[..., Any]:
     if not callable(found):
         raise PluginError(f"{create} is not callable")
     return found  # type: ignore[no-any-return]  # what a lazy name leads to is known only now
+
+
+def sample(spec: ProviderSpec) -> Provider | None:
+    """Make a provider as a configuration of nothing but a key would, to be looked at; it is never started.
+
+    None: it needs settings that only its user knows.
+    """
+    keyed: dict[str, Any] = {"api_key": Secret("none"), "plaintext": "accept", **spec.example}
+    try:
+        known = {field.name for field in spec.settings.__attrs_attrs__}  # type: ignore[attr-defined]  # of attrs
+        settings = spec.settings(**{name: value for name, value in keyed.items() if name in known})
+        made: Provider = resolve(spec.create)(spec.name, settings)
+    except Exception:  # noqa: BLE001 - a plugin's code may raise anything
+        return None
+    return made
 
 
 @frozen(kw_only=True)

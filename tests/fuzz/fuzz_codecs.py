@@ -103,7 +103,10 @@ async def no_fetch(*_args: object, **_options: object) -> Failure:
 
 
 ATTEMPT: Any = SimpleNamespace(
-    http=SimpleNamespace(fetch=no_fetch, pace=Pace()), into=None, reached=lambda *_: None, note=lambda **_: None
+    http=SimpleNamespace(fetch=no_fetch, now=float, pace=Pace()),
+    into=None,
+    reached=lambda *_: None,
+    note=lambda **_: None,
 )
 
 

@@ -217,3 +217,19 @@ def test_tokens_of_all_attempts_are_on_the_requests_span_and_in_a_metric(otel):
     assert told.attempts[0].attributes["gen_ai.response.model"] == "fake-1-0613"
     counted = {attributes["gen_ai.token.type"]: value for name, attributes, value in told.points if "token" in name}
     assert counted == {"input": 10, "output": 1290}
+
+
+def test_a_request_for_several_pictures_is_one_span(otel):
+    """Its parts' attempts say which part they are of."""
+    told = otel()
+
+    async def main():
+        async with fake_router(FakeProvider(), observers=[told.observer]) as router:
+            await router.generate("a lighthouse", n=3)
+
+    run_virtual(main())
+
+    assert told.request.attributes["gen_ai.request.choice.count"] == 3
+    assert told.request.attributes["pixroute.pictures"] == 3
+    assert sorted(span.attributes["pixroute.part"] for span in told.attempts) == [0, 1, 2]
+    assert "pixroute.fallback" not in {event.name for event in told.request.events}

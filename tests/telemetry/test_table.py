@@ -25,7 +25,7 @@ EXPECTED = {
 }
 
 
-def test_a_row_for_each(otel, scene):
+def test_a_row_for_each(otel, scene, caplog):
     """The table is printed with `-s`."""
     name, what = scene
     told, registry, events = otel(), CollectorRegistry(), []
@@ -53,6 +53,7 @@ def test_a_row_for_each(otel, scene):
     assert span.attributes.get("error.type") == error
     assert (kinds, between) == (expected_kinds, expected_between)
     assert metric is None or metric in counted
+    assert "raised" not in caplog.text
     assert span.attributes["pixroute.blame"] == "ours" if name == "ours" else True
     assert all(event.chain == "default" for event in events if hasattr(event, "chain"))
     if name in {"cancelled", "shut down"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Any
 from pixroute.policy import Overrides
 from pixroute.request import ImageRequest, Size
 from pixroute.result import Adjustment
-from pixroute.values import Above0, Mistake, check_one, mistake
+from pixroute.values import Above0, Mistake, check_one, named_file
 from pixroute.words import join, nearest, unknown_key
 
 FIELDS: Mapping[str, Any] = MappingProxyType(
@@ -21,6 +22,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "aspect_ratio": None,
         "n": 1,
         "references": (),
+        "mask": None,
         "output_format": None,
         "sensitive": False,
         "tags": None,
@@ -78,22 +80,22 @@ def check_request_id(request_id: object) -> None:
     Raises:
         ValueError: it is no text of 1 to 128 visible ASCII characters.
     """
+    if request_id is None:
+        return
     check_one(request_id, str, "request_id")
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         raise Mistake("must be 1 to 128 visible ASCII characters, without spaces", "request_id")
 
 
+def check_drain(drain: object) -> None:
+    """Refuse seconds of draining that are none; what is left of a deadline may be below 0, and inf takes its time."""
+    if drain != inf:
+        check_one(drain, float, "drain")
+
+
 def path_of(into: str | PathLike[str] | None) -> Path | None:
     """Give the file that a picture is to be written to."""
-    if into is None:
-        return None
-    if isinstance(into, str | PathLike):
-        path = Path(into)
-        if path.name and "\0" not in str(path):
-            check_one(path, Path, "into")
-            return path
-        raise Mistake("must name a file", "into")
-    raise mistake(into, Path, "into")
+    return None if into is None else named_file(into, "into")
 
 
 def check_extra(extra: Iterable[str], known: Collection[str]) -> None:

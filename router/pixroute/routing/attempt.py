@@ -136,7 +136,7 @@ class Attempt:
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
         self.moves += 1
-        self.facts.update(facts)
+        self.facts.update(self.contender.kept(facts))
         if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
         if "job" in facts:
@@ -146,8 +146,9 @@ class Attempt:
 
     def progress(self, fraction: float) -> None:
         """Note how far it is, also from a thread; what is no share of anything is left out."""
-        if isinstance(fraction, int | float) and 0 <= fraction <= 1 and fraction != self.facts.get("progress"):
-            self.facts["progress"] = fraction
+        share = float(fraction)
+        if 0 <= share <= 1 and share != self.facts.get("progress"):
+            self.facts["progress"] = share
             if self.on_move is not None:
                 with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
                     self._loop.call_soon_threadsafe(self.on_move)
@@ -260,7 +261,7 @@ class Attempt:
             self._works = False
             cutter.cancel()
         if self.ended is None:
-            self.end(self._judged(outcome))
+            self.end(self._judged(self.contender.told(outcome)))
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()

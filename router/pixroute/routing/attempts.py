@@ -105,8 +105,9 @@ class Attempts:
             one.attempt.give_up(why)
 
     def clear(self) -> None:
-        """Let go of them: an attempt knows this, and pictures would live until the garbage is collected."""
+        """Let go of them, and of who is told: circles would keep pictures until the garbage is collected."""
         self._known.clear()
+        self._on_change = _tell_nobody
 
     # Starting
 
@@ -231,6 +232,10 @@ class Attempts:
                 one.tried = evolve(one.tried, failure=attempt.failure, may_be_billed=False)
                 self._on_change()
         self._emitter.corrected(attempt, was)
+
+
+def _tell_nobody() -> None:
+    """Do nothing: the part is over."""
 
 
 def _tried(start: Start, attempt: Attempt) -> Tried:

@@ -16,6 +16,7 @@ from pixroute.result import ImageResult
 from pixroute.routing.observers import Observers
 from pixroute.routing.view import Plan, Ruling, Wait
 from pixroute.routing.watch import Watch
+from pixroute.sanitizer import Sanitizer
 
 if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
@@ -168,15 +169,10 @@ class Emitter:
         try:
             for agree in self._observers.before:
                 agree(self._started(attempt))
-        except OSError as error:
-            return Failure(
-                kind=FailureKind.UNKNOWN,
-                message=f"The attempt could not be recorded first: {error.strerror or type(error).__name__}.",
-                advice="Nothing was sent: make the ledger writable, or take `required` away.",
-                stage=Stage.QUEUED,
-                billing=Billing.FREE,
-                blame=Blame.OURS,
-            )
+        except KeyboardInterrupt:
+            raise  # a person's, not the ledger's
+        except BaseException as error:  # noqa: BLE001 - somebody else's code: whatever it raises, nothing is sent
+            return _not_recorded(error, attempt)
         return None
 
     def begin(self, attempt: Attempt, *, beside: str | None) -> None:
@@ -310,3 +306,23 @@ def _pixels_short(attempt: Attempt) -> int:
     if asked is None:
         return 0
     return sum(max(0, asked - image.width * image.height) for image in (*attempt.images, *attempt.rejected))
+
+
+def _not_recorded(error: BaseException, attempt: Attempt) -> Failure:
+    """Say why an attempt did not start; what cannot be written now is tried again in the next round, a bug is not."""
+    lacking = isinstance(error, OSError)
+    why = (error.strerror if isinstance(error, OSError) else None) or f"the ledger raised {type(error).__name__}"
+    advice = "make the ledger writable, or take `required` away"
+    if not lacking:
+        fields = {"attempt": attempt.request_id, "error": type(error).__name__}
+        text = Sanitizer().traceback(error)
+        log.error("an attempt could not be recorded, and did not start\n%s", text, extra=fields)
+        advice = "its text is in the log; mend the ledger, or take `required` away"
+    return Failure(
+        kind=FailureKind.CONNECT if lacking else FailureKind.UNKNOWN,
+        message=f"The attempt could not be recorded first: {why}.",
+        advice=f"Nothing was sent: {advice}.",
+        stage=Stage.QUEUED,
+        billing=Billing.FREE,
+        blame=Blame.OURS,
+    )

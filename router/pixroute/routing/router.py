@@ -19,8 +19,9 @@ from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
+from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import FIELDS, check_extra, check_limits, check_request_id, path_of, request_of
+from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -159,7 +160,9 @@ class Router:
 
         Raises:
             RuntimeError: called on another event loop, or in another process.
+            ValueError: `drain` is no number of seconds.
         """
+        given.check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
@@ -222,6 +225,7 @@ class Router:
         aspect_ratio: str | None = None,
         n: int = 1,
         references: Iterable[Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO] = (),
+        mask: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | None = None,
         output_format: Literal["png", "jpeg", "webp"] | None = None,
         sensitive: bool = False,
         tags: Mapping[str, str] | None = None,
@@ -242,6 +246,8 @@ class Router:
             aspect_ratio: `"16:9"`, beside a class.
             n: how many; cut into parts that run at once under the shared deadline and `max_cost`.
             references: pictures to edit or follow.
+            mask: a picture whose transparent pixels say where the first reference is to be changed; providers that take
+                none are skipped.
             output_format: asked of the provider, else converted, else told in `adjustments`.
             sensitive: never over plaintext.
             tags: carried to record, events and ledger.
@@ -258,6 +264,7 @@ class Router:
             "aspect_ratio": aspect_ratio,
             "n": n,
             "references": references,
+            "mask": mask,
             "output_format": output_format,
             "sensitive": sensitive,
             "tags": tags,
@@ -265,10 +272,9 @@ class Router:
         }
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
-            if request_id is not None:
-                check_request_id(request_id)
+            given.check_request_id(request_id)
             request = request_of(prompt, fields)
-            check_extra(request.extra, self._known_names())
+            given.check_extra(request.extra, self._known_names())
             return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
@@ -331,7 +337,8 @@ class Router:
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        return await self._life.claim(collect(owner, facts, contender=contender, claim=claim), claim.request_id)
+        work = collect(owner, facts, contender=contender, claim=claim)
+        return await self._life.claim(work, claim.request_id)
 
     # Asking about
 

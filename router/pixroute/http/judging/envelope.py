@@ -14,6 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from pixroute.http.call import Reply
+from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import NOTHING, Asked
 from pixroute.http.judging.codes import COARSE, squeeze
 from pixroute.http.judging.evidence import Finding, judge
@@ -156,15 +157,6 @@ def shortened(reply: Reply) -> Reply:
 _SOON = 3600.0  # seconds; who says to come back later than that speaks of a quota
 _LONGEST_TEXT = 8192  # characters
 _TAIL = 1024
-
-
-_ID_HEADERS = ("x-request-id", "request-id", "x-fal-request-id", "x-generation-id", "apim-request-id")
-
-
-def request_id_in(headers: Mapping[str, str]) -> str | None:
-    """Give the provider's own id of the request, by which its support can find it."""
-    named = next((said for name in _ID_HEADERS if (said := headers.get(name))), None)
-    return quote(named, limit=_ONE_LINE) if named else None
 
 
 def failure_from(

@@ -70,6 +70,8 @@ _NAMED_NOT_FOUND = re.compile(
     r"['\"`][^'\"`\n]{1,80}['\"`][^.\n]{0,20}not found|not found for (account|user|project)", re.IGNORECASE
 )
 """Who can say what exactly it has not knows the API: that is no missing path."""
+_WHOLE_TASK = re.compile(r"(your|the|this) (task|job|request|generation) (has )?failed\.?", re.IGNORECASE)
+"""Says nothing beside a machine word that tells why: Azure's `contentFilter`."""
 _OF_A_PATH = frozenset({404, 501})
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
@@ -127,7 +129,7 @@ def _judge(error: ErrorBody) -> Finding:
     if said is _K.INVALID:
         return _complaint(error)
     words = _words(error)
-    if said is _K.MODERATED and words and words.kind is _K.SERVER_ERROR:
+    if said is _K.MODERATED and words and words.kind is _K.SERVER_ERROR and not _WHOLE_TASK.fullmatch(error.text):
         return words  # who could not look at a picture did not judge it
     if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
         said = _K.FORBIDDEN

@@ -110,7 +110,8 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="Envoy",
-        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream|^local_rate_limited$",
+        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream|^local_rate_limited$"
+        "|^no cluster match",
         json="^(upstream request timeout|upstream connect error or disconnect|no healthy upstream)",
         headers=(("server", "envoy"), ("server", "istio-envoy")),
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
