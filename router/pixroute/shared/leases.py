@@ -21,6 +21,11 @@ from pixroute.shared.schema import VERSION
 
 log = logging.getLogger(__name__)
 
+
+def _warn(text: str) -> None:
+    log.warning("%s", text, extra={"store": text})
+
+
 TOGETHER = 100
 """Calls at most in one transaction."""
 AGAIN = 1.0
@@ -117,7 +122,7 @@ class Leases:
     kept: Kept
     away: Literal["refuse", "share"] = "refuse"
     owner: str = field(factory=lambda: uuid.uuid4().hex)
-    told: Callable[[str], None] = log.warning
+    told: Callable[[str], None] = _warn
     processes: int = 1  # as last seen; the health exchange keeps it
     _calls: list[_Call] = field(factory=list, init=False)
     _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
