@@ -296,6 +296,7 @@ class Health:
                 BreakerChanged(
                     at=breaker.since,
                     key=key,
+                    scope="upstream" if silence else "origin",
                     state=breaker.state,
                     reason=breaker.reason,
                     until=breaker.until,

@@ -159,7 +159,8 @@ class Gateway:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("a bug in the gateway, at %s %s", request.method, request.path)
+            fields = {"method": request.method, "path": request.path}
+            log.exception("a bug in the gateway, at %s %s", request.method, request.path, extra=fields)
             if request.writer.output_size:  # the head of an answer is on its way
                 raise
             return refusal(
@@ -248,8 +249,9 @@ class Gateway:
         assert self.store is not None
         try:
             links = await self.store.keep(answer.images)
-        except OSError:
-            log.exception("pictures could not be stored, and are given as base64")
+        except OSError as error:
+            text = "pictures could not be stored, and are given as base64"
+            log.exception(text, extra={"error": type(error).__name__})
             return {}
         base = (self.settings.public_url or self.place).rstrip("/")
         return {image: base + link for image, link in links.items()}
