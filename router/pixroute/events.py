@@ -115,13 +115,19 @@ class HedgeStarted(Event):
 
 @frozen(kw_only=True)
 class BreakerChanged:
-    """A breaker changed its state; `key` names the origin or upstream and resolution."""
+    """A breaker changed its state, or an operator said something of it.
+
+    `key` names the origin or upstream and resolution. `until` None while open: not by itself. `forced` is what an
+    operator has said and still holds ("open", "closed", "observe"); `by_operator`: his word is what changed it.
+    """
 
     at: float
     key: str
     state: str
     reason: str | None
     until: float | None
+    forced: str | None = None
+    by_operator: bool = False
 
 
 @frozen(kw_only=True)

@@ -194,6 +194,8 @@ class ProviderSettings:
         when_full: "wait" for a place, or "spill" to the next provider.
         upstream: a name of the failure domain; providers that give the same share one breaker.
         enabled: false leaves it in the file but out of every chain.
+        breaker_state: what its upstream's breakers are forced to, while it stands here: "open" admits nothing,
+            "closed" lets no evidence open them, "observe" tells what they would do and admits all the same.
     """
 
     attempt_timeout: ByResolution | None = field(
@@ -206,6 +208,7 @@ class ProviderSettings:
     when_full: Literal["wait", "spill"] = "wait"
     upstream: str | None = None
     enabled: bool = True
+    breaker_state: Literal["open", "closed", "observe"] | None = None
 
     __attrs_post_init__ = check
 

@@ -97,7 +97,10 @@ class Model:
             yield max(self.judged_from, overdue[2]), lambda: self.sicken(OpenReason.OVERDUE, answered=False)
         if self.state is State.HALF_OPEN and self.live:
             if self.allowed == 1 and judged:
-                yield max(self.judged_from, self.live[0].started + 120), lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+                yield (
+                    max(self.judged_from, self.live[0].started + 120),
+                    lambda: self.sicken(OpenReason.OVERDUE, answered=False),
+                )
             if self.answered:
                 yield self.ramp_from + 3, self.ramp
 

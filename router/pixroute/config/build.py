@@ -12,6 +12,7 @@ from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import Observer, check_observer
 from pixroute.plugins import resolve
 from pixroute.provider import Price, Provider
+from pixroute.routing.operator import forced_by_settings
 from pixroute.words import join
 
 
@@ -51,6 +52,10 @@ def build(config: Config, before: Built | None = None) -> Built:
         made = [name for name in chain.providers if name in providers]
         prices = {name: enabled[name].settings.price or providers[name].price for name in made}
         problems += two_currencies(join("chains", chain.name), prices)
+    try:
+        forced_by_settings(providers)
+    except ValueError as error:
+        problems.append(Problem("providers", str(error)))
     if problems:
         raise ConfigError(problems, source=config.source)
     return Built(config=config, providers=providers, observers=observers)

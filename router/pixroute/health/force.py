@@ -30,18 +30,18 @@ class Forced(StrEnum):
 
 @frozen(kw_only=True)
 class Order:
-    """An operator's word for an upstream's breakers or an origin's.
+    """An operator's word for an upstream's breakers, an origin's, or (reset only) an account's hold.
 
     Args:
         act: what is to be.
-        key: the upstream's or origin's name.
-        scope: which of the two `key` names.
+        key: the upstream's, origin's or account's name.
+        scope: which of them `key` names.
         resolution: the one resolution of an upstream that it is for; None: all.
         seconds: how long it holds; inf: until another word.
     """
 
     act: Forced | Literal["release", "reset"]
     key: str
-    scope: Literal["upstream", "origin"] = "upstream"
+    scope: Literal["upstream", "origin", "account"] = "upstream"
     resolution: Resolution | None = None
     seconds: float = inf

@@ -23,12 +23,14 @@ from attrs import evolve
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
-from pixroute.health.registry import Health, still
+from pixroute.health.force import Order
+from pixroute.health.registry import Health
 from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
+from pixroute.routing.operator import Operator
 from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
@@ -68,7 +70,7 @@ class Life:
         seed: int | None,
     ) -> None:
         self.providers = dict(providers)
-        self._disabled: set[str] = set()
+        self._operator = Operator(providers)
         self.observers = dict(observers)
         self._transport = transport
         self._connect = connect
@@ -100,6 +102,7 @@ class Life:
         """
         if self._shared is None:
             self._shared = self._alarm.shared = self._made(asyncio.get_running_loop())
+            self._operator.take_over(self._shared.health, self.now)
             self._opening = asyncio.create_task(self._start())
         self.check_here()
         if self._opening is not None and not self._closing:
@@ -143,8 +146,6 @@ class Life:
             on_change=self._alarm.breaker_changed,
             after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
         )
-        for name in self._disabled:
-            health.disable(name)
         http = self._transport or Transport(pace=Pace(connect=self._connect))
         http.time = heartbeat.awake
         self._stack.push_async_callback(quietly, heartbeat.stop)
@@ -203,7 +204,7 @@ class Life:
         """Give health as it is now, to be read: what is asked of it moves nothing, in any thread."""
         if self._shared is not None:
             return self._shared.health.copied(self.now)
-        return still(disabled=self._disabled)
+        return self._operator.reading()
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
@@ -212,9 +213,17 @@ class Life:
             RuntimeError: neither.
         """
         self.check_here()
-        (self._disabled.discard if wanted else self._disabled.add)(provider)
-        if self._shared is not None:
-            (self._shared.health.enable if wanted else self._shared.health.disable)(provider)
+        self._operator.able(provider, wanted=wanted)
+
+    def obey(self, *orders: Order) -> None:
+        """Do to breakers and holds as an operator says: before opening, or on the loop.
+
+        Raises:
+            RuntimeError: neither.
+        """
+        self.check_here()
+        for order in orders:
+            self._operator.say(order, self.now)
 
     # Telling
 
@@ -315,6 +324,7 @@ class Life:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():
             shared.health.changed(name, provider.settings.max_in_flight)
+        self._operator.reload(providers, self.now)
 
     def _retire(self, providers: Mapping[str, Provider]) -> None:
         for name in providers:

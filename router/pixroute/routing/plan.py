@@ -40,6 +40,7 @@ class Ruling(Enum):
     PLAINTEXT = "is plaintext and the request is sensitive"
     HOLD = "its account is on hold"
     OPEN = "its breaker is open"
+    FORCED = "an operator has forced its breaker open"
     PROBING = "its breaker is half-open and all places are taken"
     FULL = "all its slots are taken"
     SIBLING = "shares the upstream that just failed; others come first"
@@ -309,6 +310,7 @@ def _hindered(view: View, index: int, live: list[Tried]) -> Ruling | None:
 _BLOCKED = {
     Block.HOLD: Ruling.HOLD,
     Block.OPEN: Ruling.OPEN,
+    Block.FORCED: Ruling.FORCED,
     Block.HALF_OPEN_FULL: Ruling.PROBING,
     Block.DISABLED: Ruling.DISABLED,
 }
@@ -468,7 +470,7 @@ def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tri
     return (view.standings[index].until or view.now) <= latest
 
 
-_WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
+_WAITED_FOR = (Ruling.OPEN, Ruling.FORCED, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
 
 
 def _latest_start(view: View, index: int) -> float:
@@ -501,7 +503,7 @@ def _retry_after(view: View) -> float | None:
     times = [
         standing.until - view.now
         for candidate, standing in zip(view.candidates, view.standings, strict=True)
-        if candidate.barred is None and standing.until is not None
+        if candidate.barred is None and standing.until is not None and standing.until < inf
     ]
     return max(0.0, min(times)) if times else None
 

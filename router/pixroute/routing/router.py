@@ -17,7 +17,7 @@ from pixroute.events import check_observer
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
-from pixroute.request import ImageRequest, Reference, Size
+from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_extra, check_limits, path_of, request_of
@@ -25,6 +25,7 @@ from pixroute.routing.chain import Chain, Contender, Member, build_chains, conte
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
+from pixroute.routing.operator import force_order, reset_orders
 from pixroute.routing.plan import View
 from pixroute.values import check_one
 
@@ -356,6 +357,44 @@ class Router:
             RuntimeError: as `disable`.
         """
         self._life.able(self._known(provider), wanted=True)
+
+    def force(
+        self,
+        provider: str,
+        state: Literal["open", "closed", "observe"],
+        *,
+        seconds: float | None = None,
+        scope: Literal["upstream", "origin"] = "upstream",
+        resolution: Resolution | None = None,
+    ) -> None:
+        """Force the breakers that a provider depends on; every provider that shares them is concerned.
+
+        Args:
+            provider: its name.
+            state: "open" admits nothing, and lets one probe through when its time is over. "closed" lets no evidence
+                (streak, rate, overdue, stall) open them; a hint and an answer that is enough still do, and a hold on
+                the account is none of theirs. "observe" has them go on and tell, but refuse for evidence nothing.
+            seconds: how long; None: until another word, `reset`, or another `breaker_state` of a reloaded file.
+            scope: its upstream's breakers, or its origin's.
+            resolution: of the upstream, this one only; None: all.
+
+        Raises:
+            RuntimeError: as `disable`.
+            ValueError: there is no such provider, or a value may not stand there.
+        """
+        member = Member.of(self._known(provider), self._life.providers[provider])
+        self._life.obey(force_order(member, state, seconds=seconds, scope=scope, resolution=resolution))
+
+    def reset(self, provider: str) -> None:
+        """Forget what was found of all that a provider depends on: its upstream, its origin, its account's hold.
+
+        What was forced ends, hints and answers that were enough are forgotten too, and what is in flight is no
+        evidence any more; learned times stay, and so does `disable`.
+
+        Raises:
+            RuntimeError: as `disable`.
+        """
+        self._life.obey(*reset_orders(Member.of(self._known(provider), self._life.providers[provider])))
 
     def _known_names(self) -> Collection[str]:
         """Give every provider's name, those of the configuration that are not enabled included."""
