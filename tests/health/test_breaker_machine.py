@@ -136,6 +136,7 @@ class Model:
     def force(self, forced, until):
         """Do as an operator says."""
         held = self.state is State.OPEN and self.reason is OpenReason.FORCED
+        self.judged_from = self.now if self.forced is Forced.CLOSED else self.judged_from
         self.forced, self.forced_until = forced, until
         if forced is Forced.OPEN:
             self.forced, self.forced_until = None, inf

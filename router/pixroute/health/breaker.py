@@ -163,8 +163,9 @@ class Breaker(Phases):
         """Do as an operator says, until a time or another word (`pixroute.health.force`)."""
         self.evaluate(now)
         self.by_operator = True
-        holds_open = forced is Forced.OPEN
-        was_held = self.forced is Forced.OPEN
+        holds_open, was_held = forced is Forced.OPEN, self.forced is Forced.OPEN
+        if self._forced is Forced.CLOSED:
+            self._judged_from = now
         self._forced, self._forced_until = (None, inf) if holds_open else (forced, until)
         if holds_open:
             self._until = max(self._until_told(now)[0], now)
