@@ -11,8 +11,7 @@ from pixroute.config.model import Config, ObserverConfig, ProviderConfig
 from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import Observer, check_observer
 from pixroute.plugins import resolve
-from pixroute.provider import Price, Provider
-from pixroute.routing.operator import forced_by_settings
+from pixroute.provider import Price, Provider, breaker_states
 from pixroute.words import join
 
 
@@ -53,7 +52,7 @@ def build(config: Config, before: Built | None = None) -> Built:
         prices = {name: enabled[name].settings.price or providers[name].price for name in made}
         problems += two_currencies(join("chains", chain.name), prices)
     try:
-        forced_by_settings(providers)
+        breaker_states(providers)
     except ValueError as error:
         problems.append(Problem("providers", str(error)))
     if problems:

@@ -46,7 +46,6 @@ class Member:
     price: Price | None = None
     latency: Latency = field(factory=Latency)
     waits_when_full: bool = True
-    breaker_state: Literal["open", "closed", "observe"] | None = None
     broken: bool = False
     told: set[str] = field(factory=set, eq=False)
 
@@ -78,7 +77,6 @@ class Member:
             price=settings.price or provider.price,
             latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
-            breaker_state=settings.breaker_state,
             told=told,
         )
 

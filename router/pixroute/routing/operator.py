@@ -8,12 +8,10 @@ from typing import Literal
 
 from pixroute.health.force import Forced, Order
 from pixroute.health.registry import Health, still
-from pixroute.provider import Provider
+from pixroute.provider import BreakerState, Provider, breaker_states
 from pixroute.request import Resolution
 from pixroute.routing.chain import Member
 from pixroute.values import Above0, check_one
-
-States = Literal["open", "closed", "observe"]
 
 
 class Operator:
@@ -29,8 +27,8 @@ class Operator:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._disabled: set[str] = set()
         self._health: Health | None = None
-        self._settings = forced_by_settings(providers)
-        self._orders = [Order(act=state, key=upstream) for upstream, state in self._settings.items()]
+        self._settings = breaker_states(providers)
+        self._orders = [Order(act=Forced(state), key=upstream) for upstream, state in self._settings.items()]
 
     def take_over(self, health: Health, now: float) -> None:
         """Tell a health that begins what was said so far."""
@@ -63,44 +61,27 @@ class Operator:
 
     def reload(self, providers: Mapping[str, Provider], now: float) -> None:
         """Obey what other settings say otherwise; what they no longer say is over."""
-        before, self._settings = self._settings, forced_by_settings(providers)
+        before, self._settings = self._settings, breaker_states(providers)
         for upstream in dict.fromkeys((*before, *self._settings)):
             state = self._settings.get(upstream)
-            if state is not before.get(upstream):
-                self.say(Order(act=state or "release", key=upstream), now)
-
-
-def forced_by_settings(providers: Mapping[str, Provider]) -> dict[str, Forced]:
-    """Give what settings force, by upstream.
-
-    Raises:
-        ValueError: two providers of one upstream say different things.
-    """
-    states: dict[str, Forced] = {}
-    first: dict[str, str] = {}
-    for name, provider in providers.items():
-        member = Member.of(name, provider)
-        if member.breaker_state is None:
-            continue
-        state, upstream = Forced(member.breaker_state), member.identity.upstream
-        if states.setdefault(upstream, state) is not state:
-            raise ValueError(
-                f"{first[upstream]!r} and {name!r} share an upstream, and breaker_state is {states[upstream].value!r} "
-                f"at one and {state.value!r} at the other; say the same, or leave one out"
-            )
-        first.setdefault(upstream, name)
-    return states
+            if state != before.get(upstream):
+                self.say(Order(act=Forced(state) if state else "release", key=upstream), now)
 
 
 def force_order(
-    member: Member, state: States, *, seconds: float | None, scope: Literal["upstream", "origin"], resolution: object
+    member: Member,
+    state: BreakerState,
+    *,
+    seconds: float | None,
+    scope: Literal["upstream", "origin"],
+    resolution: object,
 ) -> Order:
     """Make the order to force what a provider depends on.
 
     Raises:
         ValueError: a value that may not stand there; a provider without an origin.
     """
-    check_one(state, States, "state")
+    check_one(state, BreakerState, "state")
     check_one(seconds, Above0 | None, "seconds")
     check_one(scope, Literal["upstream", "origin"], "scope")
     check_one(resolution, Resolution | None, "resolution")

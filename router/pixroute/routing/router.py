@@ -16,7 +16,7 @@ from pixroute.errors import PluginError
 from pixroute.events import check_observer
 from pixroute.plugins import Plugins, load_plugins
 from pixroute.policy import Overrides, Policy
-from pixroute.provider import Provider
+from pixroute.provider import BreakerState, Provider
 from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
@@ -351,48 +351,37 @@ class Router:
         self._life.able(self._known(provider), wanted=False)
 
     def enable(self, provider: str) -> None:
-        """Put a provider back that was disabled.
-
-        Raises:
-            RuntimeError: as `disable`.
-        """
+        """Put a provider back that was disabled; raises as `disable`."""
         self._life.able(self._known(provider), wanted=True)
 
     def force(
         self,
         provider: str,
-        state: Literal["open", "closed", "observe"],
+        state: BreakerState,
         *,
         seconds: float | None = None,
         scope: Literal["upstream", "origin"] = "upstream",
         resolution: Resolution | None = None,
     ) -> None:
-        """Force the breakers that a provider depends on; every provider that shares them is concerned.
+        """Force the breakers that a provider depends on, for all who share them (semantics §4.2).
 
         Args:
             provider: its name.
-            state: "open" admits nothing, and lets one probe through when its time is over. "closed" lets no evidence
-                (streak, rate, overdue, stall) open them; a hint and an answer that is enough still do, and a hold on
-                the account is none of theirs. "observe" has them go on and tell, but refuse for evidence nothing.
+            state: "open" admits nothing, and one probe when its time is over; "closed" is opened by no evidence, only
+                by a hint or an answer that is enough; "observe" tells what it would refuse for evidence, and admits.
             seconds: how long; None: until another word, `reset`, or another `breaker_state` of a reloaded file.
             scope: its upstream's breakers, or its origin's.
             resolution: of the upstream, this one only; None: all.
 
-        Raises:
-            RuntimeError: as `disable`.
-            ValueError: there is no such provider, or a value may not stand there.
+        Raises: as `disable`; ValueError: no such provider, or a value that may not stand there.
         """
         member = Member.of(self._known(provider), self._life.providers[provider])
         self._life.obey(force_order(member, state, seconds=seconds, scope=scope, resolution=resolution))
 
     def reset(self, provider: str) -> None:
-        """Forget what was found of all that a provider depends on: its upstream, its origin, its account's hold.
+        """Forget what was found of a provider's upstream, origin and account, hints, holds and forces included.
 
-        What was forced ends, hints and answers that were enough are forgotten too, and what is in flight is no
-        evidence any more; learned times stay, and so does `disable`.
-
-        Raises:
-            RuntimeError: as `disable`.
+        What is in flight is no evidence any more; learned times stay, and so does `disable`. Raises as `disable`.
         """
         self._life.obey(*reset_orders(Member.of(self._known(provider), self._life.providers[provider])))
 

@@ -257,7 +257,9 @@ class Invariants:
                 gate.last = event
                 return
         opens = event.state == "open" and (gate is None or gate.last.state == "closed")
-        self._gates[event.key] = _Gate(event, event.at, self._in_flight[event.key] if opens or gate is None else gate.before)
+        self._gates[event.key] = _Gate(
+            event, event.at, self._in_flight[event.key] if opens or gate is None else gate.before
+        )
 
     def _check_until(self, before: BreakerChanged, event: BreakerChanged) -> None:
         if event.by_operator or before.state != "open":
