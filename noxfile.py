@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "package", "example"]
+nox.options.sessions = ["lint", "types", "tests", "package", "example", "site"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -87,6 +87,14 @@ def example(session: nox.Session) -> None:
         for source in DISTRIBUTIONS:
             session.run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(source), external=True)
         session.run(python, "-m", "pip", "check", external=True)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """The documentation as a site in build/site; a link that leads nowhere ends it."""
+    session.install("-e", ".[site]")
+    session.run("sphinx-build", "-q", "-W", "--keep-going", "-b", "dirhtml", "docs", "build/site")
+    session.log("build/site/index.html")
 
 
 @nox.session

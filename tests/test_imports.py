@@ -52,18 +52,21 @@ LAYERS = {
     "dialects": {"http", "outcome", "provider", "redact", "request"},
     "config": VALUES | {"plugins", "errors", "events", "hookspecs", "offers"},
     "ledger": VALUES | {"events", "hookspecs", "errors"},
+    "shared": {"request", "values", "words"},
     "routing": VALUES
     | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs"},
+    "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [
     "values.py", "words.py", "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py",
-    "routing/plan.py",
+    "routing/plan.py", "routing/view.py", "routing/verdicts.py", "routing/reserve.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
     "health/phases.py", "health/ramp.py", "health/backoff.py", "health/listening.py", "health/sickness.py",
     "health/force.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
-    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py",
+    "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py",
+    "shared/schema.py",
 ]  # fmt: skip
 IMPURE = {"asyncio", "time", "random", "socket", "aiohttp", "threading"}
 
@@ -108,9 +111,18 @@ def test_what_decides_is_pure(name):
     assert {module.split(".")[0] for module in imports(CORE / name)} & IMPURE == set()
 
 
-def test_the_planner_knows_values_and_health_only():
+PLANNER = ("plan", "view", "verdicts", "reserve")
+
+
+@pytest.mark.parametrize("name", PLANNER)
+def test_the_planner_knows_values_and_health_only(name):
     """What next is decided from what is known, not asked for."""
-    assert rooms(CORE / "routing" / "plan.py") <= {"health", "outcome", "policy", "provider"}
+    path = CORE / "routing" / f"{name}.py"
+
+    of_routing = {module for module in imports(path) if module.startswith("pixroute.routing.")}
+
+    assert rooms(path) <= {"health", "outcome", "policy", "provider", "routing"}
+    assert of_routing <= {f"pixroute.routing.{one}" for one in PLANNER}
 
 
 def test_the_core_imports_no_plugin_and_no_plugin_another():

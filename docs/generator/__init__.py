@@ -6,6 +6,7 @@ from generator.commands import commands
 from generator.configuration import configuration
 from generator.events import event_page, hooks
 from generator.failures import failures, which_failure
+from generator.python import python_pages
 from pixroute.plugins import load_plugins
 
 NOTE = "<!-- Written by docs/generate.py; do not edit. -->"
@@ -20,5 +21,6 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": hooks(),
         "reference/configuration.md": configuration(load_plugins()),
         "reference/cli.md": commands(),
+        **python_pages(),
     }
     return {name: "\n".join([NOTE, "", *lines]) + "\n" for name, lines in written.items()}

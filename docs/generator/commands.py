@@ -16,16 +16,22 @@ def commands() -> Lines:
     yield "# Command line\n"
     yield "Needs the extra `cli`: `pip install 'pixroute[cli]'`."
     for name, command in sorted(pixroute.commands.items()):
-        positional = [
-            each.make_metavar(click.Context(command)) for each in command.params if each.param_type_name == "argument"
-        ]
-        yield f"\n## `{' '.join(['pixroute', name, *positional])}`\n"
-        yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
-        rows = [_option(option) for option in command.params if isinstance(option, click.Option)]
-        if rows:
-            yield from table(("option", "meaning", "default"), rows)
+        yield from _command(name, command)
+        for part, inner in sorted(command.commands.items()) if isinstance(command, click.Group) else ():
+            yield from _command(f"{name} {part}", inner)
     yield "\n## Exit codes\n"
     yield from table(("code", "meaning"), ((str(int(code)), meaning) for code, meaning in MEANINGS.items()))
+
+
+def _command(name: str, command: click.Command) -> Lines:
+    positional = [
+        each.make_metavar(click.Context(command)) for each in command.params if each.param_type_name == "argument"
+    ]
+    yield f"\n## `{' '.join(['pixroute', name, *positional])}`\n"
+    yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
+    rows = [_option(option) for option in command.params if isinstance(option, click.Option)]
+    if rows:
+        yield from table(("option", "meaning", "default"), rows)
 
 
 def _option(option: click.Option) -> tuple[str, ...]:

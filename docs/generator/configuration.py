@@ -13,6 +13,7 @@ from generator.words import WRITTEN
 from pixroute.config import schema
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
+from pixroute.config.serve import ServeSettings
 from pixroute.http import HttpSettings
 from pixroute.ledger import Ledger, LedgerSettings
 from pixroute.plugins import Plugins
@@ -24,7 +25,8 @@ from pixroute.values import describe, field_kinds, members
 def configuration(plugins: Plugins) -> Lines:
     """Describe every table of the file and every option."""
     yield "# Configuration\n"
-    yield "A TOML file with the tables `[chains]`, `[providers.NAME]`, `[policy]`, `[[rules]]` and `[observers.NAME]`."
+    yield "A TOML file with the tables `[chains]`, `[providers.NAME]`, `[policy]`, `[[rules]]`, `[observers.NAME]` and"
+    yield "`[serve]`."
     yield "All mistakes are told at once, each with its path. What a request says goes before its provider's table,"
     yield "that before its chain's, that before `[policy]`. Times are seconds; a resolution is `1K`, `2K`, `4K`"
     yield "or `other`."
@@ -42,6 +44,9 @@ def configuration(plugins: Plugins) -> Lines:
     yield "\n## `[observers.ledger]`\n"
     yield sentence(Ledger) + "\n"
     yield from options(LedgerSettings, documented_by=Ledger)
+    yield "\n## `[serve]`\n"
+    yield sentence(ServeSettings) + "\n"
+    yield from options(ServeSettings)
 
 
 def _providers(plugins: Plugins) -> Lines:

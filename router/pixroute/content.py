@@ -119,6 +119,18 @@ class Content:
             self.discard()
             self._sink, self.path = memory, None
 
+    def spill(self, file: BinaryIO) -> None:
+        """Go on in a file that is open for reading and writing, without the memory; whoever reads meanwhile may.
+
+        Raises:
+            OSError: it cannot be written; the bytes are still here.
+        """
+        with self.open() as source:
+            while piece := source.read(_PIECE):
+                file.write(piece)
+        file.flush()
+        self._sink, self.path, self._given = file, Path(file.name), None
+
     def close(self) -> None:
         """Let go of the file or the memory; a file stays where it is."""
         self._sink.close()

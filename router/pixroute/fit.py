@@ -85,9 +85,15 @@ def _takes_exactly(size: Size, can: Capabilities) -> bool:
         return False
     if (size.width, size.height) in can.exact_sizes:
         return True
+    if any(side % can.multiple_of or not _within(side, can.sides) for side in (size.width, size.height)):
+        return False
     if can.exact_pixels is None:
-        return not can.resolutions
+        return not can.resolutions or can.sides is not None
     return can.exact_pixels[0] <= size.width * size.height <= can.exact_pixels[1]
+
+
+def _within(side: int, sides: tuple[int, int] | None) -> bool:
+    return sides is None or sides[0] <= side <= sides[1]
 
 
 def _is_enough(resolution: Resolution, size: Size, can: Capabilities) -> bool:

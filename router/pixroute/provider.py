@@ -66,6 +66,8 @@ class Capabilities:
         exact_pixels: smallest and largest area (width × height) that may be asked exactly; None: classes only, and
             exact sizes are served where class and shape fit a class.
         exact_sizes: single sizes (width, height) that may be asked exactly, beside or in place of that range.
+        sides: shortest and longest side that may be asked exactly; None: any.
+        multiple_of: by what the sides of an exact size must be divisible.
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
         reference_formats: formats they may have, of png, jpeg, webp and gif; empty: any.
@@ -79,6 +81,8 @@ class Capabilities:
     aspect_ratios: frozenset[AspectRatio] = field(default=frozenset(), converter=_words)
     exact_pixels: tuple[Count, Count] | None = field(default=None, converter=as_tuple)
     exact_sizes: frozenset[tuple[Side, Side]] = field(default=frozenset(), converter=_sizes)
+    sides: tuple[Side, Side] | None = field(default=None, converter=as_tuple)
+    multiple_of: Count = 1
     output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
     references: CountFrom0 = 0
     reference_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
@@ -91,6 +95,8 @@ class Capabilities:
         check(self)
         if self.exact_pixels and self.exact_pixels[0] > self.exact_pixels[1]:
             raise Mistake("must be the smallest area, then the largest", "exact_pixels")
+        if self.sides and self.sides[0] > self.sides[1]:
+            raise Mistake("must be the shortest side, then the longest", "sides")
 
 
 def _amounts(values: Mapping[Resolution, Decimal | str | float]) -> Mapping[Resolution, Decimal]:

@@ -11,7 +11,8 @@ from pixroute.health.scopes import ADMITS
 from pixroute.outcome import Failure, FailureKind
 from pixroute.policy import Policy
 from pixroute.provider import Quantiles
-from pixroute.routing.plan import Candidate, Start, Tried, View, plan
+from pixroute.routing.plan import plan
+from pixroute.routing.view import Candidate, Start, Tried, View
 
 TARGET = 15.0
 

@@ -10,16 +10,17 @@ PIXROUTE = [sys.executable, "-c", "import sys; from pixroute.cli import main; sy
 SLOW = ["generate", "x", "--emulated", "--time-scale", "0.5", "--fault", "none"]
 
 
-def start(folder, *arguments):
+def start(folder, *arguments, before=()):
     return subprocess.Popen(
-        [*PIXROUTE, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*before, *PIXROUTE, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_sigterm_settles_and_is_told(folder, times):
-    """As Ctrl-C; once more changes nothing."""
-    process = start(folder, *SLOW)
+@pytest.mark.parametrize("before", [[], ["sh", "-c", 'trap "" INT; exec "$0" "$@"']], ids=["shell", "background"])
+def test_sigterm_settles_and_is_told(folder, times, before):
+    """As Ctrl-C, also of what a script began in the background, where Ctrl-C is ignored; once more changes nothing."""
+    process = start(folder, *SLOW, before=before)
     while ": asked" not in (line := process.stdout.readline()):
         assert line
     for _ in range(times):

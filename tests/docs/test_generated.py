@@ -77,6 +77,14 @@ def test_every_hook_has_a_heading(imported):
     assert _headings("reference/hooks.md") >= told
 
 
+@pytest.mark.parametrize("package", ["pixroute", "pixroute.http", "pixroute.testing"])
+def test_every_public_name_is_described(imported, package):
+    """What a package exports has its place on a page of the Python API."""
+    public = set(importlib.import_module(package).__all__)
+
+    assert public - imported("generator.python").documented() == set()
+
+
 def test_every_command_has_a_heading():
     """A command can be looked up by its name."""
     headings = " ".join(_headings("reference/cli.md"))

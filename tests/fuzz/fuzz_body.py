@@ -116,8 +116,16 @@ def taken(data: bytes, sizes: list[int], *, declared: str, ok: bool) -> Any:
         return type(error)
 
 
+def read_whole(data: bytes, *, ok: bool) -> Any:
+    """Read a body that is all there; None if it is left to be read as it comes."""
+    incoming = Incoming(picture_expected=ok, open_sink=reserve_memory)
+    if not incoming.take_whole(data):
+        return None
+    return plain(incoming.document()), incoming.picture(), incoming.half_json, incoming.usable
+
+
 def attempt(seed: int) -> bool:
-    """Compare three ways to split one body; whether it became a document."""
+    """Compare three ways to split one body, and reading it whole; whether it became a document."""
     rng = random.Random(seed)
     data = body(rng)
     whole, bytewise, pieces = (outcome(data, sizes) for sizes in splits(rng, data))
@@ -125,6 +133,10 @@ def attempt(seed: int) -> bool:
     sent, declared, ok = answer(rng), rng.choice(["", "gzip", "deflate", "br"]), rng.random() < 0.8
     found = [taken(sent, sizes, declared=declared, ok=ok) for sizes in splits(rng, sent)]
     assert found[0] == found[1] == found[2], (sent, declared, ok, found)
+    for one in (sent, data):
+        if (at_once := read_whole(one, ok=ok)) is not None:
+            streamed = taken(one, [1] * len(one), declared="", ok=ok)
+            assert at_once == streamed, (one, ok, at_once, streamed)
     return isinstance(whole, dict | list)
 
 

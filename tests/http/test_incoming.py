@@ -2,6 +2,9 @@
 
 import base64
 import json
+import random
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -102,3 +105,61 @@ def test_a_picture_that_came_whole_outlives_its_stream():
     assert incoming.usable
     assert not incoming.half_json
     assert json.dumps(list(incoming.document())) == '["data"]'
+
+
+def whole(body, *, ok=True):
+    """Read a body that is all there; None if it is left to be read as it comes."""
+    incoming = Incoming(picture_expected=ok, open_sink=reserve_memory)
+    if not incoming.take_whole(body):
+        return None
+    return repr((incoming.document(), incoming.picture(), incoming.half_json))
+
+
+TESTS = Path(__file__).parents[1]
+ANSWERS = [
+    json.loads(line).get("body") or ""
+    for file in sorted((TESTS / "answers").glob("*.jsonl"))
+    for line in file.read_text(encoding="utf-8").splitlines()
+]
+EDGES = [
+    b"{}",
+    b"[]",
+    b'{"a":1}',
+    b'{"a":1} and more',
+    b'{"a":1}\n\n',
+    b'{"a":1,"a":2}',
+    b'{"a":NaN,"b":-Infinity,"c":1e999}',
+    b'{"a":%b}' % (b"9" * 3980),
+    b'{"a":"\\ud800"}',
+    b'{"a":"\xff"}',
+    b'{"a":"\t"}',
+    b'{"a":',
+    b"[" * 99 + b"]" * 99,
+    b"[" * 101 + b"]" * 101,
+    b'{"a":"%b"}' % base64.b64encode(bytes(2900)),
+    b'\xef\xbb\xbf{"a":1}',
+]
+
+
+def fuzzed():
+    """Give bodies as the fuzzer makes them."""
+    sys.path.insert(0, str(TESTS / "fuzz"))
+    try:
+        from fuzz_body import answer, body  # noqa: PLC0415 - a script beside the tests
+    finally:
+        sys.path.pop(0)
+    rng = random.Random(11)
+    return [make(rng) for _ in range(3000) for make in (answer, body)]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_small_body_that_is_all_there_reads_the_same_whole_and_streamed(ok):
+    """The edges, the labelled answers and the fuzzer's bodies: what is read whole is what comes byte by byte."""
+    labelled = [text.encode() if isinstance(text, str) else json.dumps(text).encode() for text in ANSWERS]
+    read = 0
+    for body in (*EDGES, *labelled, *fuzzed()):
+        if (at_once := whole(body, ok=ok)) is not None:
+            document, picture, half = taken(body, sizes=[1] * len(body), ok=ok)
+            assert at_once == repr((document, picture, half)), body
+            read += 1
+    assert read > 300

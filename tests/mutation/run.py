@@ -33,6 +33,8 @@ ENDING = tuple(f"tests/routing/test_{name}.py" for name in ("ending", "attempt")
 LIFE = tuple(f"tests/routing/test_{name}.py" for name in ("life", "life_edges", "closing", "reload"))
 TESTS = {
     "router/pixroute/routing/plan.py": ("tests/routing/test_plan.py",),
+    "router/pixroute/routing/verdicts.py": ("tests/routing/test_plan.py",),
+    "router/pixroute/routing/reserve.py": ("tests/routing/test_plan.py",),
     "router/pixroute/health/breaker.py": HEALTH,
     "router/pixroute/health/phases.py": HEALTH,
     "router/pixroute/health/ramp.py": HEALTH,

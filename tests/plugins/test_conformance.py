@@ -2,10 +2,11 @@
 
 import pytest
 
-from pixroute.testing.conformance import KEY, PICTURE, PICTURE_URL, ProviderConformance, Upstream
+from pixroute.testing.conformance import KEY, MESSAGE, PICTURE, PICTURE_URL, ProviderConformance, Refusal, Upstream
 from pixroute_gemini.provider import Gemini, GeminiSettings
 from pixroute_nano_banana.provider import NanoBananaProHttpSettings, NanoBananaProHttpsSettings, create
 from pixroute_openai.provider import OpenAIImages, OpenAIImagesSettings
+from pixroute_openrouter.provider import OpenRouter, OpenRouterSettings
 from pixroute_seedream.provider import Seedream, SeedreamSettings
 
 pytestmark = pytest.mark.slow  # sockets, and hundreds of requests and answers
@@ -101,3 +102,24 @@ class TestOpenAIWithListedSizes(ProviderConformance):
     def provider(self):
         """Give it."""
         return OpenAIImages("openai", OpenAIImagesSettings(api_key=KEY, model="gpt-image-1.5"))
+
+
+class TestOpenRouter(ProviderConformance):
+    """Many makers' models by one key."""
+
+    upstream = Upstream(
+        healthy={"created": 0, "data": [{"b64_json": PICTURE, "media_type": "image/png"}], "usage": {"cost": 0.034}},
+        error={"error": {"message": MESSAGE, "metadata": {}}},
+        refusals={
+            "error": Refusal(
+                body={"error": {"code": 403, "message": "It was flagged.", "metadata": {"reasons": ["violence"]}}},
+                status=403,
+                billed=False,
+            )
+        },
+    )
+
+    @pytest.fixture
+    def provider(self):
+        """Give it."""
+        return OpenRouter("openrouter", OpenRouterSettings(api_key=KEY))

@@ -37,7 +37,7 @@ BEFORE_A_PICTURE = (
     "pixroute.health.registry:Health.standing",
     "pixroute.health.registry:Health.admit",
     "pixroute.health.breaker:Breaker.admit",
-    "pixroute.routing.attempt:Attempt.start",
+    "pixroute.routing.attempt:Attempt.run_here",
     "pixroute.routing.telling:Telling.start",
     "pixroute.http.provider:outgoing",
     "pixroute.http.transport:Transport.exchange",

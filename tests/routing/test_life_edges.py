@@ -12,7 +12,7 @@ from pixroute import FailureKind, PixrouteError, Policy, Router, ShuttingDown
 from pixroute.errors import PluginError
 from pixroute.events import BreakerChanged, LoopLagged, RequestFinished
 from pixroute.policy import RetryPolicy
-from pixroute.routing.plan import SLACK
+from pixroute.routing.view import SLACK
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 
 

@@ -11,24 +11,9 @@ from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Quantiles
-from pixroute.routing.plan import (
-    SLACK,
-    Candidate,
-    Plan,
-    Round,
-    Ruling,
-    Start,
-    Stop,
-    Tried,
-    View,
-    Wait,
-    default_budget,
-    leave_out,
-    plan,
-    possibly_billed,
-    reserve,
-    worst_cost,
-)
+from pixroute.routing.plan import plan
+from pixroute.routing.reserve import default_budget, leave_out, possibly_billed, reserve, worst_cost
+from pixroute.routing.view import SLACK, Candidate, Plan, Round, Ruling, Start, Stop, Tried, View, Wait
 
 K, R = FailureKind, Ruling
 NOW = 1000.0

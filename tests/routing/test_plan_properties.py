@@ -13,23 +13,9 @@ from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Quantiles
-from pixroute.routing.plan import (
-    MOST_IN_FLIGHT,
-    SLACK,
-    Candidate,
-    Round,
-    Ruling,
-    Start,
-    Stop,
-    Tried,
-    View,
-    Wait,
-    default_budget,
-    plan,
-    possibly_billed,
-    reserve,
-    worst_cost,
-)
+from pixroute.routing.plan import plan
+from pixroute.routing.reserve import default_budget, possibly_billed, reserve, worst_cost
+from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Candidate, Round, Ruling, Start, Stop, Tried, View, Wait
 
 NOW = 1000.0
 NEVER_STARTED = (Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT)

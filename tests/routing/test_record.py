@@ -5,8 +5,8 @@ from decimal import Decimal
 from pixroute import FailureKind, Stage
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure
-from pixroute.routing.plan import Ruling
 from pixroute.routing.record import AttemptRecord, Decision, Record
+from pixroute.routing.view import Ruling
 
 
 def attempt(provider, **fields):

@@ -21,8 +21,8 @@ from pixroute.policy import Overrides
 from pixroute.references import load
 from pixroute.result import ImageResult
 from pixroute.routing.budget import Budget
-from pixroute.routing.plan import Ruling
 from pixroute.routing.router import Router
+from pixroute.routing.view import Ruling
 
 
 class Stopped(StrEnum):

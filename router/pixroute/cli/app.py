@@ -18,9 +18,11 @@ from pixroute.cli.emulate import emulate
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
 from pixroute.cli.explain import explain
 from pixroute.cli.generate import generate
+from pixroute.cli.keys import keys
 from pixroute.cli.ledger import ledger
 from pixroute.cli.plugins import plugins
 from pixroute.cli.schema import schema
+from pixroute.cli.serve import serve
 from pixroute.cli.signals import outside, watched
 from pixroute.cli.simulate import simulate
 
@@ -37,7 +39,21 @@ def pixroute() -> None:
     """
 
 
-for command in (generate, batch, claim, check, explain, plugins, emulate, ledger, schema, simulate, calibrate):
+for command in (
+    generate,
+    batch,
+    claim,
+    check,
+    explain,
+    plugins,
+    serve,
+    keys,
+    emulate,
+    ledger,
+    schema,
+    simulate,
+    calibrate,
+):
     command.epilog = EPILOG
     pixroute.add_command(command)
 

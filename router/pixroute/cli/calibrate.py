@@ -24,9 +24,9 @@ from pixroute.cli.spending import Spending
 from pixroute.cli.words import amount, console, money, number, table
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest, Resolution
-from pixroute.routing.plan import Ruling
 from pixroute.routing.record import Record
 from pixroute.routing.router import Router
+from pixroute.routing.view import Ruling
 
 HEADS = ("provider", "size", "pictures", "failed", "P50", "P95", "P99", "time-out")
 IN_VAIN = 3

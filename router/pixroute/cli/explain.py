@@ -16,7 +16,7 @@ from pixroute.cli.words import amount, console, table
 from pixroute.config.load import KEY_VARIABLE
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
-from pixroute.routing.plan import Ruling
+from pixroute.routing.view import Ruling
 
 HEADS = ("provider", "size", "cut after", "reserve", "join after", "price")
 ORIGIN_HEADS = ("setting", "value", "for", "from")

@@ -14,8 +14,8 @@ from pixroute.errors import RequestFailed
 from pixroute.events import AttemptFinished
 from pixroute.outcome import Billing, Failure
 from pixroute.result import Image, ImageResult
-from pixroute.routing.plan import NOT_NEEDED
 from pixroute.routing.record import AttemptRecord, Record
+from pixroute.routing.view import NOT_NEEDED
 
 HEADS = ("provider", "kind", "stage", "seconds", "billing", "cost")
 

@@ -21,11 +21,14 @@ class Outside:
     reader_gone: bool = False
     patient: bool = False
 
-    def terminate(self, _signal: int, _frame: FrameType | None) -> None:
+    def terminate(self, number: int, frame: FrameType | None) -> None:
         """Do as Ctrl-C does; once, for a second one would break into the settling."""
         first, self.terminated = not self.terminated, True
-        if first or self.patient:
-            signal.raise_signal(signal.SIGINT)
+        if not first and not self.patient:
+            return
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of what a script starts in the background
+            signal.default_int_handler(number, frame)
+        signal.raise_signal(signal.SIGINT)
 
     def lose_reader(self) -> None:
         """Let what is still said go nowhere: what is under way is worth more than its telling."""

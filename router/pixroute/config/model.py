@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import attrs
 from attrs import evolve, field, frozen
 
+from pixroute.config.serve import ServeSettings
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.request import ImageRequest, Resolution
@@ -104,6 +105,7 @@ class Config:
     rules: tuple[Rule, ...] = ()
     policy: Policy = field(factory=Policy)
     observers: Mapping[str, ObserverConfig] = field(factory=dict)
+    serve: ServeSettings = field(factory=ServeSettings)
     said: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
     source: str = "configuration"
 

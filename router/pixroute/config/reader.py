@@ -11,6 +11,7 @@ from cattrs import Converter
 
 from pixroute.config.build import two_currencies
 from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
+from pixroute.config.serve import ServeSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
 from pixroute.plugins import Plugins
@@ -20,7 +21,7 @@ from pixroute.secret import Secret
 from pixroute.words import join, nearest
 
 T = TypeVar("T")
-TABLES = ("chains", "rules", "providers", "policy", "observers")
+TABLES = ("chains", "rules", "providers", "policy", "observers", "serve")
 SHARED = {
     "breaker": "all chains share the breakers: say it in [policy.breaker]",
     "connect_timeout": "all chains share the connections: say it in [policy] or in the provider",
@@ -52,6 +53,7 @@ class Reader:
             rules=self.rules(),
             policy=policy,
             observers=self.each("observers", self.observer),
+            serve=self.serve(),
             said=self.said,
             source=self.source,
         )
@@ -163,6 +165,18 @@ class Reader:
             if isinstance(name, str) and name not in chains:
                 self.wrong(join(path, "chain"), f'no chain is named "{name}"{nearest(name, chains)}')
         return tuple(rule for rule in rules if rule is not None)
+
+    def serve(self) -> ServeSettings:
+        """Read the gateway's table, whose models mean chains or providers."""
+        if "serve" not in self.said:
+            return ServeSettings()
+        settings = self.value(said := self.table("serve"), ServeSettings, "serve") or ServeSettings()
+        self.check_secrets(settings, said, "serve")
+        known = [*self.table("chains"), *self.table("providers")]
+        for model, name in settings.models.items():
+            if name not in known:
+                self.wrong(join("serve.models", model), f'no chain or provider is named "{name}"{nearest(name, known)}')
+        return settings
 
     def check_default_chain(self) -> None:
         """Refuse a configuration that leaves open where a request goes."""

@@ -14,6 +14,7 @@ import attrs
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
 from pixroute.config.secrets import VARIABLE
+from pixroute.config.serve import ServeSettings
 from pixroute.config.strict import LatencyTable
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
@@ -38,6 +39,7 @@ def json_schema(plugins: Plugins) -> Schema:
         "providers": {"type": "object", "additionalProperties": {"oneOf": providers}},
         "policy": schema_of(Policy),
         "observers": _object(dict.fromkeys(plugins.observers, _object({})) | observers),
+        "serve": schema_of(ServeSettings),
     }
     return {"$schema": DIALECT, "title": "pixroute", **_object(tables, required=["chains", "providers"])}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -57,10 +57,10 @@ def _entries(document: Any) -> Sequence[Any]:
         return found if any(_picture_in(entry) for entry in found) else found + previews[-1:]
     if _picture_in(document):
         return [document]
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise TypeError("the answer is no object")
     held = document.get("data") or document["images" if "images" in document else "data"]
-    if isinstance(held, Mapping) and not _picture_in(held) and not carries_error(held):
+    if isinstance(held, dict) and not _picture_in(held) and not carries_error(held):
         return _entries(held)
     return held if isinstance(held, list) else [held]
 
@@ -73,7 +73,7 @@ def _entries_or_none(event: Any) -> Sequence[Any]:
 
 
 def _is_preview(event: Any) -> bool:
-    return isinstance(event, Mapping) and "partial_image" in str(event.get("type"))
+    return isinstance(event, dict) and "partial_image" in str(event.get("type"))
 
 
 def _picture_in(entry: Any) -> Blob | str | None:
@@ -82,11 +82,11 @@ def _picture_in(entry: Any) -> Blob | str | None:
         return entry
     if isinstance(entry, str):
         return entry if _BARE.match(entry.lstrip()) else None
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, dict):
         return None
     for name in _NAMES:
         value = entry.get(name)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             value = value.get("url")
         if value and isinstance(value, Blob | str):
             return value

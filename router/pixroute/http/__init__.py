@@ -2,10 +2,12 @@
 
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Picture, Reply
-from pixroute.http.jobs import Finished, Job, JobProvider, Progress, Queued, Running
+from pixroute.http.jobs import Finished, Job, JobProvider, JobSettings, Progress, Queued, Running
 from pixroute.http.judging.envelope import failure_from
+from pixroute.http.judging.pictureless import declined
 from pixroute.http.provider import HttpProvider
 from pixroute.http.routes import TwoRoutes
+from pixroute.http.usage import amount_of
 
 __all__ = [
     "Auth",
@@ -18,6 +20,7 @@ __all__ = [
     "Item",
     "Job",
     "JobProvider",
+    "JobSettings",
     "Part",
     "Picture",
     "Progress",
@@ -25,5 +28,7 @@ __all__ = [
     "Reply",
     "Running",
     "TwoRoutes",
+    "amount_of",
+    "declined",
     "failure_from",
 ]

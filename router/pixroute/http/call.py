@@ -83,7 +83,8 @@ class Reply:
 class Details:
     """What an answer tells beside its pictures.
 
-    `cost` is what the whole answer cost, only where the provider documents unit and currency.
+    `cost` is what the whole answer cost, only where the provider documents unit and currency. `served_by`: who made
+    the picture where a gateway tells; the attempt's facts keep it.
     """
 
     model: str | None = None
@@ -91,6 +92,7 @@ class Details:
     cost: Decimal | None = None
     currency: str = "USD"
     revised_prompts: tuple[str | None, ...] = ()
+    served_by: str | None = None
 
 
 @frozen

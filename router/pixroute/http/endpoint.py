@@ -39,7 +39,8 @@ class Endpoint:
     """A provider's place on the network.
 
     `origin` is `scheme://host:port`; `connect_timeout` None leaves it to the transport. `others` are secrets beside the
-    key. `key` is what is sent where the source is not asked again, and `sanitizer` looks for it in what comes back.
+    key. `job_hosts` and `job_origins` are asked for jobs with it.
+    `key` is what is sent where the source is not asked again, and `sanitizer` looks for it in what comes back.
     """
 
     base_url: str
@@ -53,6 +54,7 @@ class Endpoint:
     private_results: bool = False
     others: tuple[Secret, ...] = field(default=(), repr=False)
     job_hosts: tuple[str, ...] = ()
+    job_origins: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
     sanitizer: Sanitizer = field(factory=Sanitizer, repr=False, eq=False)
 
@@ -107,7 +109,8 @@ class Endpoint:
         if not path.startswith(("https://", "http://")):
             return f"{self.base_url}/{path.lstrip('/')}"
         parts = urlsplit(path)
-        if (origin := origin_of(parts)) != self.origin and not trusts(self.job_hosts, parts):
+        origin = origin_of(parts)
+        if origin not in {self.origin, *self.job_origins} and not trusts(self.job_hosts, parts):
             raise ValueError(f"the plugin does not trust host {origin} with the key of {self.origin} (`job_hosts`)")
         return path
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from attrs import asdict, define, evolve, frozen
 
@@ -16,11 +17,14 @@ from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
 from pixroute.http.door import Door, shown
+from pixroute.http.endpoint import origin_of
 from pixroute.http.hosts import check_hosts
 from pixroute.http.provider import UNREADABLE, HttpProvider
+from pixroute.http.usage import amount_of
 from pixroute.http.wire.outgoing import outgoing
-from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext
+from pixroute.redact import redact
 
 S = TypeVar("S", bound=HttpSettings)
 
@@ -58,6 +62,7 @@ class Job:
         result: asked (GET) for the pictures once it has finished; None: the last answer to `poll` holds them.
         cancel: told that it is no longer wanted; None: it cannot be cancelled.
         cancel_method: how.
+        cost: what it costs in dollars, as text, where the answer to the submission says so.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Job:
     result: str | None = None
     cancel: str | None = None
     cancel_method: str = "POST"
+    cost: str | None = None
 
 
 @frozen
@@ -87,6 +93,18 @@ class Finished:
 Progress = Queued | Running | Finished | Failure
 
 
+@frozen(kw_only=True)
+class JobSettings(HttpSettings):
+    """What a provider of jobs may be configured with beside the rest.
+
+    Args:
+        job_origins: origins, such as `https://queue.example.com`, that are asked for its jobs with the key beside its
+            own and those that its plugin names: of a proxy in front of it, say.
+    """
+
+    job_origins: tuple[str, ...] = ()
+
+
 class JobProvider(HttpProvider[S]):
     """A provider that answers with a job.
 
@@ -100,6 +118,8 @@ class JobProvider(HttpProvider[S]):
     polls = True
     job_hosts: tuple[str, ...] = ()
     """Hosts that are asked for jobs with the key, beside its own origin and over https only: "*.bfl.ai", say."""
+    waits = False
+    """Whether the answer to its submission tells how far the job is, as a poll does: `progress` reads it first."""
 
     def __init__(self, name: str, settings: S) -> None:
         super().__init__(name, settings)
@@ -107,7 +127,8 @@ class JobProvider(HttpProvider[S]):
             hosts = check_hosts(self.job_hosts)
         except ValueError as error:
             raise ValueError(f"provider {name!r}: its plugin's {error}") from None
-        self.endpoint = self._place = evolve(self.endpoint, job_hosts=hosts)
+        origins = tuple(_origin(name, origin, settings) for origin in getattr(settings, "job_origins", ()))
+        self.endpoint = self._place = evolve(self.endpoint, job_hosts=hosts, job_origins=origins)
 
     @abstractmethod
     def accepted(self, reply: Reply) -> Job:
@@ -137,9 +158,9 @@ class JobProvider(HttpProvider[S]):
         except UNREADABLE:
             return self._empty(told, "it names no job")
         door.note(job=asdict(job))
-        return await self._watch(job, door, sinks)
+        return await self._watch(job, door, sinks, first=reply if self.waits else None)
 
-    async def _watch(self, job: Job, door: Door, sinks: Sinks) -> Outcome:
+    async def _watch(self, job: Job, door: Door, sinks: Sinks, first: Reply | None = None) -> Outcome:
         door.reached(Stage.WAIT)
         reply = await _Vigil(
             job=job,
@@ -149,13 +170,16 @@ class JobProvider(HttpProvider[S]):
             read=self._progress,
             progress=self.progress,
             pause=door.http.pace.first_poll,
-        ).run()
+        ).run(first)
         if isinstance(reply, Failure):
             return reply
         door.reached(Stage.BODY)
         reply = without_echoes(reply, sinks.references)
         told = shown(reply, door.sanitizer)
-        return self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
+        outcome = self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
+        if isinstance(outcome, Success) and outcome.cost is None and job.cost is not None:
+            return evolve(outcome, cost=amount_of(job.cost))
+        return outcome
 
     def _progress(self, reply: Reply) -> Progress:
         try:
@@ -184,19 +208,23 @@ class _Vigil:
     pause: float
     queued: bool = False  # until a poll says so
 
-    async def run(self) -> Reply | Failure:
-        """Give the answer that holds the pictures; whoever cancels the wait cancels the job."""
+    async def run(self, first: Reply | None = None) -> Reply | Failure:
+        """Give the answer that holds the pictures; whoever cancels the wait cancels the job.
+
+        `first`: the answer to the submission, where it is read as a poll's.
+        """
         try:
-            return await self._finished()
+            return await self._finished(first)
         except asyncio.CancelledError:
             if self.job.cancel is not None:
                 self.door.http.run_errand(self._cancel(self.job.cancel))
             raise
 
-    async def _finished(self) -> Reply | Failure:
+    async def _finished(self, reply: Reply | Failure | None) -> Reply | Failure:
         while True:
-            await asyncio.sleep(self.pause)
-            reply = await self._ask(self.job.poll, told=True)
+            if reply is None:
+                await asyncio.sleep(self.pause)
+                reply = await self._ask(self.job.poll, told=True)
             progress = reply if isinstance(reply, Failure) else self.read(shown(reply, self.door.sanitizer))
             match progress:
                 case Failure():
@@ -205,7 +233,7 @@ class _Vigil:
                     return reply if self.job.result is None else await self._ask(self.job.result)
                 case Running(fraction) if fraction is not None:
                     self.door.progress(fraction)
-            self.queued = isinstance(progress, Queued)
+            self.queued, reply = isinstance(progress, Queued), None
 
     async def _ask(self, path: str, *, told: bool = False) -> Reply | Failure:
         """Ask until an answer comes, through what passes for as long as patience lasts; `told`: the plugin reads it."""
@@ -287,3 +315,16 @@ class _Vigil:
                 reply = await self._send(Call(method=self.job.cancel_method, path=path), sinks)
             if isinstance(reply, Reply) and reply.ok:
                 self.door.note(job_cancelled="queued" if self.queued else "running")
+
+
+def _origin(name: str, text: str, settings: HttpSettings) -> str:
+    """Read an origin of `job_origins`, to which the key is sent as it is to `base_url`."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or "@" in parts.netloc:
+        raise ValueError(f"provider {name!r}: `job_origins` has {redact(text)!r}; give it as https://host")
+    if parts.scheme == "http" and settings.plaintext != "accept":
+        raise ValueError(
+            f"provider {name!r}: `job_origins` has http://{parts.hostname}: the key would travel in clear; use "
+            'https://, or say `plaintext = "accept"`'
+        )
+    return origin_of(parts)

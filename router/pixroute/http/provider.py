@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import evolve
 
@@ -69,6 +69,14 @@ class HttpProvider(ABC, Generic[S]):
     """
     models_path: str | None = None
     """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
+
+    awaits_only_ours: ClassVar[bool] = True
+    """Whether nothing of a plugin's is awaited in an attempt: then it needs no task of its own (semantics §7)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        awaited = ("generate", "_through_the_door", "_ask", "_answer", "_conclude", "_collect")
+        cls.awaits_only_ours = all(getattr(cls, name).__module__.startswith("pixroute.http.") for name in awaited)
 
     def __init__(self, name: str, settings: S) -> None:
         self.name = name
@@ -256,7 +264,7 @@ class HttpProvider(ABC, Generic[S]):
             return self._empty(told, "it holds none", door.asked) if said else failures[0]
         if (stated := stated_price(told.json)) is not None:
             door.context.note(stated_price=str(stated))
-        return self._success(told, pictures, failures, surplus=len(items) - len(found))
+        return self._success(told, pictures, failures, door, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
         """Explain a 2xx without a picture: by the task it names, by what it says, else by what it is."""
@@ -271,8 +279,12 @@ class HttpProvider(ABC, Generic[S]):
             log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__)
             return None
 
-    def _success(self, reply: Reply, pictures: list[Delivered], failures: list[Failure], *, surplus: int) -> Success:
+    def _success(
+        self, reply: Reply, pictures: list[Delivered], failures: list[Failure], door: Door, *, surplus: int
+    ) -> Success:
         details = self._details(reply)
+        if details.served_by:
+            door.note(served_by=details.served_by)
         if details.revised_prompts:
             pictures = [
                 evolve(one, revised_prompt=text) if text else one

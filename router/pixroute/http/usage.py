@@ -35,8 +35,8 @@ def one_shape(usage: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def stated_price(document: Any) -> Decimal | None:
     """Give a price that the answer names, in a unit that nothing here says."""
-    for place in (document.get("usage"), document) if isinstance(document, Mapping) else ():
-        if isinstance(place, Mapping):
+    for place in (document.get("usage"), document) if isinstance(document, dict) else ():
+        if isinstance(place, dict):
             for name in _PRICES:
                 if name in place and (amount := amount_of(place[name])) is not None:
                     return amount

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,6 +97,9 @@ class Attempt:
         self.moves = 0
         self._expired = False
         self._works = False  # its provider does
+        self._is_callers = False  # its task is
+        self._is_cut = False
+        self._cancelling = 0  # its task was, before
         self._threads = 0
 
     # What the provider sees
@@ -150,6 +154,31 @@ class Attempt:
         self.task = self._loop.create_task(self._run())
         self.task.add_done_callback(self._task_ended)
 
+    async def run_here(self) -> None:
+        """Begin and end it in the caller's own task: nothing may be awaited in it but what ends at once when cancelled.
+
+        It is cut by cancelling that task, and the cancellation is taken back; one that came from elsewhere goes on.
+
+        Raises:
+            asyncio.CancelledError: the caller was cancelled.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self.task, self._works, self._is_callers, self._cancelling = task, True, True, task.cancelling()
+        before = copy_context()
+        try:
+            await self._run()
+        except asyncio.CancelledError:
+            if not self._is_cut:
+                raise
+        finally:
+            _restore(before)
+            self._works = False
+            self._free_slot()
+            cancelled = self._is_cut and task.uncancel() > self._cancelling
+        if cancelled:
+            raise asyncio.CancelledError
+
     def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
         """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
         self.paused += seconds
@@ -192,8 +221,10 @@ class Attempt:
 
     def _let_go(self) -> None:
         if self._works and self.task is not None:
+            self._is_cut = True
             self.task.cancel()
-            self._reap(self.task, self.request_id)
+            if not self._is_callers:
+                self._reap(self.task, self.request_id)
         else:
             self._free_slot()
 
@@ -203,7 +234,7 @@ class Attempt:
         try:
             outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
         except asyncio.CancelledError as error:
-            if self.ended is not None or (self.task is not None and self.task.cancelling()):
+            if self.ended is not None or (self.task is not None and self.task.cancelling() > self._cancelling):
                 self._works = False
                 self.give_up()
                 raise
@@ -383,3 +414,13 @@ class Attempt:
             provider_request_id=self.facts.get("provider_request_id"),
             facts=dict(self.facts),
         )
+
+
+def _restore(before: Context) -> None:
+    """Put back the context variables that have another value now."""
+    now = copy_context()
+    if now == before:
+        return
+    for variable in now:
+        if variable in before and now[variable] is not before[variable]:
+            variable.set(before[variable])

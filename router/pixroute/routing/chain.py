@@ -18,7 +18,7 @@ from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
-from pixroute.routing.plan import Candidate, Ruling
+from pixroute.routing.view import Candidate, Ruling
 from pixroute.sanitizer import sanitizer_for
 from pixroute.values import check_one
 

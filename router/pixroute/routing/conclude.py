@@ -9,9 +9,9 @@ from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
-from pixroute.routing.plan import NOT_NEEDED, Ruling
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending
+from pixroute.routing.view import NOT_NEEDED, Ruling
 
 _UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
 _OUT_OF_MONEY = {Ruling.NO_MONEY, Ruling.NO_PRICE}

@@ -10,7 +10,9 @@ from attrs import evolve, frozen
 from pixroute.provider import Quantiles
 from pixroute.request import Resolution
 from pixroute.routing.chain import Contender
-from pixroute.routing.plan import View, default_budget, plan, reserve, worst_cost
+from pixroute.routing.plan import plan
+from pixroute.routing.reserve import default_budget, reserve, worst_cost
+from pixroute.routing.view import View
 
 
 @frozen(kw_only=True)

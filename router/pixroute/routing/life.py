@@ -31,9 +31,9 @@ from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.operator import Operator
-from pixroute.routing.plan import SLACK
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
+from pixroute.routing.view import SLACK
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport

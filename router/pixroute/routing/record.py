@@ -11,14 +11,15 @@ from attrs import field, frozen
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.request import Resolution
-from pixroute.routing.plan import NOT_NEEDED
+from pixroute.routing.view import NOT_NEEDED
 
 
 @frozen(kw_only=True)
 class AttemptRecord:
     """One attempt; times are seconds on the loop's clock, `started` and `ended` counted from the request's start.
 
-    `facts` holds what the wire told: first_byte, wire_bytes, remote, plaintext, rescued tail stall, job.
+    `facts` holds what the wire told: first_byte, wire_bytes, remote, plaintext, rescued tail stall, job,
+    served_by (who made it behind a gateway).
     """
 
     id: str

@@ -26,7 +26,7 @@ from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
 from pixroute.routing.operator import force_order, reset_orders
-from pixroute.routing.plan import View
+from pixroute.routing.view import View
 from pixroute.values import check_one
 
 if TYPE_CHECKING:

@@ -32,25 +32,12 @@ from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.plan import (
-    SLACK,
-    Action,
-    Plan,
-    Round,
-    Ruling,
-    Start,
-    Stop,
-    Tried,
-    View,
-    Wait,
-    default_budget,
-    leave_out,
-    plan,
-    possibly_billed,
-)
+from pixroute.routing.plan import plan
 from pixroute.routing.record import AttemptRecord, Decision
+from pixroute.routing.reserve import default_budget, leave_out, possibly_billed
 from pixroute.routing.settle import may_retry_quickly
 from pixroute.routing.telling import Telling
+from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Action, Plan, Round, Ruling, Start, Stop, Tried, View, Wait
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -157,6 +144,8 @@ class Run:
         self._waiter: Waiter | None = None
         self._place_in_line: int | None = None
         self._decisions: list[tuple[float, Action, tuple[Ruling, ...]]] = []
+        self._carried: Attempt | None = None  # by the task that drives
+        self._beside: asyncio.Task[Ending] | None = None
         self._bug: BaseException | None = None
         self._shut = False
         self._telling = Telling(shared.emit, shared.warned, request_id, part, shared.before)
@@ -175,6 +164,9 @@ class Run:
             return self._ending(self._winner(), None, bug=error)
         finally:
             self._shared.runs.pop(self, None)
+            if self._beside is not None:
+                self._beside.cancel()
+                self._beside = None
             self._leave()
             self._legs.clear()  # an attempt knows its run: else pictures would live until the garbage is collected
 
@@ -196,7 +188,9 @@ class Run:
             decided = self._note(view, decided)
             if isinstance(decided.action, Stop):
                 return self._ending(None, decided.action)
-            await self._act(decided.action)
+            ending = await self._act(decided.action)
+            if ending is not None:
+                return ending
 
     def shut(self) -> None:
         """End now, for the router is closed: what is in flight is given up."""
@@ -220,8 +214,19 @@ class Run:
 
     def poke(self) -> None:
         """Plan again now."""
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        if self._wake is not None:
+            if not self._wake.done():
+                self._wake.set_result(None)
+        elif self._carried is not None and self._carried.ended is None and self._beside is None:
+            # The task that drives is taken: another goes on, and may end what it carries.
+            self._beside = self._loop.create_task(self._drive())
+            self._beside.add_done_callback(self._decided_beside)
+
+    def _decided_beside(self, task: asyncio.Task[Ending]) -> None:
+        """End what is in flight, the attempt that this request's own task carries too: that task takes over."""
+        if not task.cancelled():
+            task.exception()  # seen: whoever waits for the task may have been cancelled
+        self._leave()
 
     def leave_out(self, pause: float) -> None:
         """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
@@ -290,11 +295,11 @@ class Run:
 
     # Acting
 
-    async def _act(self, action: Action) -> None:
+    async def _act(self, action: Action) -> Ending | None:
+        """Do what was decided, and wait as long as nothing new can be; give the ending if another task came to it."""
         if isinstance(action, Start):
-            self._start(action)
-            self._close_waiter()
-        elif isinstance(action, Round):
+            return await self._begin(action)
+        if isinstance(action, Round):
             self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
             await self._pause(action.until)
             self._waited += self._loop.time() - self._decided_at
@@ -309,6 +314,43 @@ class Run:
             elif not self._stands_for_slot and not busy:
                 self._waited += waited
             self._stands_for_slot = False
+        return None
+
+    async def _begin(self, start: Start) -> Ending | None:
+        """Start an attempt, and wait until another may join it."""
+        attempt = self._start(start)
+        self._close_waiter()
+        if attempt.ended is not None:
+            return None
+        until = self._silent_until(start)
+        if self._may_carry(attempt):
+            return await self._carry(attempt, until)
+        attempt.start()
+        await self._pause(until)
+        return None
+
+    def _silent_until(self, start: Start) -> float:
+        """Give the time until which there is nothing to decide while the attempts in flight are silent."""
+        if len(self.in_flight) >= MOST_IN_FLIGHT:
+            return inf
+        return start.join_at if self._shared.purse.can_pay else start.join_free_at
+
+    def _may_carry(self, attempt: Attempt) -> bool:
+        """Tell whether the attempt may run in the task that drives: it is alone, and awaits nothing of a plugin's."""
+        alone = self._beside is None and self.in_flight == [attempt]
+        return alone and getattr(attempt.contender.provider, "awaits_only_ours", False)
+
+    async def _carry(self, attempt: Attempt, until: float) -> Ending | None:
+        """Run the attempt in this task; what is to be decided meanwhile, from `until` on, a task beside it decides."""
+        self._carried = attempt
+        timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
+        try:
+            await attempt.run_here()
+        finally:
+            self._carried = None
+            if timer is not None:
+                timer.cancel()
+        return None if self._beside is None else await self._beside
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
         """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
@@ -325,7 +367,7 @@ class Run:
             if timer is not None:
                 timer.cancel()
 
-    def _start(self, start: Start) -> None:
+    def _start(self, start: Start) -> Attempt:
         contender, now = self._contenders[start.index], self._decided_at
         attempt = Attempt(
             request_id=f"{self._request_id}-{self._part}.{len(self._legs) + 1}",
@@ -364,11 +406,10 @@ class Run:
             attempt.own(self._admitted(attempt))
         self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
         self._telling.start(attempt, beside=beside)
-        if refused is None:
-            attempt.start()
-        else:
+        if refused is not None:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
+        return attempt
 
     def _admitted(self, attempt: Attempt) -> Admission:
         contender = attempt.contender

@@ -14,7 +14,7 @@ from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.chain import Contender
-from pixroute.routing.plan import Plan, Ruling, Wait
+from pixroute.routing.view import Plan, Ruling, Wait
 
 log = logging.getLogger("pixroute.routing")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +74,12 @@ def scaled_latency(latency: Latency, scale: float, own: float = 0.0) -> Latency:
 
 @asynccontextmanager
 async def emulated_router(
-    emulator: Emulator, *, time_scale: float, observers: Mapping[str, Observer] | None = None, seed: int | None = None
+    emulator: Emulator,
+    *,
+    time_scale: float,
+    observers: Mapping[str, Observer] | None = None,
+    seed: int | None = None,
+    chains: Mapping[str, Sequence[str]] | None = None,
 ) -> AsyncIterator[Router]:
     """Give a router whose default chain asks a running emulator.
 
@@ -83,6 +88,7 @@ async def emulated_router(
         time_scale: the emulator's own; above 0.
         observers: as `Router`'s.
         seed: as `Router`'s.
+        chains: of the default chain's providers; None: that one alone, as "default".
     """
     with TemporaryDirectory(prefix="pixroute-") as folder:
         ca_file = Path(folder) / "ca.pem"
@@ -99,7 +105,7 @@ async def emulated_router(
                 )
                 for name, place in DEFAULT_CHAIN.items()
             },
-            chains={"default": tuple(DEFAULT_CHAIN)},
+            chains=chains or {"default": tuple(DEFAULT_CHAIN)},
             policy=scaled(Policy(), time_scale),
             observers=observers,
             seed=seed,

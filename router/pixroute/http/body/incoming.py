@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
@@ -10,6 +11,7 @@ from pixroute.content import Content
 from pixroute.http.body.blob import Blob, blob_of
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 from pixroute.http.body.events import Events
+from pixroute.http.body.limits import BodyLimits
 from pixroute.http.body.raw import Raw, begins_picture
 from pixroute.http.body.scanner import PICTURE
 
@@ -19,6 +21,8 @@ _BEFORE: Final = b" \t\r\n\xef\xbb\xbf"  # what may stand before a document
 _COMMENT: Final = re.compile(rb":[^\n]*\n\s*")
 _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
 _WRITTEN: Final = re.compile(b'"?' + PICTURE)
+_SMALL: Final = 4000  # bytes: less than a string needs to be a picture, and an integer to be a float
+_DEEPEST: Final = BodyLimits().depth
 _ENOUGH: Final = 24  # bytes that tell which form it is, whatever that is
 
 
@@ -44,6 +48,7 @@ class Incoming:
         self._is_text = False
         self._ends = b""  # what ends a body that is base64 and no document
         self._received = 0
+        self._whole: Any = None
         self._snippet = self._first = b""
 
     @property
@@ -79,6 +84,19 @@ class Incoming:
         is_binary = isinstance(self._taker, Raw) or b"\0" in self._snippet
         return "" if is_binary else self._snippet.decode("utf-8", "replace")
 
+    def take_whole(self, body: bytes) -> bool:
+        """Take a body that is all there, if it is a document too small to hold a picture that is decoded on its way.
+
+        False leaves it to `feed`, which comes to the same.
+        """
+        if len(body) >= _SMALL or body.count(b"{") + body.count(b"[") > _DEEPEST or body[:1] not in {b"{", b"["}:
+            return False
+        try:
+            self._whole = json.loads(body.decode())
+        except ValueError:
+            return False
+        return True
+
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once no more is wanted.
 
@@ -111,6 +129,8 @@ class Incoming:
         Raises:
             BodyError: as `feed`.
         """
+        if self._whole is not None:
+            return self._whole
         if self._is_text or self._ends or not isinstance(self._taker, BodyDecoder | Events):
             return None
         return self._result(self._taker) if self._taker.complete or isinstance(self._taker, Events) else None

@@ -99,9 +99,7 @@ def _fails(layer: Mapping[str, Any]) -> bool:
 def carries_error(document: Any) -> bool:
     """Tell whether the document of a 2xx answer is an error after all."""
     document = document[0] if isinstance(document, list) and document else document
-    return (
-        isinstance(document, Mapping) and isinstance(document.get("error"), Mapping | str) and bool(document["error"])
-    )
+    return isinstance(document, dict) and isinstance(document.get("error"), dict | str) and bool(document["error"])
 
 
 def read_error(reply: Reply) -> ErrorBody:
@@ -140,9 +138,12 @@ _LONGEST_TEXT = 8192  # characters
 _TAIL = 1024
 
 
+_ID_HEADERS = ("x-request-id", "request-id", "x-fal-request-id", "x-generation-id", "apim-request-id")
+
+
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Give the provider's own id of the request, by which its support can find it."""
-    named = headers.get("x-request-id") or headers.get("request-id")
+    named = next((said for name in _ID_HEADERS if (said := headers.get(name))), None)
     return quote(named, limit=_ONE_LINE) if named else None
 
 

@@ -43,7 +43,7 @@ def quoted(text: Any) -> str:
 
 def flag_in(document: Any) -> str | None:
     """Name the refusal flag that an object itself carries."""
-    for name, value in document.items() if isinstance(document, Mapping) else ():
+    for name, value in document.items() if isinstance(document, dict) else ():
         values = _FLAGS.get(name.lower()) if isinstance(name, str) else None
         if values is not None and any(type(value) is type(one) and value == one for one in values):
             return f"{name}: {json.dumps(value)}"
@@ -58,14 +58,16 @@ def flagged(reply: Reply, *, who: str) -> Failure | None:
     return declined(flag, reply, who=who) if flag else None
 
 
-def declined(flag: str, reply: Reply, *, who: str = "The provider") -> Failure:
-    """Tell of a picture that was withheld after it was made."""
+def declined(
+    flag: str, reply: Reply, *, who: str = "The provider", billing: Billing = Billing.BILLED, stage: Stage = Stage.BODY
+) -> Failure:
+    """Tell of a picture that was withheld, in the upstream's word for it; unknown `billing` is AMBIGUOUS."""
     return Failure(
         kind=FailureKind.MODERATED,
         message=f"{who} withheld the picture ({quote(flag, limit=QUOTED)}).",
         advice="Change the prompt or the reference pictures; it would be declined again.",
-        stage=Stage.BODY,
-        billing=Billing.BILLED,
+        stage=stage,
+        billing=billing,
         status=reply.status,
         answered=True,
         provider_request_id=request_id_in(reply.headers),

@@ -140,10 +140,13 @@ class Clock:
         self._limit = Limit(due=lambda: self._at, time=self.time, moved=moved, strike=self._cut)
         self._expired = False
 
-    def limit(self, seconds: float = inf) -> None:
-        """Cut after so many seconds from now, in place of the limit before."""
-        self._at = at = min(self.time() + seconds, self._ends_at)
-        self._limit.moved_to(at)
+    def limit(self, seconds: float = inf, now: float | None = None) -> None:
+        """Cut after so many seconds from now, in place of the limit before; `now` is the time if it was just read."""
+        if seconds == inf:
+            self._at = self._ends_at
+        else:
+            self._at = min((self.time() if now is None else now) + seconds, self._ends_at)
+        self._limit.moved_to(self._at)
 
     @property
     def has_cut(self) -> bool:

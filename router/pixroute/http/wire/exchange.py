@@ -77,7 +77,11 @@ class Exchange:
 
     async def _read(self, incoming: Incoming) -> None:
         heard, since = 0, 0.0
-        while chunk := await self.wire.read():
+        chunk = await self.wire.read()
+        if self.wire.is_all(chunk) and incoming.take_whole(chunk):
+            self.wire.finished()
+            return
+        while chunk:
             if store(incoming.feed, chunk):
                 self.wire.finished()
                 return
@@ -86,6 +90,7 @@ class Exchange:
                 heard, since = incoming.events, since if heard == incoming.events else now
                 self.wire.patience = since + self.wire.pace.body_idle - now
             await self.wire.go_on(self.share, incoming.held)
+            chunk = await self.wire.read()
         store(incoming.finish)
 
     def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:

@@ -89,18 +89,20 @@ class Wire:
     ) -> aiohttp.ClientResponse:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
-        self._reach(Stage.CONNECT)
-        self.clock.limit(self.pace.connect if connect is None else connect)
-        CURRENT.set(self)
-        response = await session.request(
-            request.method,
-            URL(request.url, encoded=True) if request.exact else request.url,
-            data=self._payload(request.body),
-            headers=request.headers,
-            proxy=proxy,
-            allow_redirects=False,
-            read_bufsize=_READ_BUFFER,
-        )
+        self.clock.limit(self.pace.connect if connect is None else connect, self._reach(Stage.CONNECT))
+        before = CURRENT.set(self)  # what sends the body is a task of aiohttp's, with a copy
+        try:
+            response = await session.request(
+                request.method,
+                URL(request.url, encoded=True) if request.exact else request.url,
+                data=self._payload(request.body),
+                headers=request.headers,
+                proxy=proxy,
+                allow_redirects=False,
+                read_bufsize=_READ_BUFFER,
+            )
+        finally:
+            CURRENT.reset(before)
         self._announced = response.content_length
         self._content = response.content
         headers = response.headers
@@ -191,6 +193,10 @@ class Wire:
             large_upload=self._large,
         )
 
+    def is_all(self, chunk: bytes) -> bool:
+        """Tell whether this is the whole body, as it was announced."""
+        return len(chunk) == self._announced
+
     def finished(self) -> None:
         """Take note that the document is complete: an answer that goes on has stalled at its tail (upstreams §3.5)."""
         if not self._content.at_eof():
@@ -198,7 +204,7 @@ class Wire:
 
     def close(self) -> None:
         """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
-        if self._stage is Stage.BODY:
+        if self._stage is Stage.BODY and self._on_wire != self._received:
             self._note(wire_bytes=self._on_wire)
         self._attempt = None
 
@@ -206,8 +212,7 @@ class Wire:
 
     def sending(self, connection: Connection) -> None:
         """Take note that from now on bytes may leave."""
-        self._reach(Stage.SEND)
-        self.clock.limit(self.pace.send_idle)
+        self.clock.limit(self.pace.send_idle, self._reach(Stage.SEND))
         transport = connection.transport
         peer: Any = transport and transport.get_extra_info("peername")
         self._note(remote=peer and peer[0], plaintext=self._plaintext)
@@ -215,9 +220,9 @@ class Wire:
     def sent_some(self) -> None:
         """Take note of progress with a large body."""
         if self._stage is Stage.SEND:
-            self._moved = self._time()
+            self._moved = now = self._time()
             self._moves += 1
-            self.clock.limit(self.pace.send_idle)
+            self.clock.limit(self.pace.send_idle, now)
 
     def sent(self) -> None:
         """Take note that all is sent."""
@@ -225,12 +230,14 @@ class Wire:
             self._reach(Stage.WAIT)
             self.clock.limit()
 
-    def _reach(self, stage: Stage) -> None:
+    def _reach(self, stage: Stage) -> float:
+        """Take note of a stage; give the time."""
         self._stage = stage
-        self._moved = self._time()
+        self._moved = now = self._time()
         self._moves += 1
         if self._attempt is not None:
             self._attempt.reached(stage)
+        return now
 
     def _note(self, **facts: Any) -> None:
         if self._attempt is not None:

@@ -11,6 +11,15 @@ Needs pytest and no plugin of it; with Hypothesis installed, `decode` and its ki
 """
 
 from pixroute.testing.conformance.kit import ProviderConformance
-from pixroute.testing.conformance.upstream import KEY, MESSAGE, ORIGIN, PICTURE, PICTURE_URL, Upstream
+from pixroute.testing.conformance.upstream import (
+    BODY,
+    KEY,
+    MESSAGE,
+    ORIGIN,
+    PICTURE,
+    PICTURE_URL,
+    Refusal,
+    Upstream,
+)
 
-__all__ = ["KEY", "MESSAGE", "ORIGIN", "PICTURE", "PICTURE_URL", "ProviderConformance", "Upstream"]
+__all__ = ["BODY", "KEY", "MESSAGE", "ORIGIN", "PICTURE", "PICTURE_URL", "ProviderConformance", "Refusal", "Upstream"]

@@ -12,7 +12,7 @@ from attrs import frozen
 from pixroute.http.provider import HttpProvider
 from pixroute.outcome import FailureKind
 from pixroute.testing.conformance.stand import Ended, ask, healthy, picture_for
-from pixroute.testing.conformance.upstream import Upstream
+from pixroute.testing.conformance.upstream import BODY, Upstream
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import Step
@@ -70,7 +70,8 @@ class FaultChecks:
     def test_a_spoiled_answer_is_told(self, http_provider: HttpProvider[Any], fault: str) -> None:
         """The first answer breaks off, or is something else."""
         known = self.upstream or Upstream(healthy={"picture": "somewhere"})
-        body = json.dumps((*known.before, known.healthy)[0]).encode()
+        first = (*known.before, known.healthy)[0]
+        body = blank_png(1024, 1024) if first == BODY else json.dumps(first).encode()
         request = smallest(http_provider.capabilities())
 
         _check(ask(http_provider, request, ANSWERS[fault].step(body)), fault, ANSWERS[fault].kind)

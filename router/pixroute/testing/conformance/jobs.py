@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 
 from pixroute.http.call import Call, Reply
 from pixroute.http.jobs import JobProvider
@@ -64,6 +65,26 @@ class JobChecks:
         check(not asked, "The key was sent to another origin.", "Whoever answers for the upstream could have any key.")
         _check_not_blamed(ended.failure, "A job on another host")
 
+    def test_jobs_and_pictures_on_other_origins_arrive(self, jobs: JobProvider[Any]) -> None:
+        """A job on an origin that the settings name is asked for there with the key; a picture is fetched without."""
+        known = _known(self.upstream)
+        if ORIGIN not in repr(known.before[0]) or not hasattr(jobs.settings, "job_origins"):
+            pytest.skip("its jobs have no URLs of their own, or its settings are no `JobSettings`")
+        ended, second = play(lambda: _moved(jobs, known))
+
+        check(ended.result, f"A job on another origin was given up: {ended.failure}", "It was paid for.")
+        keyed = [request.path for request in second.requests if KEY.reveal() in str(request.headers)]
+        check(
+            keyed or not second.requests,
+            "The job was asked for without the key.",
+            "The upstream answers 401, and the job is lost.",
+        )
+        check(
+            not any(path.endswith("/picture.png") for path in keyed),
+            "The key was sent to where the picture lies.",
+            "Delivery hosts are others' machines; a picture's URL is fetched as it is given.",
+        )
+
     def test_documented_hosts_are_asked(self, jobs: JobProvider[Any]) -> None:
         """Jobs on the hosts that `upstream.job_origins` names may be asked for."""
         known = _known(self.upstream)
@@ -98,3 +119,15 @@ async def _strayed(provider: JobProvider[Any], known: Upstream) -> tuple[Ended, 
         taken = answer(filled(known.before[0], {ORIGIN: second.origin}))
         async with ScriptedServer(taken) as first, router_of(before := at(provider, first.origin)) as router:
             return await Ended.of(router, before, smallest(provider.capabilities()), first), second
+
+
+async def _moved(provider: JobProvider[Any], known: Upstream) -> tuple[Ended, ScriptedServer]:
+    """Let everything after the submission lie on another origin, which the settings name."""
+    request = smallest(provider.capabilities())
+    async with ScriptedServer(*healthy(known, request)[1:]) as second:
+        taken = answer(known.before[0], at=second.origin)
+        async with ScriptedServer(taken) as first:
+            before = at(provider, first.origin)
+            moved = type(before)(before.name, evolve(before.settings, job_origins=(second.origin,)))
+            async with router_of(moved) as router:
+                return await Ended.of(router, moved, request, first), second

@@ -12,9 +12,12 @@ from pixroute.outcome import FailureKind
 from pixroute.provider import Provider
 from pixroute.request import Size
 from pixroute.testing.conformance.faults import FaultChecks
+from pixroute.testing.conformance.forms import FormChecks
 from pixroute.testing.conformance.jobs import JobChecks
+from pixroute.testing.conformance.keys import KeyChecks
 from pixroute.testing.conformance.promises import PromiseChecks
 from pixroute.testing.conformance.reading import ReadingChecks
+from pixroute.testing.conformance.refusals import RefusalChecks
 from pixroute.testing.conformance.upstream import Upstream
 from pixroute.testing.conformance.wire import WireChecks
 from pixroute.testing.conformance.words import size_in
@@ -22,7 +25,15 @@ from pixroute.testing.conformance.writing import WritingChecks
 
 
 class ProviderConformance(
-    FaultChecks, JobChecks, WireChecks, ReadingChecks, WritingChecks, PromiseChecks
+    FaultChecks,
+    FormChecks,
+    KeyChecks,
+    RefusalChecks,
+    JobChecks,
+    WireChecks,
+    ReadingChecks,
+    WritingChecks,
+    PromiseChecks,
 ):  # run from the last
     """Tests of one provider; subclass it under a name that begins with `Test` and give the fixture `provider`.
 

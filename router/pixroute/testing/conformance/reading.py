@@ -53,7 +53,8 @@ class ReadingChecks:
             for status in statuses:
                 _examine(read, name, Reply(status=status, headers={}, json=deepcopy(document)), document)
 
-        for body in (*known.before, known.healthy, known.error, known.refusal):
+        refusals = (known.refusal, *(refusal.body for refusal in known.refusals.values()))
+        for body in (*known.before, known.healthy, known.error, *refusals):
             for_every_answer(filled(body, _FILLED), examine)
         examine(None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from pixroute.provider import Provider
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.router import Router
-from pixroute.testing.conformance.upstream import KEY, MESSAGE, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
+from pixroute.testing.conformance.upstream import BODY, KEY, MESSAGE, ORIGIN, PICTURE, PICTURE_URL, Upstream, filled
 from pixroute.testing.conformance.words import check, fail
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import ScriptedServer, Step
@@ -56,19 +56,29 @@ def at(provider: HttpProvider[Any], origin: str) -> HttpProvider[Any]:
     return type(provider)(provider.name, settings)
 
 
-def answer(body: Any, *, status: int = 200, picture: bytes = b"", message: str = "") -> Step:
-    """Answer with a body, its placeholders filled."""
+def answer(
+    body: Any,
+    *,
+    status: int = 200,
+    picture: bytes = b"",
+    message: str = "",
+    headers: Mapping[str, str] | None = None,
+    at: str = "",
+) -> Step:
+    """Answer with a body, its placeholders filled; `at`: the origin of its URLs, by default the server's own."""
+    if body == BODY:
+        return Step.reply(status, picture, {"Content-Type": "image/png", **(headers or {})})
 
     async def run(peer: Peer) -> None:
         host, port = peer.writer.get_extra_info("sockname")
-        origin = f"http://{host}:{port}"
+        origin = at or f"http://{host}:{port}"
         known = {
             ORIGIN: origin,
             PICTURE: b64encode_as_string(picture),
             PICTURE_URL: f"{origin}/picture.png",
             MESSAGE: message,
         }
-        await Step.json(filled(body, known), status).run(peer)
+        await Step.json(filled(body, known), status, headers or {}).run(peer)
 
     return Step(run)
 
@@ -104,11 +114,14 @@ class Ended:
         return sum(request.method == "POST" for request in self.server.requests)
 
 
-def healthy(upstream: Upstream, request: ImageRequest, picture: bytes = b"") -> list[Step]:
-    """Give the whole conversation that ends in a picture; by default a valid one of the size asked."""
+def healthy(upstream: Upstream, request: ImageRequest, picture: bytes = b"", *, at: str = "") -> list[Step]:
+    """Give the whole conversation that ends in a picture; by default a valid one of the size asked.
+
+    `at`: the origin of all URLs in it.
+    """
     picture = picture or picture_for(request)
     bodies = (*upstream.before, upstream.healthy)
-    return [*(answer(body, picture=picture) for body in bodies), Step.reply(200, picture)]
+    return [*(answer(body, picture=picture, at=at) for body in bodies), Step.reply(200, picture)]
 
 
 def picture_for(request: ImageRequest) -> bytes:

@@ -21,9 +21,9 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 class Call:
     """One whole request.
 
-    `listener` is "http" or "https". `route` is "images", "edits", "native", "ark", "chat", "files", "models" or
-    "unknown". `headers` have lower-case names. `json` is None where the body is not JSON. `fields` are a form's,
-    each with all its values in order: text, or the bytes of a file.
+    `listener` is "http" or "https". `route` is "images", "edits", "native", "ark", "chat", "files", "models",
+    one of a service's own or "unknown". `headers` have lower-case names. `json` is None where the body is not JSON.
+    `fields` are a form's, each with all its values in order: text, or the bytes of a file.
     """
 
     listener: str

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Exchange:
-    """A valid call, its fault, and the means to answer it. `entry_id` is None where nothing is made."""
+    """A valid call, its fault, and the means to answer it.
+
+    `entry_id` is None where nothing is made. `results_at` is the origin of result URLs, by default the call's.
+    """
 
     call: "Call"
     order: "Order"
@@ -31,6 +34,8 @@ class Exchange:
     entry_id: int | None
     studio: "Studio"
     files: "Files"
+    results_at: str = ""
+    id_header: str = "x-request-id"
 
     async def answer(self) -> "Answer":
         """Answer as the fault says, or as a healthy upstream does."""
@@ -66,7 +71,7 @@ class Exchange:
         """Tell the pictures; in a thread, for the text of a large one takes a while to write."""
         if order.as_url or order.form == "text-url":
             sheets = [evolve(sheet, url=self._link(order, sheet)) for sheet in sheets]
-        return signed(await asyncio.to_thread(self.dialect.render, order, sheets), self.request_id)
+        return self.signed(await asyncio.to_thread(self.dialect.render, order, sheets))
 
     async def deliver(self, order: "Order", *, factor: float = 1.0) -> "Answer":
         """Make the pictures and tell them."""
@@ -74,7 +79,11 @@ class Exchange:
 
     def error(self, status: int, body: Any, headers: "Mapping[str, str] | None" = None) -> "Answer":
         """Answer with an error's JSON; "{model}" and "{id}" in it are filled in."""
-        return signed(json_answer(body, status=status, headers=headers), self.request_id, self.order.model)
+        return self.signed(json_answer(body, status=status, headers=headers))
+
+    def signed(self, answer: "Answer") -> "Answer":
+        """Put the request's id and the model's name where an upstream tells them."""
+        return signed(answer, self.request_id, self.order.model, header=self.id_header)
 
     def charge(self) -> None:
         """Bill an answer that has no picture."""
@@ -83,12 +92,13 @@ class Exchange:
 
     def _link(self, order: "Order", sheet: "Sheet") -> str:
         name = self.files.put(sheet, lifetime=order.lifetime)
-        return f"{self.call.origin}/files/{name}?X-Tos-Expires={order.lifetime:.0f}&X-Tos-Signature=emulated"
+        origin = self.results_at or self.call.origin
+        return f"{origin}/files/{name}?X-Tos-Expires={order.lifetime:.0f}&X-Tos-Signature=emulated"
 
 
-def signed(answer: "Answer", request_id: str, model: str = "") -> "Answer":
+def signed(answer: "Answer", request_id: str, model: str = "", *, header: str = "x-request-id") -> "Answer":
     """Put the request id, and a model's name, where an upstream tells them."""
     body = answer.body
     if answer.status != 200 or len(body) < 4096:
         body = body.replace(b"{id}", request_id.encode()).replace(b"{model}", model.encode())
-    return evolve(answer, headers={**answer.headers, "x-request-id": request_id}, body=body)
+    return evolve(answer, headers={**answer.headers, header: request_id}, body=body)

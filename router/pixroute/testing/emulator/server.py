@@ -1,13 +1,14 @@
-"""The emulator itself: two listeners, one pipeline."""
+"""The emulator itself: its listeners, one pipeline."""
 
 import asyncio
 import itertools
 import ssl
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiohttp import web
+from attrs import asdict, evolve
 
 from pixroute.testing.emulator.call import Call, receive
 from pixroute.testing.emulator.dialects import (
@@ -26,15 +27,17 @@ from pixroute.testing.emulator.exchange import Exchange, signed
 from pixroute.testing.emulator.faults import Fault, FaultBook
 from pixroute.testing.emulator.faults.bodies import wording
 from pixroute.testing.emulator.files import Files
+from pixroute.testing.emulator.jobs import Errand, Jobs
 from pixroute.testing.emulator.ledger import Ledger, LedgerEntry
 from pixroute.testing.emulator.models import family
 from pixroute.testing.emulator.order import Rejected
+from pixroute.testing.emulator.services import SERVICES, JobDialect, Service
 from pixroute.testing.emulator.studio import Studio
 from pixroute.testing.emulator.tls import make_certificate
 from pixroute.testing.emulator.wire import Answer, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from pixroute.testing.emulator.order import Order
 
@@ -46,8 +49,8 @@ ROUTES = (
     ("POST", "/api/v3/images/generations", "ark"),
     ("GET", "/files/{name}", "files"),
     ("GET", "/v1/models", "models"),
-    ("*", "/{path:.*}", "unknown"),
 )
+UNKNOWN = ("*", "/{path:.*}", "unknown")
 MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError)
 REQUESTS_KEPT = 1000
 
@@ -66,6 +69,7 @@ class Emulator:
         noise: make PNGs as heavy as photographs: a body of 35 MB and more at 4K.
         results_kept: how many results can be fetched by URL; older ones are gone.
         host, port, tls_port: where to listen; port 0 takes a free one.
+        second: also listen on a plain port where jobs are asked for and results lie: another origin, `second_url`.
     """
 
     def __init__(
@@ -82,19 +86,23 @@ class Emulator:
         host: str = "127.0.0.1",
         port: int = 0,
         tls_port: int = 0,
+        second: bool = False,
     ) -> None:
         self.ledger = Ledger()
         self.ca_pem = ""
         self.http_url = ""
         self.https_url = ""
+        self.second_url = ""
         self._studio = Studio(self.ledger, time_scale=time_scale, seed=seed, noise=noise)
         self._files = Files(time_scale, results_kept)
+        self._jobs = Jobs()
         self._faults = FaultBook()
         self._keys = keys
         self._requests: deque[Call] = deque(maxlen=REQUESTS_KEPT)
         self._numbers = itertools.count(1)
         self._serving: set[asyncio.Task[Any]] = set()
         self._listen = (host, port, tls_port)
+        self._second = second
         self._certificate, self._tls = certificate, tls or certificate is not None
         for selector, fault in (faults or {}).items():
             self.set_fault(selector, fault)
@@ -108,8 +116,9 @@ class Emulator:
         """Let every call that fits the selector fail so from now on; None heals it.
 
         A selector is words joined by "/": "http", "https", a route ("images", "edits", "native", "ark", "chat",
-        "files", "models"), a model or a family ("banana", "seedream", "gpt-image"); "banana-http", "banana-https"
-        and "*" are aliases. Among several that fit, that of most words counts, then the newest.
+        "files", "models", or a service's own, such as "fal" and "fal-poll"), a model or a family ("banana",
+        "seedream", "gpt-image"); "banana-http", "banana-https" and "*" are aliases. Among several that fit, that of
+        most words counts, then the newest.
 
         Raises:
             ValueError: an unknown selector, fault or option.
@@ -128,7 +137,8 @@ class Emulator:
         host, port, tls_port = self._listen
         self._started = asyncio.get_running_loop().time()
         app = web.Application()
-        for method, path, route in ROUTES:
+        own = (route for service in SERVICES for route in service.routes)
+        for method, path, route in (*ROUTES, *own, UNKNOWN):
             app.router.add_route(method, path, partial(self._serve, route=route))
         # A client that leaves ends its handler; the studio's work goes on.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -141,10 +151,14 @@ class Emulator:
             await web.TCPSite(self._runner, host, tls_port, ssl_context=self._certificate).start()
             name = "localhost" if host == "127.0.0.1" else host
             self.https_url = f"https://{name}:{self._runner.addresses[1][1]}"
+        if self._second:
+            await web.TCPSite(self._runner, host, 0).start()
+            self.second_url = f"http://{host}:{self._runner.addresses[-1][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._studio.aclose()
+        await self._jobs.aclose()
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -162,13 +176,18 @@ class Emulator:
     async def _answer(self, call: Call) -> Answer:
         if call.route == "unknown":
             return json_answer(openai(f"Invalid URL ({call.method} {call.path})", "invalid_request_error"), status=404)
-        dialect, request_id = self._dialect(call), f"emulated{next(self._numbers):08d}"
+        service = _service(call)
+        dialect, request_id = self._dialect(call, service), f"emulated{next(self._numbers):08d}"
+        header = service.id_header if service else "x-request-id"
         try:
-            self._authenticate(call, dialect)
+            self._authenticate(call, dialect, service)
+            if service and call.route in service.follow_ups:
+                return await self._about_a_job(call, dialect, service)
             order = _read(dialect, call)
         except Rejected as rejected:
             self._open(call, dialect, None, None)
-            return signed(json_answer(rejected.body, status=rejected.status), request_id, call.model)
+            answer = json_answer(rejected.body, status=rejected.status)
+            return signed(answer, request_id, call.model, header=header)
         fault = self._faults.take(call)
         exchange = Exchange(
             call=call,
@@ -179,17 +198,45 @@ class Emulator:
             entry_id=self._open(call, dialect, order, fault),
             studio=self._studio,
             files=self._files,
+            results_at=self.second_url,
+            id_header=header,
         )
-        return await exchange.answer()
+        return await (self._submit(exchange) if hasattr(dialect, "taken") else exchange.answer())
 
-    def _authenticate(self, call: Call, dialect: Dialect) -> None:
-        if call.route == "files" or (call.key in self._keys if self._keys is not None else call.key):
+    async def _submit(self, exchange: Exchange) -> Answer:
+        """Take a job; a fault that is not late strikes the submission, of which the job knows nothing."""
+        late = exchange.fault is None or exchange.fault.late
+        worker = exchange if late else evolve(exchange, fault=None)
+        dialect = cast("JobDialect", exchange.dialect)
+
+        async def take() -> Answer:
+            job = self._jobs.open(worker, self.second_url or exchange.call.origin)
+            return exchange.signed(await dialect.taken(job, exchange.call))
+
+        return await (take() if late else _errand(exchange, take).answer())
+
+    async def _about_a_job(self, call: Call, dialect: Dialect, service: Service) -> Answer:
+        """Answer a poll, the asking for a result, a cancellation."""
+        job = self._jobs.find(call.target.get("id") or call.query.get("id", ""))
+        if job is None:
+            raise Rejected(*service.lost)
+        found = job
+
+        async def tell() -> Answer:
+            return found.exchange.signed(cast("JobDialect", dialect).told(found, call))
+
+        asked = evolve(found.exchange, call=call, fault=self._faults.take(call), entry_id=None)
+        return await _errand(asked, tell).answer()
+
+    def _authenticate(self, call: Call, dialect: Dialect, service: Service | None) -> None:
+        key = service.key_of(call) if service else call.key
+        if call.route == "files" or (key in self._keys if self._keys is not None else key):
             return
         passed_through = call.route == "native" and not call.to_google
         raise Rejected(*wording("bad-key", "own", "gateway" if passed_through else dialect.voice))
 
     def _open(self, call: Call, dialect: Dialect, order: "Order | None", fault: Fault | None) -> int | None:
-        if call.method != "POST":
+        if call.method != "POST" or any(call.route in service.follow_ups for service in SERVICES):
             return None
         entry = LedgerEntry(
             id=0,
@@ -204,7 +251,9 @@ class Emulator:
         )
         return self.ledger.open(entry)
 
-    def _dialect(self, call: Call) -> Dialect:
+    def _dialect(self, call: Call, service: Service | None) -> Dialect:
+        if service:
+            return service.dialect(call)
         match call.route, family(call.model):
             case "files", _:
                 return Download(self._files)
@@ -219,6 +268,14 @@ class Emulator:
             case _, "banana":
                 return BananaImages()
         return OpenAIImages()
+
+
+def _service(call: Call) -> Service | None:
+    return next((one for one in SERVICES if one.answers(call.route, family(call.model))), None)
+
+
+def _errand(exchange: Exchange, tell: "Callable[[], Awaitable[Answer]]") -> Errand:
+    return Errand(**asdict(exchange, recurse=False), tell=tell)
 
 
 def _read(dialect: Dialect, call: Call) -> "Order":

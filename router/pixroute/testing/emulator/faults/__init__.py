@@ -2,6 +2,6 @@
 
 from pixroute.testing.emulator.faults.book import FaultBook
 from pixroute.testing.emulator.faults.fault import FAULTS, Fault
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
 
 __all__ = ["FAULTS", "Fault", "FaultBook", "FaultKind"]

@@ -7,6 +7,7 @@ it stands, as relays do. "{model}" and "{id}" are filled in when told.
 from typing import Any
 
 from pixroute.testing.emulator.envelopes import ark, detail, gateway, google, openai
+from pixroute.testing.emulator.services import SERVICES
 
 Wording = tuple[int, Any]
 
@@ -163,6 +164,11 @@ BODIES: dict[str, dict[str, dict[str, Wording]]] = {
         "503": {"google": (503, google(503, "UNAVAILABLE", _DEADLINE))},
     },
 }
+
+for _service in SERVICES:
+    for _place, _wording in _service.errors.items():
+        _fault, _, _variant = _place.partition("/")
+        BODIES[_fault].setdefault(_variant or "own", {})[_service.name] = _wording
 
 
 def wording(fault: str, variant: str, voice: str) -> Wording:

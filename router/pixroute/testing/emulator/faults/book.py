@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pixroute.testing.emulator.faults.fault import Fault, unknown
 from pixroute.testing.emulator.models import FAMILIES, family
+from pixroute.testing.emulator.services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 LISTENERS = ("http", "https")
 ROUTES = ("images", "edits", "native", "ark", "chat", "files", "models")
+OWN_ROUTES = tuple(dict.fromkeys(route for service in SERVICES for *_, route in service.routes))
 Selector = frozenset[str]
 
 ALIASES = {"banana-http": "http/banana", "banana-https": "https/banana", "*": ""}
@@ -27,7 +29,7 @@ def parse_selector(text: str) -> Selector:
         ValueError: a word that is none of these.
     """
     words = frozenset(word for word in ALIASES.get(text, text).split("/") if word)
-    known = {*LISTENERS, *ROUTES, *FAMILIES}
+    known = {*LISTENERS, *ROUTES, *OWN_ROUTES, *FAMILIES}
     for word in words:
         if word not in known and not family(word):
             raise unknown("selector", word, [*known, *ALIASES])

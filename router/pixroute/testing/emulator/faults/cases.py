@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import Answer
 
 if TYPE_CHECKING:

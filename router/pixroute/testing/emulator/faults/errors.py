@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pixroute.testing.emulator.envelopes import detail
 from pixroute.testing.emulator.faults.bodies import BODIES, wording
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import http_date
 
 if TYPE_CHECKING:
     from pixroute.testing.emulator.exchange import Exchange
-    from pixroute.testing.emulator.faults.kind import Default
+    from pixroute.testing.emulator.kind import Default
     from pixroute.testing.emulator.wire import Answer
 
 # Where a hint of seconds may stand. `retry-after-ms` alone is given in milliseconds.
@@ -34,7 +34,7 @@ async def _error(exchange: "Exchange") -> "Answer":
 async def _hinted(exchange: "Exchange") -> "Answer":
     await exchange.after()
     status, body = _worded(exchange)
-    error = body["error"]
+    error = body["error"] if isinstance(body.get("error"), dict) else body
     # At scale 0 nothing takes time, so there is nothing a hint could be consistent with: it stays as given.
     scale = exchange.studio.time_scale or 1.0
     hints = {name: value * scale for name in HINTS if (value := exchange.option(name)) is not None}
@@ -42,7 +42,7 @@ async def _hinted(exchange: "Exchange") -> "Answer":
         delay = detail("RetryInfo", retryDelay=f"{_number(hints['retry-info'])}s")
         error["details"] = [*error.get("details", []), delay]
     if "text" in hints:
-        error["message"] += f"\nPlease retry in {_number(hints['text'])}s."
+        error["message"] = f"{error.get('message', '')}\nPlease retry in {_number(hints['text'])}s."
     return exchange.error(status, body, _headers(hints))
 
 

@@ -7,18 +7,21 @@ from attrs import Attribute, field, frozen
 
 from pixroute.testing.emulator.faults.cases import REPORTED
 from pixroute.testing.emulator.faults.errors import ERRORS
+from pixroute.testing.emulator.faults.jobs import JOBS
 from pixroute.testing.emulator.faults.pages import PAGES
 from pixroute.testing.emulator.faults.results import RESULTS
 from pixroute.testing.emulator.faults.wires import WIRES
+from pixroute.testing.emulator.services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pixroute.testing.emulator.exchange import Exchange
-    from pixroute.testing.emulator.faults.kind import Default, FaultKind
+    from pixroute.testing.emulator.kind import Default, FaultKind
     from pixroute.testing.emulator.wire import Answer
 
-FAULTS: "dict[str, FaultKind]" = ERRORS | PAGES | RESULTS | WIRES | REPORTED
+_OWN: "dict[str, FaultKind]" = {name: kind for service in SERVICES for name, kind in service.faults.items()}
+FAULTS: "dict[str, FaultKind]" = ERRORS | PAGES | RESULTS | WIRES | REPORTED | JOBS | _OWN
 # Every fault can wait before it strikes: `after`, in seconds before scaling.
 COMMON: "dict[str, Default]" = {"after": 0.0}
 
@@ -78,6 +81,11 @@ class Fault:
         if isinstance(default, str) or given is None:
             return given
         return float(given)
+
+    @property
+    def late(self) -> bool:
+        """Whether it strikes a job and not its submission."""
+        return FAULTS[self.name].late
 
     async def act(self, exchange: "Exchange") -> "Answer":
         """Answer a call wrongly."""

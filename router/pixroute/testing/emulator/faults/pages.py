@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import Answer, Delivery
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from attrs import evolve
 from pixroute.testing.emulator.dialects.chat import completion
 from pixroute.testing.emulator.dialects.dialect import now
 from pixroute.testing.emulator.envelopes import ark, gateway, openai
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
+from pixroute.testing.emulator.services import SERVICES
 
 if TYPE_CHECKING:
     from pixroute.testing.emulator.exchange import Exchange
@@ -65,6 +66,7 @@ REFUSALS: dict[str, dict[str, Wording]] = {
     },
     "gateway": {"moderated": (403, gateway(f"{_MODERATED} (request id: {{id}})", "content_policy_violation"))},
     "chat": {"text": (200, completion(_SORRY))},
+    **{service.name: dict(service.refusals) for service in SERVICES if service.refusals},
 }
 
 EMPTIES: dict[str, dict[str, Wording]] = {
@@ -83,7 +85,9 @@ EMPTIES: dict[str, dict[str, Wording]] = {
         "null": (200, completion(None)),
         "text": (200, completion("Here is the picture.")),
     },
+    **{service.name: dict.fromkeys(("none", "null", "text"), service.empty) for service in SERVICES if service.empty},
 }
+_FREE = {"ark"} | {service.name for service in SERVICES if not service.bills_refusals}
 
 
 async def _refuse(exchange: "Exchange") -> "Answer":
@@ -120,7 +124,7 @@ async def _empty(exchange: "Exchange") -> "Answer":
 
 
 def _charge(exchange: "Exchange") -> None:
-    if exchange.dialect.voice != "ark":  # Ark charges for pictures only
+    if exchange.dialect.voice not in _FREE:  # they charge for pictures only
         exchange.charge()
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from pixroute.testing.emulator.faults.kind import FaultKind
 from pixroute.testing.emulator.faults.refusals import NO_PICTURE
+from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.sizes import parse_pixels
 from pixroute.testing.emulator.wire import Answer, Delivery, http_date
 
@@ -86,7 +86,7 @@ def _sheet(summary: str, change: "Callable[[Sheet], Sheet]") -> FaultKind:
     return FaultKind(summary=summary, act=partial(_changed_sheets, change=change))
 
 
-RESULTS = NO_PICTURE | {
+_RESULTS = NO_PICTURE | {
     "slow": FaultKind(summary="takes `factor` times as long", act=_slow, options={"factor": 4.0}),
     "wrong-size": FaultKind(
         summary="a picture of half the width and height, or of the WxH in `to`",
@@ -126,3 +126,5 @@ RESULTS = NO_PICTURE | {
         summary="a body of `megabytes`", act=partial(_zeros, compressed=False), options={"megabytes": 100.0}
     ),
 }
+
+RESULTS = {name: evolve(kind, late=True) for name, kind in _RESULTS.items()}

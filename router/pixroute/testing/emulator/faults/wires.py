@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from pixroute.testing.emulator.faults.kind import FaultKind
+from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import Answer, Delivery
 
 if TYPE_CHECKING:
     from pixroute.testing.emulator.exchange import Exchange
-    from pixroute.testing.emulator.faults.kind import Default
+    from pixroute.testing.emulator.kind import Default
 
 # Variants of the tail stall (upstreams §3.5): the whole body, chunked, and then no terminator.
 TAIL_STALLS = {

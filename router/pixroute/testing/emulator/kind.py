@@ -17,8 +17,12 @@ Default = float | str | tuple[str, ...] | None
 
 @frozen(kw_only=True)
 class FaultKind:
-    """A line that says what goes wrong, the function that does it, and its options with their defaults."""
+    """A line that says what goes wrong, the function that does it, and its options with their defaults.
+
+    `late`: where a call submits a job, it strikes the job and not the submission.
+    """
 
     summary: str
     act: "Callable[[Exchange], Awaitable[Answer]]"
     options: Mapping[str, Default] = Factory(dict)
+    late: bool = False

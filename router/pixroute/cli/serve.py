@@ -1,0 +1,186 @@
+"""`pixroute serve`: the gateway, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from attrs import evolve, frozen
+
+from pixroute.cli import choose
+from pixroute.cli.options import configuration_options, emulation_options
+from pixroute.config.load import load
+from pixroute.config.model import Config
+from pixroute.config.serve import ServeSettings
+from pixroute.errors import PixrouteError
+from pixroute.plugins import load_plugins
+from pixroute.routing.router import Router
+
+if TYPE_CHECKING:
+    from pixroute.serve.call import Watching
+    from pixroute.serve.gateway import Gateway
+    from pixroute.serve.names import Menu
+
+
+@frozen(kw_only=True)
+class Source:
+    """What is served: a configuration, or an emulator."""
+
+    config: Config | None
+    sentence: str
+    time_scale: float = choose.TIME_SCALE
+    faults: tuple[str, ...] = ()
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Where to listen. Default: [serve] host, 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65_535), metavar="PORT", help="Default: [serve] port, 8080; 0: any.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve TLS with this certificate.")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
+@configuration_options
+@emulation_options
+def serve(
+    *,
+    host: str | None,
+    port: int | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    config: Path | None,
+    plaintext: str | None,
+    time_scale: float | None,
+    faults: tuple[str, ...],
+    emulated: bool,
+) -> int:
+    """Serve pictures to any client of OpenAI's images API, until SIGTERM or Ctrl-C.
+
+    What is in flight then has [serve] drain seconds. SIGHUP reads the configuration again.
+    """
+    source = _source(config=config, plaintext=plaintext, time_scale=time_scale, faults=faults, emulated=emulated)
+    said: dict[str, Any] = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    base = source.config.serve if source.config else ServeSettings()
+    settings = evolve(base, **{name: value for name, value in said.items() if value is not None})
+    return asyncio.run(_serve(source, settings))
+
+
+def _source(
+    *, config: Path | None, plaintext: str | None, time_scale: float | None, faults: tuple[str, ...], emulated: bool
+) -> Source:
+    if emulated:
+        if config or plaintext:
+            raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
+        scale, wanted = time_scale or choose.TIME_SCALE, faults or choose.FAULTS
+        sentence = choose.emulation_sentence(scale, choose.read_faults(wanted))
+        return Source(config=None, sentence=sentence, time_scale=scale, faults=tuple(wanted))
+    if time_scale or faults:
+        raise click.UsageError("--time-scale and --fault are for --emulated.")
+    read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ)
+    return Source(config=read, sentence=sentence)
+
+
+async def _serve(source: Source, settings: ServeSettings) -> int:
+    from pixroute.serve.call import Watching  # noqa: PLC0415 - a server is imported when one is wanted
+    from pixroute.serve.gateway import Gateway  # noqa: PLC0415 - as above
+    from pixroute.serve.listen import check_place, key_ring, listening, repeating, store_of  # noqa: PLC0415 - as above
+
+    check_place(settings)
+    keys = key_ring(settings)
+    logging.getLogger("pixroute.access").setLevel(logging.INFO)
+    ended = asyncio.Event()
+    with repeating(settings) as repeats, _access_log(settings):
+        async with _router(source, Watching()) as (router, menu):
+            gateway = Gateway(
+                router=router, settings=settings, menu=menu, repeats=repeats, keys=keys, store=store_of(settings)
+            )
+            with _signals(ended, gateway, source):
+                async with listening(gateway) as url:
+                    click.echo(f"{source.sentence}\nListening: {url}/v1 (Ctrl-C ends it)")
+                    await ended.wait()
+                    click.echo("Ending; what is in flight has its time.", err=True)
+    return 0
+
+
+@asynccontextmanager
+async def _router(source: Source, watching: Watching) -> AsyncIterator[tuple[Router, Menu]]:
+    from pixroute.serve.names import Menu, menu_of, widened  # noqa: PLC0415 - as above
+
+    if source.config is not None:
+        wide = widened(source.config)
+        async with Router.from_config(wide, observers={"gateway": watching}) as router:
+            yield router, menu_of(wide)
+        return
+    from pixroute.testing.emulated import DEFAULT_CHAIN, emulated_router  # noqa: PLC0415 - heavy: a server
+    from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - as above
+
+    chains = {"default": tuple(DEFAULT_CHAIN), **{name: (name,) for name in DEFAULT_CHAIN}}
+    emulator = Emulator(time_scale=source.time_scale, tls=True, faults=choose.read_faults(source.faults))
+    async with (
+        emulator,
+        emulated_router(
+            emulator, time_scale=source.time_scale, observers={"gateway": watching}, chains=chains
+        ) as router,
+    ):
+        yield router, Menu(chains=chains, models={"gpt-image-1": "default"})
+
+
+@contextmanager
+def _signals(ended: asyncio.Event, gateway: Gateway, source: Source) -> Iterator[None]:
+    """End at SIGTERM and SIGINT, read the configuration again at SIGHUP."""
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        reloads.add(task := loop.create_task(_reload(gateway, source)))
+        task.add_done_callback(reloads.discard)
+
+    handlers = {signal.SIGTERM: ended.set, signal.SIGINT: ended.set}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = reload
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)
+
+
+async def _reload(gateway: Gateway, source: Source) -> None:
+    """Take the configuration as it is now, all of it or nothing; where it listens stays."""
+    from pixroute.serve.names import menu_of, widened  # noqa: PLC0415 - as above
+
+    path = Path(source.config.source) if source.config else None
+    if path is None or not path.is_file():
+        click.echo("Nothing to reload: no configuration file is used.", err=True)
+        return
+    try:
+        wide = widened(await asyncio.to_thread(load, path, load_plugins()))
+        await gateway.router.reload(wide)
+    except PixrouteError as error:
+        click.echo(f"Not reloaded, the old configuration stays: {error}", err=True)
+        return
+    gateway.settings, gateway.menu = gateway.placed(wide.serve), menu_of(wide)
+    click.echo(f"Reloaded {path}.", err=True)
+
+
+@contextmanager
+def _access_log(settings: ServeSettings) -> Iterator[None]:
+    """Write the access log to stderr."""
+    if not settings.access_log:
+        yield
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("pixroute.access")
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)

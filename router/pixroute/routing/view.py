@@ -1,0 +1,169 @@
+"""What the planner sees and what it answers: values, without a word of how it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from decimal import Decimal
+from enum import Enum
+from math import inf
+
+from attrs import frozen
+
+from pixroute.health.scopes import Standing
+from pixroute.outcome import Failure
+from pixroute.policy import Policy
+from pixroute.provider import Quantiles
+
+SLACK = 0.001
+"""Seconds within which two times are the same; no clock is finer than that (a timer may fire early by as much)."""
+MOST_IN_FLIGHT = 2
+
+
+class Ruling(Enum):
+    """What the planner found of one provider; the text is for people."""
+
+    READY = "may start"
+    IN_FLIGHT = "in flight"
+    RETRY = "is asked once more in a moment"
+    TRIED = "was asked already"
+    UNSUPPORTED = "cannot serve this request"
+    BROKEN = "its plugin raised; the log has its text"
+    DISABLED = "is disabled"
+    PLAINTEXT = "is plaintext and the request is sensitive"
+    HOLD = "its account is on hold"
+    OPEN = "its breaker is open"
+    FORCED = "an operator has forced its breaker open"
+    PROBING = "its breaker is half-open and all places are taken"
+    FULL = "all its slots are taken"
+    SIBLING = "shares the upstream that just failed; others come first"
+    SAME_UPSTREAM = "shares the upstream that cannot serve this request"
+    SAME_ACCOUNT = "shares the account that was refused"
+    SAME_ABILITIES = "can do no more than the provider that called the request invalid"
+    NOT_BESIDE = "may not join the attempt in flight"
+    NO_TIME = "cannot finish in the time left"
+    NO_MONEY = "costs more than is left"
+    NO_PRICE = "has no known price and a cost limit is set"
+    SPENT = "as many attempts as allowed may already be billed"
+    ATTEMPTS = "as many attempts as allowed were made"
+
+
+NOT_NEEDED = frozenset({Ruling.READY, Ruling.NOT_BESIDE})
+"""Rulings of those who were not asked only because another delivered."""
+
+
+@frozen(kw_only=True)
+class Candidate:
+    """A provider of the chain, as the planner sees it.
+
+    Times in seconds: `timeout` of one attempt, `expected` its quantiles, `hedge_after` until a fallback may join
+    (inf: "off"). With `known` false the quantiles are guesses from the time-out.
+    `barred` is set where the request cannot go there whatever happens. `price` None is unknown.
+    Candidates with equal `abilities` can do the same.
+    """
+
+    name: str
+    upstream: str
+    account: str
+    timeout: float
+    expected: Quantiles
+    known: bool = True
+    hedge_after: float = inf
+    price: Decimal | None = None
+    barred: Ruling | None = None
+    abilities: Hashable = None
+    waits_when_full: bool = True
+
+
+@frozen(kw_only=True)
+class Tried:
+    """An attempt so far; `ended` None: in flight. `retry_at` is set where a quick retry may follow it."""
+
+    index: int
+    round: int
+    started: float
+    ends_at: float
+    join_at: float
+    join_free_at: float
+    ended: float | None = None
+    failure: Failure | None = None
+    may_be_billed: bool = True
+    retry: bool = False
+    retry_at: float | None = None
+
+
+@frozen(kw_only=True)
+class View:
+    """Everything known about one part of a request at one instant.
+
+    `budget`: seconds that the whole request has from the call on; inf while that is not decided.
+    `candidates` and `standings` go by the chain's order. `round_jitter` in [0, 1). `money_left` None: no limit.
+    `purse`: whether a hedge below P99 may be drawn. `patience`: seconds that it may still wait while nobody admits it.
+    """
+
+    now: float
+    deadline: float
+    candidates: tuple[Candidate, ...]
+    standings: tuple[Standing, ...]
+    policy: Policy
+    tried: tuple[Tried, ...] = ()
+    round: int = 0
+    round_jitter: float = 0.0
+    money_left: Decimal | None = None
+    purse: bool = True
+    patience: float = inf
+    budget: float = inf
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - self.now
+
+
+@frozen
+class Start:
+    """Start an attempt on the candidate `index`.
+
+    A fallback may join it from `join_at`, if that draws nothing from the purse or the purse can pay; in any case from
+    `join_free_at`. It is cut at `ends_at`.
+    """
+
+    index: int
+    join_at: float
+    join_free_at: float
+    ends_at: float
+    retry: bool = False
+    hedge: bool = False
+
+
+@frozen
+class Wait:
+    """Wait until `until`, the end of an attempt, or a place at one of the candidates `on`; `why` is theirs."""
+
+    until: float
+    on: tuple[int, ...] = ()
+    why: Ruling | None = None
+
+
+@frozen
+class Round:
+    """Begin the chain again at `until`."""
+
+    until: float
+
+
+@frozen
+class Stop:
+    """Nothing can deliver any more; `retry_after` seconds from now a provider may admit again, where known."""
+
+    retry_after: float | None = None
+
+
+Action = Start | Wait | Round | Stop
+
+
+@frozen
+class Plan:
+    """A decision and what was found of every provider."""
+
+    action: Action
+    rulings: tuple[Ruling, ...]

@@ -1,0 +1,146 @@
+"""Answers that live while a picture is made: a true status for a while, then signs of life before the document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+from aiohttp import web
+from attrs import field, frozen
+
+from pixroute.config.serve import ServeSettings
+from pixroute.serve.answer import Answer
+from pixroute.serve.asked import Asked
+from pixroute.serve.call import Call, Outcome
+from pixroute.serve.dialects.dialect import Dialect, Event, Links, headers
+from pixroute.serve.document import Document, Reader
+from pixroute.serve.problem import Problem
+
+NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""What tells caches and nginx to hand on at once."""
+EVENTS = "text/event-stream; charset=utf-8"
+SIGN = b" "
+COMMENT = b": keepalive\n\n"
+
+
+@frozen(kw_only=True)
+class Answering:
+    """One answer to be given; `more` are headers beside its own."""
+
+    request: web.Request
+    call: Call
+    asked: Asked
+    dialect: Dialect
+    settings: ServeSettings
+    link: Callable[[Answer], Awaitable[Links]]
+    more: Mapping[str, str] = field(factory=dict)
+
+    async def answer(self) -> web.StreamResponse:
+        """Give it, as the caller asked for it."""
+        return await (self._stream() if self.asked.stream else self._plain())
+
+    # Plain
+
+    async def _plain(self) -> web.StreamResponse:
+        """Wait with a true status; then begin with 200, and a space now and then."""
+        settings = self.settings
+        await self.call.wait(settings.quiet_for if settings.heartbeat == "auto" else None)
+        if (outcome := self.call.outcome) is not None:
+            return await self._whole(outcome)
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": "application/json"})
+        await response.prepare(self.request)
+        while (outcome := self.call.outcome) is None:
+            await response.write(SIGN)
+            await self.call.wait(settings.heartbeat_every)
+        if isinstance(outcome, Problem):
+            await response.write(json.dumps(self.dialect.problem(outcome)).encode())
+        else:
+            await write(response, self.dialect.answer(outcome, self.asked, await self._links(outcome)))
+        await response.write_eof()
+        return response
+
+    async def _whole(self, outcome: Outcome) -> web.StreamResponse:
+        if isinstance(outcome, Problem):
+            return refusal(self.dialect, outcome, self.more)
+        document = self.dialect.answer(outcome, self.asked, await self._links(outcome))
+        told = {**NOT_BUFFERED, **self.more, **headers(outcome), "Content-Type": "application/json"}
+        response = web.StreamResponse(headers=told)
+        response.content_length = document.length
+        await response.prepare(self.request)
+        await write(response, document)
+        await response.write_eof()
+        return response
+
+    # As a stream
+
+    async def _stream(self) -> web.StreamResponse:
+        """Send events; what is known before the first of them still has a true status."""
+        if isinstance(early := self.call.outcome, Problem):
+            return refusal(self.dialect, early, self.more)
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": EVENTS})
+        await response.prepare(self.request)
+        every = None if self.settings.heartbeat == "off" else self.settings.heartbeat_every
+        if every is not None:
+            await response.write(COMMENT)
+        seen = 0
+        while self.call.outcome is None:
+            seen = await self._news(response, seen)
+            before = len(self.call.told)
+            await self.call.wait(every, seen)
+            if every is not None and self.call.outcome is None and len(self.call.told) == before:
+                await response.write(COMMENT)
+        await self._news(response, seen)
+        for event in await self._last(self.call.outcome):
+            await _send(response, event)
+        await response.write_eof()
+        return response
+
+    async def _news(self, response: web.StreamResponse, seen: int) -> int:
+        for told in self.call.told[seen:]:
+            seen += 1
+            if (event := self.dialect.progress(told)) is not None:
+                await _send(response, event)
+        return seen
+
+    async def _links(self, answer: Answer) -> Links:
+        return await self.link(answer) if self.asked.as_url else {}
+
+    async def _last(self, outcome: Outcome) -> Iterator[Event]:
+        if isinstance(outcome, Problem):
+            return self.dialect.failed(outcome)
+        return self.dialect.completed(outcome, self.asked, await self._links(outcome))
+
+
+async def _send(response: web.StreamResponse, event: Event) -> None:
+    name = f"event: {event.name}\n" if event.name else ""
+    await response.write(f"{name}data: ".encode())
+    await write(response, event.document)
+    await response.write(b"\n\n")
+
+
+async def write(response: web.StreamResponse, document: Document) -> None:
+    """Write a document as fast as its reader takes it."""
+    loop = asyncio.get_running_loop()
+    reader = Reader(pictures=document.pictures, began=loop.time())
+    async for chunk in document.chunks():
+        await response.write(chunk)
+        await reader.took(len(chunk), loop.time())
+
+
+def refusal(dialect: Dialect, problem: Problem, more: Mapping[str, str] | None = None) -> web.Response:
+    """Give an answer that is an error and nothing else."""
+    return json_response(
+        dialect.problem(problem), status=problem.status, headers={**problem.all_headers(), **(more or {})}
+    )
+
+
+def json_response(tree: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Give a small JSON document."""
+    return web.Response(
+        body=json.dumps(tree).encode(),
+        status=status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        content_type="application/json",
+    )

@@ -1,0 +1,156 @@
+"""A request's body: bounded in bytes and in time, JSON or a form."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+from attrs import frozen
+
+from pixroute.config.serve import ServeSettings
+from pixroute.request import LARGEST_REFERENCE, Reference
+from pixroute.serve.problem import Problem, Refused, bad
+
+_DEEPEST = 200
+_MOST_PARTS = 200
+_MOST_TEXT = 1 << 20
+_IN_THREAD = 1 << 20
+_FILES = frozenset({"image", "image[]", "images", "images[]", "mask"})
+
+
+@frozen(kw_only=True)
+class Body:
+    """The fields of a body and its files; `digest` tells bodies apart, however a form's parts are separated."""
+
+    fields: Mapping[str, Any]
+    digest: str
+    files: tuple[Reference, ...] = ()
+
+
+async def read_body(request: web.Request, settings: ServeSettings) -> Body:
+    """Read it.
+
+    Raises:
+        Refused: it is too large, too slow or unreadable.
+    """
+    length = request.content_length
+    if length is not None and length > settings.max_body:
+        raise too_large(settings)
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            if request.content_type == "multipart/form-data":
+                return await _form(request, settings)
+            data = await _bytes(request, settings)
+            return Body(fields=parsed(data), digest=await _digest([data]))
+    except TimeoutError:
+        message = f"the body did not come within {settings.body_timeout:g} s"
+        raise Refused(Problem(status=408, message=message, kind="slow_body")) from None
+
+
+def too_large(settings: ServeSettings) -> Refused:
+    """Refuse a body for its size."""
+    message = f"the body has more than {settings.max_body} bytes (`[serve] max_body`)"
+    return Refused(Problem(status=413, message=message, kind="too_large", headers={"Connection": "close"}))
+
+
+async def _bytes(request: web.Request, settings: ServeSettings) -> bytearray:
+    held = bytearray()
+    async for chunk in request.content.iter_any():
+        if len(held) + len(chunk) > settings.max_body:
+            raise too_large(settings)
+        held += chunk
+    return held
+
+
+def parsed(data: bytes | bytearray) -> Mapping[str, Any]:
+    """Read a JSON object whose text is whole and whose numbers are finite.
+
+    Raises:
+        Refused: it is none.
+    """
+    try:
+        tree = json.loads(data, parse_constant=_constant, parse_float=_number)
+    except RecursionError:
+        raise bad("the body is nested too deeply") from None
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError among them
+        raise bad(f"the body is not JSON: {str(error)[:200]}") from None
+    if not isinstance(tree, dict):
+        raise bad("the body must be a JSON object")
+    return tree
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
+
+
+async def _form(request: web.Request, settings: ServeSettings) -> Body:
+    fields: dict[str, Any] = {}
+    files: list[Reference] = []
+    read: list[bytes] = []
+    left = settings.max_body
+    try:
+        reader = await request.multipart()
+        for _ in range(_MOST_PARTS):
+            part = await reader.next()
+            if part is None:
+                return Body(fields=fields, files=tuple(files), digest=await _digest(read))
+            if not isinstance(part, BodyPartReader) or not part.name:
+                raise bad("every part of the form needs a name, and none may be a form itself")
+            is_file = part.filename is not None or part.name in _FILES
+            if is_file and len(files) >= settings.max_references:
+                raise bad(f"at most {settings.max_references} reference pictures are taken", "image")
+            data = await _part(part, min(left, LARGEST_REFERENCE if is_file else _MOST_TEXT), settings)
+            left -= len(data)
+            read += [part.name.encode("utf-8", "surrogatepass"), data]
+            if is_file:
+                files.append(_file(part.name, data))
+            else:
+                fields[part.name] = data.decode()
+    except (ValueError, AssertionError, LookupError) as error:
+        raise bad(f"the form cannot be read: {str(error)[:200] or type(error).__name__}") from None
+    raise bad(f"the form has more than {_MOST_PARTS} parts")
+
+
+async def _part(part: BodyPartReader, most: int, settings: ServeSettings) -> bytes:
+    held = bytearray()
+    while chunk := await part.read_chunk(1 << 16):
+        held += chunk
+        if len(held) > most:
+            if most in {LARGEST_REFERENCE, _MOST_TEXT}:
+                raise bad(f"{part.name} has more than {most} bytes", part.name)
+            raise too_large(settings)
+    return bytes(held)
+
+
+def _file(name: str, data: bytes) -> Reference:
+    if name == "mask":
+        raise bad("a mask is not taken: no provider here has a use for it", "mask")
+    if not data:
+        raise bad("the file is empty", name)
+    return Reference(data=data)
+
+
+async def _digest(parts: Sequence[bytes | bytearray]) -> str:
+    """Digest parts so that no two lists of them look alike; large ones in a thread."""
+    if sum(map(len, parts)) < _IN_THREAD:
+        return _sha256(parts)
+    return await asyncio.to_thread(_sha256, parts)
+
+
+def _sha256(parts: Sequence[bytes | bytearray]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()

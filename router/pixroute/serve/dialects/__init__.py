@@ -1,0 +1,1 @@
+"""How callers ask and what they are answered, by dialect."""

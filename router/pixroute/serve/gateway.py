@@ -1,0 +1,361 @@
+"""The gateway: routes to handlers, callers to calls of the router."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+from attrs import define, evolve, field, frozen
+
+from pixroute.config.serve import ServeSettings
+from pixroute.request import Reference
+from pixroute.routing.router import Router
+from pixroute.serve.alive import Answering, json_response, refusal
+from pixroute.serve.answer import Answer
+from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.body import read_body
+from pixroute.serve.call import Call, Outcome
+from pixroute.serve.dialects.dialect import Dialect, Links
+from pixroute.serve.dialects.openai import OpenAIImages
+from pixroute.serve.door import caller_address, check_body, check_keyless, key_in, unauthorized
+from pixroute.serve.fetching import Fetcher
+from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
+from pixroute.serve.limits import Limits
+from pixroute.serve.names import Menu, described
+from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
+from pixroute.serve.repeats import Name, Repeats, checked_key
+from pixroute.serve.store import HEADERS, FolderStore
+
+log = logging.getLogger("pixroute.serve")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@frozen(kw_only=True)
+class Route:
+    """A route, as it is served and as it is documented; `roles` may ask it, None: everybody."""
+
+    method: str
+    path: str
+    handler: str
+    summary: str
+    dialect: Dialect | None = None
+    roles: frozenset[str] | None = frozenset({"caller", "operator"})
+
+
+ROUTES: Sequence[Route] = (
+    Route(
+        method="POST",
+        path="/v1/images/generations",
+        handler="make",
+        summary="Makes pictures, in OpenAI's dialect",
+        dialect=OpenAIImages(),
+    ),
+    Route(
+        method="POST",
+        path="/v1/images/edits",
+        handler="make",
+        summary="Makes pictures after others, from a form or from JSON, in OpenAI's dialect",
+        dialect=OpenAIImages(word="image_edit", edits=True),
+    ),
+    Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
+    Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
+    Route(method="GET", path="/pictures/{name}", handler="picture", summary="Gives a picture by its link", roles=None),
+    Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives", roles=None),
+    Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken", roles=None),
+)
+_PLACE = ("host", "port", "reuse_port", "tls_cert", "tls_key")
+"""What a reload does not change: a server listens where it began."""
+_RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before aiohttp 3.14 the name alone
+KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
+"""Where a request keeps its caller's key and address."""
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, x-api-key, x-goog-api-key"
+PLAIN = OpenAIImages()
+"""The dialect in which all else is refused."""
+
+
+@define(eq=False)
+class Gateway:
+    """One server's state; it decides nothing about routing.
+
+    Args:
+        router: open.
+        settings: of `[serve]`.
+        menu: who can be asked.
+        repeats: requests that may be asked again.
+        store: of pictures that are given as URLs.
+        place: the URL it listens at.
+        keys: who may ask; None: whoever is on this machine.
+    """
+
+    router: Router
+    settings: ServeSettings
+    menu: Menu
+    repeats: Repeats
+    keys: KeyRing | None = None
+    store: FolderStore | None = None
+    place: str = ""
+    fetcher: Fetcher = field(factory=Fetcher)
+    limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
+    calls: set[Call] = field(factory=set)
+    draining: bool = False
+    _answers: set[asyncio.Future[None]] = field(factory=set)
+
+    def placed(self, settings: ServeSettings) -> ServeSettings:
+        """Give settings that were read again, where this server listens already."""
+        return evolve(settings, **{name: getattr(self.settings, name) for name in _PLACE})
+
+    async def answered(self, seconds: float) -> None:
+        """Wait until every answer that was begun is written, so long at most."""
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=seconds)
+
+    def application(self) -> web.Application:
+        """Give the application that serves it."""
+        app = web.Application(client_max_size=0, middlewares=[self._at_the_door])
+        app.on_response_prepare.append(self._allow)
+        for route in ROUTES:
+            app.router.add_route(route.method, route.path, self._handler(route))
+        return app
+
+    def _allowed(self, request: web.Request) -> str | None:
+        """Give the origin of the page that asks, if it may (CORS)."""
+        origin = request.headers.get("Origin")
+        return origin if origin in self.settings.origins else None
+
+    async def _allow(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Let the page read the answer, or ask at all."""
+        if (origin := self._allowed(request)) is None:
+            return
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            response.headers["Access-Control-Max-Age"] = "600"
+        else:
+            response.headers["Access-Control-Expose-Headers"] = "*"
+
+    def _handler(self, route: Route) -> Handler:
+        handler: Callable[..., Awaitable[web.StreamResponse]] = getattr(self, route.handler)
+        dialect = route.dialect
+
+        async def asked(request: web.Request) -> web.StreamResponse:
+            try:
+                request[KEY] = key = self._key(request, route.roles)
+                self.limits.admit(key)
+                return await (handler(request, dialect) if dialect else handler(request))
+            except Refused as error:
+                return refusal(dialect or PLAIN, error.problem)
+
+        return asked
+
+    def _key(self, request: web.Request, roles: frozenset[str] | None) -> ApiKey:
+        """Give the caller's key.
+
+        Raises:
+            Refused: it opens nothing, or not this.
+        """
+        if self.keys is None or roles is None:
+            return KEYLESS
+        key = self.keys.find(key_in(request.headers))
+        if key is None:
+            raise unauthorized()
+        if key.role not in roles:
+            raise Refused(Problem(status=403, message="this key is not for that", kind="forbidden"))
+        return key
+
+    @web.middleware
+    async def _at_the_door(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in or refuse, whatever the route; nothing that goes wrong shows more than a sentence."""
+        try:
+            forwarded = request.headers.get("X-Forwarded-For")
+            request[WHO] = caller_address(request.remote, forwarded, self.settings.proxies)
+            if self.keys is None:
+                check_keyless(request.headers, self.settings.origins)
+            if request.method == "OPTIONS" and self._allowed(request):
+                return web.Response(status=204)
+            check_body(request.method, request.content_type)
+            return await handler(request)
+        except Refused as error:
+            return refusal(PLAIN, error.problem)
+        except web.HTTPException as error:
+            return refusal(PLAIN, _unrouted(request, error))
+        except (ConnectionResetError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("a bug in the gateway, at %s %s", request.method, request.path)
+            if request.writer.output_size:  # the head of an answer is on its way
+                raise
+            return refusal(
+                PLAIN,
+                Problem(status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER),
+            )
+
+    # Pictures
+
+    async def make(self, request: web.Request, dialect: Dialect) -> web.StreamResponse:
+        """Make pictures."""
+        self._check_room()
+        body = await read_body(request, self.settings)
+        references = await self._references([*body.files, *dialect.pictures(body.fields)])
+        key = request[KEY]
+        desk = Desk(settings=self.settings, names=self.menu.only(key.chains), extra=key.extra)
+        asked = dialect.read(body.fields, references, desk)
+        if asked.as_url and self.store is None:
+            raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
+        name = _name(request, body.digest, key)
+        await self.repeats.ready(name)
+        call, repeated = self._call(request, name, asked)
+        call.join()
+        self._answers.add(answered := asyncio.get_running_loop().create_future())
+        given = False
+        try:
+            more = {"Idempotent-Replayed": "true"} if repeated else {}
+            answering = Answering(
+                request=request,
+                call=call,
+                asked=asked,
+                dialect=dialect,
+                settings=self.settings,
+                more=more,
+                link=self._link,
+            )
+            response = await answering.answer()
+            given = True
+        finally:
+            self._answers.discard(answered)
+            answered.set_result(None)
+            if not given:
+                self.repeats.abandon(name, call)
+            call.leave()
+        return response
+
+    def _call(self, request: web.Request, name: Name, asked: Asked) -> tuple[Call, bool]:
+        """Join a request that is the same, or begin one; tells which."""
+        adopted = self.repeats.adopt(name) if _is_retry(request) and not name.key else None
+        found = self.repeats.find(name) if name.key else adopted
+        if found is not None:
+            return found, True
+        self._check_room()
+        give_back = self.limits.take(request[KEY], asked.request.n)
+
+        async def work() -> Outcome:
+            timeout = self.settings.timeout
+            return Answer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
+
+        call = self.repeats.begin(name, work) if name.key else Call().start(work)
+        self.calls.add(call)
+        call.task.add_done_callback(lambda _: self._end(call, give_back))
+        return call, False
+
+    def _end(self, call: Call, give_back: Callable[[], None]) -> None:
+        self.calls.discard(call)
+        give_back()
+
+    async def _references(self, given: Sequence[Reference | str]) -> tuple[Reference, ...]:
+        """Give the reference pictures.
+
+        Raises:
+            Refused: too many, or one is a URL that may not or cannot be fetched.
+        """
+        if len(given) > self.settings.max_references:
+            raise bad(f"at most {self.settings.max_references} reference pictures are taken", "image")
+        urls = [one for one in given if isinstance(one, str)]
+        if urls and self.settings.reference_urls == "refuse":
+            raise bad("a reference picture that is a URL is not fetched here; give it as a data URI", "image")
+        fetched = iter(await self.fetcher.fetch(urls)) if urls else iter(())
+        return tuple(one if isinstance(one, Reference) else next(fetched) for one in given)
+
+    async def _link(self, answer: Answer) -> Links:
+        """Keep pictures and give their links; what cannot be kept goes out as it is."""
+        assert self.store is not None
+        try:
+            links = await self.store.keep(answer.images)
+        except OSError:
+            log.exception("pictures could not be stored, and are given as base64")
+            return {}
+        base = (self.settings.public_url or self.place).rstrip("/")
+        return {image: base + link for image, link in links.items()}
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """Give a picture whose link was signed; any other is not there."""
+        query = request.query
+        link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
+        found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
+        if found is None:
+            raise Refused(Problem(status=404, message="there is no such picture", kind="not_found"))
+        path, type_ = found
+        return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
+
+    def _check_room(self) -> None:
+        if self.draining:
+            message = "the server is shutting down"
+            raise Refused(
+                Problem(
+                    status=503,
+                    message=message,
+                    kind="shutting_down",
+                    type=SERVER,
+                    retry_after=5,
+                    again=True,
+                    headers={"Connection": "close"},
+                )
+            )
+        if len(self.calls) >= self.settings.max_requests:
+            message = f"{len(self.calls)} requests are worked on already (`[serve] max_requests`)"
+            raise Refused(
+                Problem(status=429, message=message, kind="too_many_requests", type=TOO_MANY, retry_after=5, again=True)
+            )
+
+    # Who can be asked
+
+    async def models(self, request: web.Request) -> web.Response:
+        """List everybody."""
+        wanted = request.query.get("output_modalities", "image").split(",")
+        menu = self.menu.only(request[KEY].chains)
+        listed = [described(self.router, name, menu) for name in menu.names()] if {"image", "all"} & set(wanted) else []
+        return json_response({"object": "list", "data": listed})
+
+    async def model(self, request: web.Request) -> web.Response:
+        """Tell of one."""
+        menu, name = self.menu.only(request[KEY].chains), request.match_info["model"]
+        menu.find(name)
+        return json_response(described(self.router, name, menu))
+
+    # Life
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """Say that the process lives."""
+        return json_response({"status": "ok"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Say whether requests are taken."""
+        if self.draining:
+            return json_response({"status": "draining"}, status=503)
+        return json_response({"status": "ok"})
+
+
+def _name(request: web.Request, digest: str, caller: ApiKey) -> Name:
+    key = request.headers.get("Idempotency-Key")
+    digest = f"{request.path} {digest}"
+    return Name(caller=caller.prefix, key="" if key is None else checked_key(key), digest=digest)
+
+
+def _is_retry(request: web.Request) -> bool:
+    """Tell whether OpenAI's client asks again by itself."""
+    count = request.headers.get("x-stainless-retry-count", "")
+    return count.isascii() and count.isdigit() and int(count[:6]) > 0
+
+
+def _unrouted(request: web.Request, error: web.HTTPException) -> Problem:
+    if error.status == 404:
+        return Problem(
+            status=404,
+            message=f"there is no {request.path[:200]} here; /openapi.json lists what there is",
+            kind="not_found",
+        )
+    headers: Mapping[str, Any] = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return Problem(status=error.status, message=error.reason or "refused", kind="refused", headers=headers)

@@ -1,0 +1,170 @@
+"""Sockets, signals and the end: what makes a gateway a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from pixroute.config.serve import ServeSettings
+from pixroute.errors import ConfigError, Problem
+from pixroute.serve.door import is_loopback
+from pixroute.serve.gateway import KEY, WHO, Gateway
+from pixroute.serve.keys import KEYLESS, KeyRing
+from pixroute.serve.repeats import Repeats
+from pixroute.serve.store import FolderStore
+
+
+class AccessLine(AbstractAccessLogger):
+    """Writes one line for each answer: who, what, status, bytes, seconds, whose key, by which provider; no query."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Write it."""
+        told = (response.headers.get(name, "-") for name in ("x-pixroute-request-id", "x-pixroute-provider"))
+        key = request.get(KEY, KEYLESS).prefix
+        line = (
+            request.get(WHO, request.remote),
+            key,
+            request.method,
+            repr(request.path)[1:-1],
+            response.status,
+            response.body_length,
+        )
+        self.logger.info("%s %s %s %s %s %s %.3f %s %s", *line, time, *told)
+
+
+BACKLOG = 1024
+SETTLED_WITHIN = 5.0
+"""Seconds for what was ended to be written down."""
+IDLE = 75.0
+"""Seconds that an unused connection stays open."""
+
+
+@asynccontextmanager
+async def listening(gateway: Gateway) -> AsyncIterator[str]:
+    """Serve; gives the URL. At the end what is in flight has `drain` seconds.
+
+    Raises:
+        OSError: the address cannot be had, or a certificate not be read.
+    """
+    settings = gateway.settings
+    runner = web.AppRunner(
+        gateway.application(),
+        handle_signals=False,
+        handler_cancellation=True,  # a caller that leaves is noticed at once
+        access_log=logging.getLogger("pixroute.access") if settings.access_log else None,
+        access_log_class=AccessLine,
+        keepalive_timeout=IDLE,
+        shutdown_timeout=1.0,
+    )
+    await runner.setup()
+    try:
+        site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
+        await site.start()
+        gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
+        yield gateway.place
+        await drain(gateway, site)
+    finally:
+        await runner.cleanup()
+        await gateway.fetcher.aclose()
+
+
+def key_ring(settings: ServeSettings) -> KeyRing | None:
+    """Read the API keys.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    if settings.keys is None:
+        return None
+    try:
+        ring = KeyRing(settings.keys)
+    except (OSError, ValueError) as error:
+        raise ConfigError([Problem("serve.keys", f"cannot be used: {error}")]) from error
+    return ring
+
+
+def store_of(settings: ServeSettings) -> FolderStore | None:
+    """Give the store of pictures."""
+    if settings.store is None or settings.signing_key is None:
+        return None
+    return FolderStore(folder=settings.store, key=settings.signing_key, lifetime=settings.url_lifetime)
+
+
+@contextmanager
+def repeating(settings: ServeSettings) -> Iterator[Repeats]:
+    """Open what is known of requests under an `Idempotency-Key`.
+
+    Raises:
+        ConfigError: its file cannot be had.
+    """
+    most, most_bytes = settings.repeats, settings.repeat_bytes
+    if settings.repeats_file is None:
+        yield Repeats(most=most, most_bytes=most_bytes)
+        return
+    import sqlite3  # noqa: PLC0415 - for those who keep a file
+
+    from pixroute.serve.shelf import SqliteShelf  # noqa: PLC0415 - as above
+
+    try:
+        shelf = SqliteShelf(settings.repeats_file, most=most, most_bytes=most_bytes)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError([Problem("serve.repeats_file", f"cannot be used: {error}")]) from error
+    with closing(shelf):
+        yield Repeats(most=most, most_bytes=most_bytes, shelf=shelf)
+
+
+def check_place(settings: ServeSettings) -> None:
+    """Refuse to listen where others can reach a server that asks nobody for a key.
+
+    Raises:
+        ConfigError: the host is not this machine's own.
+    """
+    if settings.keys is None and not is_loopback(settings.host):
+        message = f"is {settings.host}, which other machines reach, and there are no API keys: say `keys`, or 127.0.0.1"
+        raise ConfigError([Problem("serve.host", message)])
+
+
+async def drain(gateway: Gateway, site: web.BaseSite) -> None:
+    """Take no more, and let what is under way end."""
+    gateway.draining = True
+    await site.stop()
+    if gateway.calls:
+        await asyncio.wait([call.task for call in gateway.calls], timeout=gateway.settings.drain)
+    await gateway.router.aclose(drain=0)
+    if gateway.calls:
+        await asyncio.wait([call.task for call in gateway.calls], timeout=SETTLED_WITHIN)
+    await gateway.answered(gateway.settings.drain)
+
+
+def _bound(settings: ServeSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((settings.host.strip("[]"), settings.port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _address(site: web.SockSite) -> str:
+    host, port, *_ = site._sock.getsockname()  # noqa: SLF001 - the port that was free
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _tls(settings: ServeSettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context

@@ -1,0 +1,23 @@
+"""What processes tell each other and what they keep together, in one SQL store.
+
+Two ports: `Told` carries health and may be lost; `Kept` carries money and places, in transactions. SQLite serves the
+processes of one machine, PostgreSQL several machines (extra `postgres`).
+"""
+
+from pixroute.shared.leases import Lease, Leases, Refused, Settlement
+from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
+from pixroute.shared.stores import Stores, open_stores
+
+__all__ = [
+    "Fact",
+    "Kept",
+    "Lease",
+    "Leases",
+    "Query",
+    "Refused",
+    "Settlement",
+    "StoreAway",
+    "Stores",
+    "Told",
+    "open_stores",
+]

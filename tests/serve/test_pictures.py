@@ -1,0 +1,165 @@
+"""Pictures on their way out: by chunks, to slow readers, and as links."""
+
+import asyncio
+import base64
+import gc
+import json
+
+import pytest
+
+from pixroute.content import Content
+from pixroute.secret import Secret
+from pixroute.serve import document
+from pixroute.serve.document import CHUNK, Document, Reader
+from pixroute.testing import FakeProvider
+from pixroute.testing.fake import blank_png
+
+PATH = "/v1/images/generations"
+ASKED = {"prompt": "A lighthouse", "size": "64x64"}
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Settings of a store."""
+    return {"store": tmp_path / "pictures", "signing_key": Secret("secret"), "url_lifetime": 100.0}
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2])
+async def test_a_document_is_what_json_would_be(size):
+    """Whatever the pictures' sizes; no chunk is larger than one of base64."""
+    one, two = Content(bytes(range(256)) * (size // 256 + 1)), Content(b"x" * size)
+    made = Document()
+    tree = {"a": made.picture(two), "words": 'w"ords \u2028 \ud800', "b": [f"data:;base64,{made.picture(one)}"]}
+    made.of(tree)
+
+    chunks = [chunk async for chunk in made.chunks()]
+    read = json.loads(b"".join(chunks))
+
+    assert base64.b64decode(read["a"]) == two.data()
+    assert base64.b64decode(read["b"][0].removeprefix("data:;base64,")) == one.data()
+    assert read["words"] == tree["words"]
+    assert sum(map(len, chunks)) == made.length
+    assert max(map(len, chunks)) <= 4 * CHUNK // 3
+
+
+async def test_a_slow_reader_s_pictures_leave_memory():
+    """Below 64 KiB a second after 10 s; the file goes with the picture."""
+    content = Content(b"x" * 200_000)
+    reader = Reader(pictures=[content], began=0.0)
+
+    await reader.took(600_000, 9.9)
+    await reader.took(100_000, 10.5)
+    assert content.path is None
+    await reader.took(1_000, 12.0)
+    path = content.path
+
+    assert (content.held, path.exists(), content.data()) == (0, True, b"x" * 200_000)
+    assert await document.read(content, 199_990, 100) == b"x" * 10
+    del content, reader
+    gc.collect()
+    assert not path.exists()
+
+
+async def test_a_slow_reader_gets_everything(serve, monkeypatch):
+    """The picture moves while it is being sent."""
+    monkeypatch.setattr(document, "SLOW_AFTER", 0.0)
+    monkeypatch.setattr(document, "SLOW", float("inf"))
+    served = await serve()
+
+    async with served.post(PATH, {"prompt": "a", "size": "4096x4096"}) as answer:
+        read = json.loads(await answer.read())
+
+    assert base64.b64decode(read["data"][0]["b64_json"]) == blank_png(4096, 4096)
+
+
+async def test_a_link_leads_to_the_picture(serve, stored):
+    """Of the type of its bytes, and nothing but a picture."""
+    served = await serve(**stored)
+
+    answer = await served.openai().images.generate(model="default", response_format="url", n=2, **ASKED)
+    links = [one.url for one in answer.data]
+
+    assert len(set(links)) == 2
+    assert all(link.startswith(f"{served.url}/pictures/") for link in links)
+    async with served.http.get(links[0]) as got:
+        assert (got.status, got.content_type, await got.read()) == (200, "image/png", blank_png(64, 64))
+        assert got.headers["X-Content-Type-Options"] == "nosniff"
+        assert got.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+async def test_a_link_is_made_of_public_url_and_never_of_the_host(serve, stored):
+    """Whatever name the caller used."""
+    served = await serve(public_url="https://pictures.example/gateway/", **stored)
+
+    async with served.post(PATH, {**ASKED, "response_format": "url"}, headers={"Host": "localhost:1"}) as answer:
+        link = (await answer.json())["data"][0]["url"]
+
+    assert link.startswith("https://pictures.example/gateway/pictures/")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda link: link[:-1] + ("0" if link[-1] != "0" else "1"),
+        lambda link: link.partition("?")[0],
+        lambda link: link.replace("expires=", "expires=9"),
+        lambda link: link.replace("expires=", "expires=%C2%B2"),
+        lambda link: link.replace(".png", ".jpg"),
+        lambda link: link.replace("/pictures/", "/pictures/..%2f"),
+        lambda link: link.replace("/pictures/", "/pictures/%2e%2e/"),
+        lambda link: link.replace("signature=", "signature=%00"),
+    ],
+)
+async def test_any_other_link_leads_nowhere(serve, stored, spoil):
+    """A foreign picture is as one that is not there."""
+    served = await serve(**stored)
+    answer = await served.openai().images.generate(model="default", response_format="url", **ASKED)
+
+    async with served.http.get(spoil(answer.data[0].url)) as got:
+        assert got.status == 404
+
+
+async def test_links_expire_and_pictures_with_them(serve, stored):
+    """A minute after the link, at the next picture."""
+    served = await serve(**stored)
+    store, now = served.gateway.store, served.gateway.store.clock()
+    answer = await served.openai().images.generate(model="default", response_format="url", **ASKED)
+
+    store.clock = lambda: now + 102
+    async with served.http.get(answer.data[0].url) as got:
+        assert got.status == 404
+    store.clock = lambda: now + 170
+    await served.openai().images.generate(model="default", response_format="url", **ASKED)
+
+    assert len(list(store.folder.iterdir())) == 1
+
+
+async def test_without_a_store_links_are_refused(serve):
+    """Before anything is bought."""
+    served = await serve(provider := FakeProvider())
+
+    async with served.post(PATH, {**ASKED, "response_format": "url"}) as answer:
+        assert (answer.status, (await answer.json())["error"]["param"]) == (400, "response_format")
+
+    assert not provider.calls
+
+
+async def test_a_store_that_breaks_loses_no_picture(serve, stored):
+    """It is given as base64."""
+    served = await serve(**stored)
+    stored["store"].write_text("in the way")
+
+    async with served.post(PATH, {**ASKED, "response_format": "url"}) as answer:
+        item = (await answer.json())["data"][0]
+
+    assert base64.b64decode(item["b64_json"]) == blank_png(64, 64)
+
+
+async def test_several_read_one_picture_at_once():
+    """From a file, each at its own place."""
+    content = Content(bytes(range(256)) * 1000)
+    await Reader(pictures=[content], began=0.0).took(1, 100.0)
+
+    found = await asyncio.gather(*(document.read(content, at, 1) for at in range(256)))
+
+    assert found == [bytes([at]) for at in range(256)]
