@@ -143,11 +143,15 @@ def _typed(thing: type) -> Lines:
 
 def _fields(thing: type) -> Lines:
     rows = [field for field in attrs.fields(thing) if field.init and not field.name.startswith("_")]
+    # As they are written: whoever resolves a class changes the types of its fields.
+    written = {
+        name: kind for one in reversed(thing.__mro__) for name, kind in vars(one).get("__annotations__", {}).items()
+    }
     kinds = field_kinds(thing) if getattr(thing, "__attrs_post_init__", None) is check else {}
     if rows:
         yield "\nFields:\n"
     for field in rows:
-        kind = describe(kinds[field.name]) if field.name in kinds else f"`{_kind(field.type)}`"
+        kind = describe(kinds[field.name]) if field.name in kinds else f"`{_kind(written.get(field.name, field.type))}`"
         yield f"* `{field.name}`: {kind}{_default(field.default)}"
 
 

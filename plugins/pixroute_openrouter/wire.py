@@ -1,4 +1,4 @@
-"""OpenRouter's images dialect as it is asked (docs/upstreams.md)."""
+"""OpenRouter's images dialect as it is asked (docs/provider-types.md)."""
 
 from __future__ import annotations
 

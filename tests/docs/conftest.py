@@ -10,7 +10,17 @@ import pytest
 
 from pixroute.testing.emulator import Emulator
 
-KEYS = ("APIYI_API_KEY", "ARK_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY")
+KEYS = (
+    "APIYI_API_KEY",
+    "ARK_API_KEY",
+    "OPENAI_API_KEY",
+    "GEMINI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "FAL_KEY",
+    "REPLICATE_API_TOKEN",
+    "BFL_API_KEY",
+    "STABILITY_API_KEY",
+)
 VERSIONS = {"openai-images": "/v1", "seedream": "/v1", "gemini": "/v1beta"}
 
 

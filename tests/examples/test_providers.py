@@ -61,7 +61,7 @@ async def test_a_local_picture_that_takes_too_long(monkeypatch):
     assert told == [True]
 
 
-@pytest.mark.parametrize("name", ["acme", "fal"])
+@pytest.mark.parametrize("name", ["acme"])
 def test_the_distributions_pass_their_own_tests(name):
     """As their authors run them, but for the installation."""
     folder = EXAMPLES / f"pixroute-{name}"

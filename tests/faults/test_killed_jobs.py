@@ -8,7 +8,6 @@ import re
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,6 @@ from pixroute.testing.faults import ScriptedServer, Step
 
 pytestmark = pytest.mark.slow  # each process starts an interpreter, and jobs take a second
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "pixroute-fal" / "pixroute_fal.py"
 PIXROUTE = [sys.executable, "-c", "import sys; from pixroute.cli import main; sys.exit(main())"]
 ANSWERS_AFTER, DONE_AFTER, LONGEST, PROCESSES = 0.4, 1.0, 2.2, 10
 
@@ -58,14 +56,9 @@ class Queue(ScriptedServer):
 
 
 @pytest.fixture
-def installed(tmp_path):
-    """Give the environment of a machine on which the example is installed."""
-    (tmp_path / "pixroute_fal.py").write_text(EXAMPLE.read_text())
-    info = tmp_path / "pixroute_fal-0.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pixroute-fal\nVersion: 0.0\n")
-    (info / "entry_points.txt").write_text("[pixroute]\nfal = pixroute_fal\n")
-    return {**os.environ, "PYTHONPATH": str(tmp_path), "FAL_KEY": "k" * 20}
+def installed():
+    """Give the environment of a machine with a key."""
+    return {**os.environ, "FAL_KEY": "k" * 20}
 
 
 def configure(folder, origin):

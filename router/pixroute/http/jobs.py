@@ -181,6 +181,14 @@ class JobProvider(HttpProvider[S]):
             return evolve(outcome, cost=amount_of(job.cost))
         return outcome
 
+    def _classified(self, reply: Reply) -> Failure | None:
+        failure = super()._classified(reply)
+        if failure is None and self.waits and reply.ok:
+            with suppress(*UNREADABLE):
+                progress = self.progress(reply)
+                return progress if isinstance(progress, Failure) else None
+        return failure
+
     def _progress(self, reply: Reply) -> Progress:
         try:
             return self.progress(reply)

@@ -116,7 +116,8 @@ async def _refuse_last_item(exchange: "Exchange", body: Any) -> "Answer":
 
 async def _empty(exchange: "Exchange") -> "Answer":
     await exchange.after()
-    _charge(exchange)
+    if exchange.dialect.voice != "ark":
+        exchange.charge()
     await exchange.ponder()
     voice = exchange.dialect.voice
     status, body = EMPTIES.get(voice, EMPTIES["gateway"])[exchange.option("shape")]

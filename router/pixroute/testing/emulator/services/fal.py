@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from pixroute.testing.emulator import sizes
 from pixroute.testing.emulator.dialects.dialect import decode_picture, json_answer
 from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.order import Order, Rejected
@@ -47,8 +48,7 @@ class FalQueue:
         wanted = call.json
         if not isinstance(wanted.get("prompt"), str):
             raise Rejected(*detail(422, "Field required", "missing", "prompt"))
-        size = wanted.get("image_size", "landscape_4_3")
-        width, height = PRESETS[size] if isinstance(size, str) else (int(size["width"]), int(size["height"]))
+        width, height = _sides(wanted)
         if not 64 <= min(width, height) <= max(width, height) <= 14142:
             raise Rejected(*detail(422, "Input should be at most 14142", "less_than_equal", "image_size"))
         for url in (*wanted.get("image_urls", []), *([wanted["image_url"]] if "image_url" in wanted else [])):
@@ -93,9 +93,22 @@ class FalQueue:
         if call.route == "fal-result":
             return job.answer or json_answer({"detail": "Request is still in progress"}, status=400)
         if job.answer is None:
-            waits = {"status": "IN_QUEUE", "queue_position": 0} if job.state == "queued" else {"status": "IN_PROGRESS"}
+            waits = (
+                {"status": "IN_QUEUE", "queue_position": 0}
+                if job.state == "queued"
+                else {"status": "IN_PROGRESS", "logs": []}
+            )
             return json_answer({"request_id": job.id, **waits}, status=202)
-        return json_answer({"status": "COMPLETED", "request_id": job.id, "metrics": {}, **_error_of(job.answer)})
+        return json_answer(
+            {"status": "COMPLETED", "request_id": job.id, "logs": [], "metrics": {}, **_error_of(job.answer)}
+        )
+
+
+def _sides(wanted: dict[str, Any]) -> tuple[int, int]:
+    if "resolution" in wanted:  # Nano Banana is told its class and shape
+        return sizes.banana_size(wanted.get("aspect_ratio", "1:1"), wanted["resolution"])
+    size = wanted.get("image_size", "landscape_4_3")
+    return PRESETS[size] if isinstance(size, str) else (int(size["width"]), int(size["height"]))
 
 
 def _error_of(answer: Answer) -> dict[str, Any]:

@@ -1,21 +1,23 @@
-"""fal's queue: the contract of providers, and the life of a job."""
+"""fal's queue: the life of a job."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
-from pixroute_fal import Fal, FalSettings
 
 from pixroute import AllProvidersFailed, FailureKind, Moderated, Policy, Router
 from pixroute.http.pace import Pace
 from pixroute.http.transport import Transport
 from pixroute.policy import RetryPolicy
-from pixroute.testing.conformance import KEY, MESSAGE, ORIGIN, PICTURE_URL, ProviderConformance, Upstream
+from pixroute.testing.conformance import KEY, ORIGIN, PICTURE_URL
 from pixroute.testing.conformance.upstream import filled
 from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import ScriptedServer, Step
 from pixroute.testing.faults.listener import Peer
+from pixroute_fal.provider import Fal, FalSettings
+
+pytestmark = pytest.mark.slow  # sockets
 
 T = TypeVar("T")
 
@@ -38,20 +40,6 @@ LOST = Step.json({**DONE, "error": "Runner disconnected", "error_type": "runner_
 PICTURE = Step.reply(200, blank_png(1024, 1024))
 CALLED_OFF = Step.json({"status": "CANCELLATION_REQUESTED"}, status=202)
 TOO_LATE = Step.json({"status": "ALREADY_COMPLETED"}, status=400)
-
-
-class TestFal(ProviderConformance):
-    upstream = Upstream(
-        before=(TAKEN, DONE),
-        healthy=RESULT,
-        error={"detail": MESSAGE},
-        refusal=DECLINED,
-        refusal_status=422,
-    )
-
-    @pytest.fixture
-    def provider(self) -> Fal:
-        return Fal("fal", FalSettings(api_key=KEY))
 
 
 def at_home(body: object) -> Step:
