@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from pixroute.content import Content, Owner, spare_file, write_beside
+from pixroute.content import Content, Owner, spare_file, to_the_end, write_beside
 
 DATA = bytes(range(256)) * 1000
 
@@ -166,3 +166,35 @@ def test_a_spare_file_takes_nobodys_place(tmp_path, monkeypatch):
     (tmp_path / "x.png").touch()
     assert spare_file(tmp_path / "gone" / "x.png") != tmp_path / "x.png"
     assert len(spare_file(tmp_path / ("é" * 130 + ".png")).name.encode()) < 220
+
+
+async def test_what_must_not_stop_halfway_ends_before_its_cancellation_passes():
+    """The first is heard after the work, also where that fails; a second one does not wait."""
+    goes_on, done = asyncio.Event(), []
+
+    async def work():
+        await goes_on.wait()
+        done.append(True)
+        raise OSError
+
+    task = asyncio.ensure_future(to_the_end(work()))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == [True]
+
+    async def endless():
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(to_the_end(endless()))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for left in asyncio.all_tasks() - {asyncio.current_task()}:
+        left.cancel()

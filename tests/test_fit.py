@@ -8,6 +8,8 @@ from pixroute.request import Reference
 
 PRO = Capabilities(resolutions={"1K", "2K", "4K"}, aspect_ratios={"1:1", "16:9", "9:16"}, references=14)
 LISTED = Capabilities(resolutions={"1K", "2K"}, exact_sizes={(1024, 1536)})
+SIDES = Capabilities(resolutions={"1K", "2K"}, sides=(256, 1440), multiple_of=32)
+AREA = Capabilities(resolutions={"1K", "2K"}, exact_pixels=(4096, 4_194_304), multiple_of=16)
 SEEDREAM = Capabilities(resolutions={"2K", "4K"}, exact_pixels=(3_686_400, 16_777_216), references=10, max_prompt=50)
 
 
@@ -29,6 +31,12 @@ SEEDREAM = Capabilities(resolutions={"2K", "4K"}, exact_pixels=(3_686_400, 16_77
         (SEEDREAM, "1024x1024", "2K 1:1"),
         (SEEDREAM, "2560x1440", "2560x1440"),
         (SEEDREAM, "4K 21:9", "4K 21:9"),
+        (SIDES, "1024x512", "1024x512"),
+        (SIDES, "1000x500", "1K 2:1"),
+        (SIDES, "128x256", "1K 1:2"),
+        (SIDES, "2048x1024", "2K 2:1"),
+        (AREA, "1024x512", "1024x512"),
+        (AREA, "1920x1080", "2K 16:9"),
         (Capabilities(), None, "None"),
         (Capabilities(), "4K", "4K"),
     ],
@@ -83,3 +91,9 @@ def test_answers_21_a_reference_of_a_format_that_is_refused_is_not_sent():
     assert fit(ImageRequest("a", references=[png, gif]), can) == Unfit("takes reference pictures as jpeg, png, not gif")
     assert isinstance(fit(ImageRequest("a", references=[png, b"not looked at yet"]), can), Fit)
     assert isinstance(fit(ImageRequest("a", references=[gif]), Capabilities(references=1)), Fit)
+
+
+def test_sides_are_the_shortest_then_the_longest():
+    """The other way about is a mistake."""
+    with pytest.raises(ValueError, match="sides must be the shortest side, then the longest"):
+        Capabilities(sides=(1440, 256))

@@ -164,7 +164,7 @@ def test_a_full_disk_is_told(path, ledger):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
     try:
-        with pytest.raises(OSError, match="no room"):
+        with pytest.raises(OSError, match="No space left"):
             ledger(started("a-2"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -431,3 +431,71 @@ def test_a_required_ledger_has_its_line_before_the_place_is_taken(tmp_path):
     assert lines_when_asked == [1]
     assert len(path.read_text().splitlines()) == 2
     assert read_ledger(path).unsettled == ()
+
+
+class Recorder:
+    """A required ledger of somebody else, whose first lines fail as they are told."""
+
+    def __init__(self, *raises):
+        self._raises = list(raises)
+
+    def __call__(self, event):
+        """Listen to nothing."""
+
+    def before(self, event):
+        """Agree, unless there is something left to raise."""
+        if self._raises:
+            raise self._raises.pop(0)
+
+
+def test_a_required_ledger_that_can_be_written_again_costs_no_request(caplog):
+    """As any lack of this machine: the chain begins again after some seconds, and nobody else is blamed."""
+    asked = FakeProvider(picture(1)), FakeProvider(picture(1))
+    recorder = Recorder(OSError(28, "No space left on device"), OSError(28, "No space left on device"))
+
+    async def main():
+        async with fake_router(*asked, observers=[recorder]) as router:
+            return await router.generate("a lighthouse")
+
+    result = run_virtual(main())
+
+    assert (result.provider, len(asked[0].calls), len(asked[1].calls)) == ("fake-1", 1, 0)
+    assert [each.stage for each in result.record.attempts] == [Stage.QUEUED, Stage.QUEUED, Stage.DONE]
+    assert 5 <= result.record.attempts[2].started <= 6
+
+
+@pytest.mark.parametrize("error", [TypeError("a bug"), SystemExit(1), RuntimeError("sk-abcdefghijklmnop1234567890")])
+def test_what_a_required_ledger_raises_as_a_bug_is_a_free_failure(caplog, error):
+    """It is typed, told in the log without what looks like a key, and ends the request at once."""
+    asked = FakeProvider(picture(1)), FakeProvider(picture(1))
+
+    async def main():
+        async with fake_router(*asked, observers=[Recorder(*[error] * 9)]) as router:
+            with pytest.raises(AllProvidersFailed) as caught:
+                await router.generate("a lighthouse")
+            return caught.value
+
+    failed = run_virtual(main())
+
+    assert [call for one in asked for call in one.calls] == []
+    assert {(each.failure.kind, each.billing) for each in failed.record.attempts} == {
+        (FailureKind.UNKNOWN, Billing.FREE)
+    }
+    assert failed.record.seconds == 0
+    assert "mend the ledger, or take `required` away" in str(failed)
+    assert type(error).__name__ in caplog.text
+    assert "abcdefghijklmnop" not in caplog.text
+
+
+def test_an_interrupt_passes_a_required_ledger():
+    """A person's Ctrl-C is nobody's lack."""
+    asked = FakeProvider(picture(1))
+
+    async def main():
+        async with fake_router(asked, observers=[Recorder(KeyboardInterrupt())]) as router:
+            await router.generate("a lighthouse")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_virtual(main())
+
+    assert asked.calls == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from attrs import define, frozen
 
 from pixroute.errors import PluginError
 from pixroute.hookspecs import hookimpl
-from pixroute.plugins import Broken, Plugins, load_plugins, resolve
+from pixroute.plugins import Broken, Plugins, PluginsOnDemand, load_plugins, resolve
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 
 
@@ -150,6 +151,10 @@ def unmarked() -> SimpleNamespace:
             "settings of 'good': Undecorated is not decorated with attrs.frozen",
         ),
         (offering(provider(settings=Unresolved)), "NameError: name 'Nowhere' is not defined"),
+        (
+            offering(provider(settings="module.Class")),
+            "settings of 'good' are 'module.Class', not a class or module:Class",
+        ),
         (offering(provider(create=5)), "create of 'good' is a int, neither callable nor text"),
         (offering(provider(create="module.Class")), "create of 'good' is 'module.Class', not module:Class"),
         (offering(provider(create=lambda name: name)), "create of 'good' cannot be called with (name, settings)"),
@@ -369,3 +374,43 @@ def test_a_lazy_class_that_is_not_there_is_a_plugin_error(lazy, message):
     """What cannot be imported, or called, is told by its name."""
     with pytest.raises(PluginError, match=message):
         resolve(lazy)
+
+
+@pytest.mark.slow  # another process
+def test_a_router_imports_no_type_that_is_not_named():
+    """Neither `import pixroute` nor the start of a router pays for the others."""
+    script = """
+import sys, pixroute
+assert not [name for name in sys.modules if name.startswith("pixroute_")]
+seedream = {"type": "seedream", "api_key": "k" * 20}
+pixroute.Router.from_mapping({"chains": {"default": ["one"]}, "providers": {"one": seedream}})
+print(*sorted(name for name in sys.modules if name.startswith("pixroute_") and "." not in name))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == ["pixroute_seedream"], done.stderr
+
+
+def test_types_of_ours_begin_with_their_plugins_name():
+    """By that they are found without loading all."""
+    ours = [plugin for plugin in load_plugins().listed if plugin.distribution == "pixroute"]
+
+    assert ours
+    for plugin in ours:
+        specs = (*plugin.providers, *plugin.observers)
+        assert [spec.name for spec in specs if not f"{spec.name}-".startswith(f"{plugin.name}-")] == []
+
+
+def test_what_is_not_found_by_its_name_is_looked_for_among_all(monkeypatch):
+    """A stranger's type, an observer, one that is blocked, one that nobody offers."""
+    found = PluginsOnDemand()
+
+    assert found.provider_type("nano-banana-pro-http").name == "nano-banana-pro-http"
+    assert found.observer_type("ledger").name == "ledger"
+    with pytest.raises(PluginError, match="did you mean 'seedream'"):
+        found.provider_type("seedraem")
+    assert found.providers.keys() == load_plugins().providers.keys()
+    assert "ledger" in found.observers
+    monkeypatch.setenv("PIXROUTE_DISABLE_PLUGINS", "seedream")
+    with pytest.raises(PluginError, match="blocked"):
+        PluginsOnDemand().provider_type("seedream")

@@ -71,3 +71,10 @@ def test_what_is_missing_says_which_and_why():
     failure = Failure(kind=FailureKind.EMPTY, message="nothing")
 
     assert Missing(part=1, failure=failure).failure is failure
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x", "", ".", "a\0b", "half \ud83d"])
+async def test_a_picture_is_saved_only_where_a_file_is_named(path):
+    """TypeError and UnicodeEncodeError came out of the thread that writes."""
+    with pytest.raises(ValueError, match=r"^path [^\n]{1,100}$"):
+        await image().save(path)

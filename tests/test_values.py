@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from math import inf, nan
@@ -90,14 +91,24 @@ POLICY_FIELDS = [
     *(("policy.breaker", BreakerPolicy, name) for name in field_kinds(BreakerPolicy)),
     *(("providers.a", ProviderSettings, name) for name in field_kinds(ProviderSettings)),
 ]
-BY_TOML = [value for value in WRONG if value is not None and not isinstance(value, Decimal | bytes | set | tuple)]
+DATES = (date(2026, 1, 1), datetime(2026, 1, 1), time(1))  # noqa: DTZ001 - as TOML gives them
+BY_TOML = [
+    *(value for value in WRONG if value is not None and not isinstance(value, Decimal | bytes | set | tuple)),
+    *DATES,
+]
+PLUGIN_FIELDS = [
+    (spec.name, spec.settings, name)
+    for spec in PLUGINS.providers.values()
+    for name in field_kinds(spec.settings)
+    if name not in field_kinds(ProviderSettings)
+]
 
 
-def configured(path: str, name: str, value: Any) -> list[str]:
+def configured(path: str, name: str, value: Any, *, kind: str = "seedream") -> list[str]:
     """Give the mistakes of a configuration with this value at that place."""
     mapping: dict[str, Any] = {
         "chains": {"default": ["a"]},
-        "providers": {"a": {"type": "seedream", "api_key": {"env": "KEY"}}},
+        "providers": {"a": {"type": kind, "api_key": {"env": "KEY"}}},
     }
     table = mapping
     for step in path.split("."):
@@ -124,6 +135,22 @@ def test_a_file_says_the_same_sentence_with_its_path(path, cls, name):
             assert f"{path}.{place}: {sentence}" in told
         else:
             assert [problem for problem in told if "every provider of it is disabled" not in problem] == []
+
+
+@pytest.mark.parametrize(("kind", "cls", "name"), PLUGIN_FIELDS, ids=lambda part: part if isinstance(part, str) else "")
+def test_a_file_says_of_every_plugins_field_what_python_says(kind, cls, name):
+    """But of a key: in Python it may be text, in a file it never stands in clear."""
+    for value in BY_TOML:
+        told = configured("providers.a", name, value, kind=kind)
+        try:
+            cls(**{name: value})
+        except ValueError as error:
+            place, _, sentence = str(error).partition(" ")
+            whole = f"providers.a: {error}"  # where the class itself weighs what stands in the field
+            assert f"providers.a.{place}: {sentence}" in told or whole in told
+        else:
+            mine = [problem for problem in told if f".{name}" in problem]
+            assert all("never stands in clear" in problem for problem in mine) if name == "api_key" else mine == []
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ AUTHORS = {
     "Over HTTP": tuple(f"pixroute.http:{name}" for name in _WIRE),
     "Jobs": tuple(f"pixroute.http:{name}" for name in _JOBS),
     "Reading answers": ("pixroute.http:failure_from", "pixroute.http:declined", "pixroute.http:amount_of"),
+    "Keys that end": ("pixroute.http:Tokens", "pixroute.http:Token", "pixroute.http:NoSecret"),
     "Two routes to one model": ("pixroute.http:TwoRoutes",),
 }
 TESTS = {

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_bfl.provider import Bfl, BflSettings
 
 
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="bfl", create=Bfl, settings=BflSettings, summary="FLUX, from Black Forest Labs")]
+    return [
+        ProviderSpec(
+            name="bfl",
+            create="pixroute_bfl.provider:Bfl",
+            settings="pixroute_bfl.provider:BflSettings",
+            summary="FLUX, from Black Forest Labs",
+            sure="documented",
+        )
+    ]

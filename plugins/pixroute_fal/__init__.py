@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_fal.provider import Fal, FalSettings
 
 
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="fal", create=Fal, settings=FalSettings, summary="fal's queue: any of its image models")]
+    return [
+        ProviderSpec(
+            name="fal",
+            create="pixroute_fal.provider:Fal",
+            settings="pixroute_fal.provider:FalSettings",
+            summary="fal's queue: any of its image models",
+            sure="documented",
+        )
+    ]

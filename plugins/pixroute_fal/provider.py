@@ -11,6 +11,11 @@ from pixroute.http import Auth, Call, Finished, Item, Job, JobProvider, JobSetti
 from pixroute_fal.models import model_of
 from pixroute_fal.wire import call, judged, pictures, told
 
+SYNCHRONOUS = (
+    "https://fal.run holds a call open until the picture is made, and is not read as a queue: say "
+    'base_url = "https://queue.fal.run"'
+)
+
 
 @frozen(kw_only=True)
 class FalSettings(JobSettings):
@@ -34,6 +39,8 @@ class Fal(JobProvider[FalSettings]):
 
     def __init__(self, name: str, settings: FalSettings) -> None:
         super().__init__(name, settings)
+        if self.endpoint.origin.endswith("//fal.run:443"):
+            self.recommendation = SYNCHRONOUS
         self._model = model_of(settings.model)
         self.price = self._model.price
 

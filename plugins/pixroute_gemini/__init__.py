@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_gemini.provider import Gemini, GeminiSettings
 
 
 @hookimpl
 def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
-    return [ProviderSpec(name="gemini", create=Gemini, settings=GeminiSettings, summary="Gemini images, from Google")]
+    return [
+        ProviderSpec(
+            name="gemini",
+            create="pixroute_gemini.provider:Gemini",
+            settings="pixroute_gemini.provider:GeminiSettings",
+            summary="Gemini images, from Google",
+            sure="documented",
+        )
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_nano_banana.provider import NanoBananaProHttpSettings, NanoBananaProHttpsSettings, create
 
 
 @hookimpl
@@ -12,14 +11,16 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="nano-banana-pro-http",
-            create=create,
-            settings=NanoBananaProHttpSettings,
+            create="pixroute_nano_banana.provider:create",
+            settings="pixroute_nano_banana.provider:NanoBananaProHttpSettings",
             summary="Nano Banana Pro at APIYI, HTTP port 16888: the key travels in clear",
+            sure="documented",
         ),
         ProviderSpec(
             name="nano-banana-pro-https",
-            create=create,
-            settings=NanoBananaProHttpsSettings,
+            create="pixroute_nano_banana.provider:create",
+            settings="pixroute_nano_banana.provider:NanoBananaProHttpsSettings",
             summary="Nano Banana Pro at APIYI, HTTPS",
+            sure="documented",
         ),
     ]

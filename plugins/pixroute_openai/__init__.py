@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_openai.provider import OpenAIImages, OpenAIImagesSettings
 
 
 @hookimpl
@@ -12,8 +11,9 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="openai-images",
-            create=OpenAIImages,
-            settings=OpenAIImagesSettings,
+            create="pixroute_openai.provider:OpenAIImages",
+            settings="pixroute_openai.provider:OpenAIImagesSettings",
             summary="OpenAI, and any compatible images endpoint",
+            sure="documented",
         )
     ]

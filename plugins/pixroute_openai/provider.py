@@ -5,29 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Factory, field, frozen
 
 from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest, Latency, Quantiles, Size
 from pixroute.dialects import openai_images
+from pixroute.dialects.openai_sizes import LARGEST_PIXELS, exact, said_size, shape_of, sizes_of
 from pixroute.http import Call, Details, Item, Reply
-from pixroute_openai.wire import FIXED_SIZES, LARGEST_PIXELS, free_size, listed_size, shape_of
 
 
 def _sizes_of(settings: OpenAIImagesSettings) -> tuple[str, ...]:
-    return FIXED_SIZES if str(settings.model).startswith(("gpt-image-1", "chatgpt-image-")) else ()
-
-
-def _is_exact(text: str) -> bool:
-    try:
-        return Size.parse(text).width is not None
-    except ValueError:
-        return False
-
-
-def _exact(_: object, attribute: Attribute[tuple[str, ...]], sizes: tuple[str, ...]) -> None:
-    for text in sizes if isinstance(sizes, tuple | list) else ():  # whatever else stands there is told by its type
-        if isinstance(text, str) and not _is_exact(text):
-            raise ValueError(f"{attribute.name} holds {text!r}, which is not WIDTHxHEIGHT, such as 1536x1024")
+    return sizes_of(str(settings.model))
 
 
 @frozen(kw_only=True)
@@ -44,7 +31,7 @@ class OpenAIImagesSettings(HttpSettings):
 
     base_url: str = "https://api.openai.com/v1"
     model: str = "gpt-image-2"
-    sizes: tuple[str, ...] = field(default=Factory(_sizes_of, takes_self=True), validator=_exact)
+    sizes: tuple[str, ...] = field(default=Factory(_sizes_of, takes_self=True), validator=exact)
 
 
 GPT_LATENCY = Latency(
@@ -71,11 +58,10 @@ class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
 
     def encode(self, request: ImageRequest) -> Call:
         """Ask without `response_format`, which GPT image models refuse; a size is always said."""
-        size = request.size or Size("1K")
         return openai_images.call(
             request,
             model=self.settings.model,
-            size=listed_size(size, self._listed) if self._listed else free_size(size),
+            size=said_size(request.size, self._listed),
             n=request.n,
             output_format=request.output_format if self._is_gpt else None,
         )
@@ -106,6 +92,7 @@ class OpenAIImages(HttpProvider[OpenAIImagesSettings]):
             output_formats={"png", "jpeg", "webp"} if self._is_gpt else (),
             references=16,
             reference_formats={"png", "jpeg", "webp"},
+            mask_formats={"png"},
             max_images=10,
             max_prompt=32_000 if self._is_gpt else None,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_openrouter.provider import OpenRouter, OpenRouterSettings
 
 
 @hookimpl
@@ -12,8 +11,9 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="openrouter",
-            create=OpenRouter,
-            settings=OpenRouterSettings,
+            create="pixroute_openrouter.provider:OpenRouter",
+            settings="pixroute_openrouter.provider:OpenRouterSettings",
             summary="OpenRouter: many makers' models by one key; tells what each picture cost",
+            sure="captured",
         )
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from pixroute import Capabilities, HttpProvider, HttpSettings, ImageRequest, Latency, Quantiles
+from pixroute import Billing, Capabilities, HttpProvider, HttpSettings, ImageRequest, Latency, Quantiles
 from pixroute.dialects import gemini, openai_images
 from pixroute.http import Call, Details, Item, Reply, amount_of
 from pixroute_openrouter.wire import call
@@ -41,10 +41,10 @@ class OpenRouterSettings(HttpSettings):
 class OpenRouter(HttpProvider[OpenRouterSettings]):
     """Speaks `/images`; a price is not kept here, for each answer says what it cost.
 
-    It asks several hosts of a model by itself, so one call that fails may be billed more than once: what was sent and
-    not answered counts as ambiguous, as everywhere.
+    It asks several hosts of a model by itself, so one call that fails may be billed, and more than once.
     """
 
+    server_errors = Billing.AMBIGUOUS
     versions = ("/api/v1",)
     models_path = "key"  # its list of models is public; what it tells of a key is free, and refused to a wrong one
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_replicate.provider import Replicate, ReplicateSettings
 
 
 @hookimpl
@@ -12,8 +11,9 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="replicate",
-            create=Replicate,
-            settings=ReplicateSettings,
+            create="pixroute_replicate.provider:Replicate",
+            settings="pixroute_replicate.provider:ReplicateSettings",
             summary="Replicate: any of its image models",
+            sure="documented",
         )
     ]

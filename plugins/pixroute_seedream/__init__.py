@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_seedream.provider import Seedream, SeedreamSettings
 
 
 @hookimpl
@@ -12,8 +11,9 @@ def pixroute_providers() -> list[ProviderSpec]:
     return [
         ProviderSpec(
             name="seedream",
-            create=Seedream,
-            settings=SeedreamSettings,
+            create="pixroute_seedream.provider:Seedream",
+            settings="pixroute_seedream.provider:SeedreamSettings",
             summary="Seedream, at APIYI or at BytePlus ModelArk",
+            sure="documented",
         )
     ]

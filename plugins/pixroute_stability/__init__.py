@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pixroute import ProviderSpec, hookimpl
-from pixroute_stability.provider import Stability, StabilitySettings
 
 
 @hookimpl
@@ -11,6 +10,10 @@ def pixroute_providers() -> list[ProviderSpec]:
     """Offer the type."""
     return [
         ProviderSpec(
-            name="stability", create=Stability, settings=StabilitySettings, summary="Stable Image, from Stability AI"
+            name="stability",
+            create="pixroute_stability.provider:Stability",
+            settings="pixroute_stability.provider:StabilitySettings",
+            summary="Stable Image, from Stability AI",
+            sure="second hand",
         )
     ]

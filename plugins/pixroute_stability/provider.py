@@ -8,7 +8,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from pixroute import Capabilities, Failure, HttpProvider, HttpSettings, ImageRequest, Price
+from pixroute import Billing, Capabilities, Failure, HttpProvider, HttpSettings, ImageRequest, Price
 from pixroute.http import Call, Item, Reply
 from pixroute_stability.wire import ASPECT_RATIOS, call, filtered
 
@@ -44,6 +44,7 @@ class StabilitySettings(HttpSettings):
 class Stability(HttpProvider[StabilitySettings]):
     """Sends forms, and takes bytes or JSON. An error for its content is said not to be charged."""
 
+    server_errors = Billing.AMBIGUOUS
     versions = ("/v2beta",)
 
     def __init__(self, name: str, settings: StabilitySettings) -> None:

@@ -16,6 +16,7 @@ from pixroute.events import Observer
 from pixroute.policy import Policy
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest
+from pixroute.routing.arguments import check_drain
 from pixroute.routing.router import Router as AsyncRouter
 
 if TYPE_CHECKING:
@@ -148,7 +149,11 @@ class Router:
 
         A call that is ended so raises ShuttingDown, which carries its record and cost. Interrupting `close` ends the
         draining.
+
+        Raises:
+            ValueError: `drain` is no number of seconds.
         """
+        check_drain(drain)
         if self._loop is None or not self._loop.runs:
             return
         try:

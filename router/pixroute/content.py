@@ -6,11 +6,14 @@ import asyncio
 import os
 import secrets
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import gettempdir
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+T = TypeVar("T")
 
 _PIECE = 1 << 20
 _GIVES_UP_WITHIN = 0.2
@@ -200,6 +203,20 @@ async def write_beside(target: Path, content: Content) -> None:
     except asyncio.CancelledError:
         given_up.set()
         await asyncio.wait([writing], timeout=_GIVES_UP_WITHIN)
+        raise
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must not stop halfway, as the keeping of what is paid; a cancellation meanwhile passes on after it.
+
+    A second one does not wait.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.cancelled() or task.exception()  # seen: nobody waits for it
         raise
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from pixroute.provider import Capabilities
-from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size, parse_ratio
+from pixroute.request import RESOLUTIONS, ImageRequest, Reference, Resolution, Size, parse_ratio
 from pixroute.result import Adjustment
 
 SHAPE_TOLERANCE = 0.02
@@ -44,6 +44,8 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
         return Unfit(f"takes at most {can.references} reference pictures, not {len(request.references)}")
     if strange := _strange_format(request, can):
         return Unfit(f"takes reference pictures as {', '.join(sorted(can.reference_formats))}, not {strange}")
+    if request.mask and (why := _strange_mask(request.mask, can)):
+        return Unfit(why)
     if request.size is None:
         size = Size(_smallest(can.resolutions)) if can.resolutions else None
         return Fit(request=_sized(request, size), resolution=size.resolution if size else "other")
@@ -59,6 +61,14 @@ def fit(request: ImageRequest, can: Capabilities, *, upgrade: Literal["allow", "
 def _strange_format(request: ImageRequest, can: Capabilities) -> str | None:
     formats = (reference.format for reference in request.references if can.reference_formats)
     return next((each for each in formats if each and each not in can.reference_formats), None)
+
+
+def _strange_mask(mask: Reference, can: Capabilities) -> str | None:
+    if not can.mask_formats:
+        return "takes no mask"
+    if mask.format and mask.format not in can.mask_formats:
+        return f"takes masks as {', '.join(sorted(can.mask_formats))}, not {mask.format}"
+    return None
 
 
 def _sized(request: ImageRequest, size: Size | None) -> ImageRequest:

@@ -7,6 +7,7 @@ An attempt that has only the first is in flight, or its process was killed: it m
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -53,7 +54,8 @@ class Ledger:
         sync: wait for the disk before an attempt is sent, about a millisecond in which the loop stands still. Without
             it the ledger survives the death of the process, but not that of the machine.
         required: its line is written before an attempt takes a place; an attempt whose line cannot be written does
-            not start.
+            not start, and is tried again in the next round. With `sync` the line is on the disk by then; without it
+            the system has taken it, and a disk that fails later is told with the next line.
 
     Raises:
         OSError: the file cannot be written.
@@ -113,7 +115,7 @@ class Ledger:
                 if file.read(1) != b"\n":
                     line = b"\n" + line  # whoever wrote last was killed in the middle of a line
             if file.write(line) < len(line):
-                raise OSError(f"{self._path}: no room for a whole line")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))  # a torn line is nobody's
             if sync:
                 os.fsync(file)
 

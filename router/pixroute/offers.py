@@ -65,7 +65,10 @@ def _specs(hook: pluggy.HookCaller, kind: type) -> Iterator[Any]:
 
 def _check_provider(spec: ProviderSpec) -> None:
     _check_name(spec.name)
-    _check_settings(spec.name, spec.settings, ProviderSettings)
+    if spec.lazy_settings is None:
+        _check_settings(spec.name, spec.settings, ProviderSettings)
+    elif not _LAZY.fullmatch(spec.lazy_settings):
+        raise Fault(f"settings of {spec.name!r} are {spec.lazy_settings!r}, not a class or module:Class")
     _check_create(spec.name, spec.create, "name", "settings")
 
 

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from pixroute import hookspecs
 from pixroute.errors import PluginError
 from pixroute.offers import Fault, offers_of
-from pixroute.provider import ObserverSpec, ProviderSpec
+from pixroute.provider import ObserverSpec, Provider, ProviderSpec
+from pixroute.secret import Secret
 
 DISABLE_VARIABLE = "PIXROUTE_DISABLE_PLUGINS"
 RAISED_BY_PLUGINS = (Exception, SystemExit)  # a module that is really a script exits when it is imported
@@ -55,6 +56,28 @@ class Broken:
 
     def __str__(self) -> str:
         return f"plugin {_owner(self)} is broken: {self.why}"
+
+
+class PluginSource(Protocol):
+    """Where a configuration looks for the types that it names: `Plugins`, or `PluginsOnDemand`."""
+
+    @property
+    def providers(self) -> Mapping[str, ProviderSpec]:
+        """All provider types by name."""
+        ...
+
+    @property
+    def observers(self) -> Mapping[str, ObserverSpec]:
+        """All observers by name."""
+        ...
+
+    def provider_type(self, name: str) -> ProviderSpec:
+        """Give the provider type of that name, or raise PluginError."""
+        ...
+
+    def observer_type(self, name: str) -> ObserverSpec:
+        """Give the observer of that name, or raise PluginError."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -120,6 +143,58 @@ def load_plugins(*, blocked: Iterable[str] = (), extra: Iterable[object] = ()) -
     return Plugins(listed=tuple(listed), broken=tuple(broken), blocked=unwanted)
 
 
+@define
+class PluginsOnDemand:
+    """The installed plugins, of which one of ours is imported only when a configuration names a type of it.
+
+    A plugin of ours is found by its name, with which its types begin. What is not found so is looked for among all, as
+    `load_plugins` loads them.
+    """
+
+    _whole: Plugins | None = None
+
+    @property
+    def whole(self) -> Plugins:
+        """All plugins, loaded when they are first needed."""
+        if self._whole is None:
+            self._whole = load_plugins()
+        return self._whole
+
+    @property
+    def providers(self) -> Mapping[str, ProviderSpec]:
+        """All provider types."""
+        return self.whole.providers
+
+    @property
+    def observers(self) -> Mapping[str, ObserverSpec]:
+        """All observers."""
+        return self.whole.observers
+
+    def provider_type(self, name: str) -> ProviderSpec:
+        """Give the provider type of that name; raises like `Plugins.provider_type`."""
+        plugin = None if self._whole else _ours(name)
+        found = next((spec for spec in plugin.providers if spec.name == name), None) if plugin else None
+        return found or self.whole.provider_type(name)
+
+    def observer_type(self, name: str) -> ObserverSpec:
+        """Give the observer of that name; raises like `Plugins.observer_type`."""
+        plugin = None if self._whole else _ours(name)
+        found = next((spec for spec in plugin.observers if spec.name == name), None) if plugin else None
+        return found or self.whole.observer_type(name)
+
+
+def _ours(type_: str) -> Plugin | None:
+    """Load the plugin of ours that would offer a type; None where none would, or it is blocked or broken."""
+    points = (point for point in entry_points(group=hookspecs.PROJECT) if point.dist and point.dist.name == "pixroute")
+    named = {point.name: point for point in points if f"{type_}-".startswith(f"{point.name}-")}
+    if not named or _disabled() & named.keys():
+        return None
+    try:
+        return _load(_installed(named[max(named, key=len)]), ())
+    except RAISED_BY_PLUGINS:
+        return None  # it is told when all are loaded
+
+
 def resolve(create: Callable[..., Any] | str) -> Callable[..., Any]:
     """Give what a spec's `create` names, importing a lazy `"module:Class"`.
 
@@ -135,6 +210,21 @@ def resolve(create: Callable[..., Any] | str) -> Callable[..., Any]:
     if not callable(found):
         raise PluginError(f"{create} is not callable")
     return found  # type: ignore[no-any-return]  # what a lazy name leads to is known only now
+
+
+def sample(spec: ProviderSpec) -> Provider | None:
+    """Make a provider as a configuration of nothing but a key would, to be looked at; it is never started.
+
+    None: it needs settings that only its user knows.
+    """
+    keyed: dict[str, Any] = {"api_key": Secret("none"), "plaintext": "accept", **spec.example}
+    try:
+        known = {field.name for field in spec.settings.__attrs_attrs__}  # type: ignore[attr-defined]  # of attrs
+        settings = spec.settings(**{name: value for name, value in keyed.items() if name in known})
+        made: Provider = resolve(spec.create)(spec.name, settings)
+    except Exception:  # noqa: BLE001 - a plugin's code may raise anything
+        return None
+    return made
 
 
 @frozen(kw_only=True)
@@ -156,10 +246,14 @@ def _sources(extra: Iterable[object]) -> Iterator[_Source]:
 
 
 def _blocked(found: set[str], names: Iterable[str]) -> frozenset[str]:
-    unwanted = {*names, *filter(None, map(str.strip, os.environ.get(DISABLE_VARIABLE, "").split(",")))}
+    unwanted = {*names, *_disabled()}
     for name in sorted(unwanted - found):
         _log.warning("no plugin is called %s, so none is blocked by that name", name)
     return frozenset(unwanted & found)
+
+
+def _disabled() -> set[str]:
+    return set(filter(None, map(str.strip, os.environ.get(DISABLE_VARIABLE, "").split(","))))
 
 
 def _itself(plugin: object) -> object:

@@ -56,14 +56,14 @@ def partial_timeouts(value: Any) -> Any:
     What is none of these is given back as it is, for the check of the value that keeps it.
     """
     if isinstance(value, str):
-        return TIMEOUT_PRESETS.get(value, value)
+        return TIMEOUT_PRESETS.get(str(value), value)
     return MappingProxyType(dict.fromkeys(DEFAULT_TIMEOUTS, value)) if fits(Above0)(value) else as_table(value)
 
 
 def timeouts(value: Any) -> Any:
     """Read time-outs as `partial_timeouts` does; what a table leaves out has its default."""
     table = partial_timeouts(value)
-    return MappingProxyType({**DEFAULT_TIMEOUTS, **table}) if isinstance(table, Mapping) else table
+    return MappingProxyType({**DEFAULT_TIMEOUTS, **table}) if isinstance(table, MappingProxyType) else table
 
 
 @frozen(kw_only=True)
@@ -179,7 +179,7 @@ class Policy:
             if name not in Overrides.__annotations__:
                 raise Mistake(unknown_key(name, Overrides.__annotations__), name)
         own = partial_timeouts(changes.get("attempt_timeout"))
-        if isinstance(own, Mapping):
+        if isinstance(own, MappingProxyType):
             changes["attempt_timeout"] = {**self.attempt_timeout, **own}
         return evolve(self, **changes)
 

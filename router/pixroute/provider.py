@@ -7,6 +7,7 @@ returned, not raised; what is raised anyway counts as the plugin's bug (UNKNOWN)
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,7 @@ T = TypeVar("T")
 
 
 BreakerState = Literal["open", "closed", "observe"]
+Sure = Literal["documented", "captured", "second hand", ""]
 Currency = Annotated[str, Form("[A-Z]{3}", "of three capital letters")]
 
 
@@ -71,6 +73,7 @@ class Capabilities:
         output_formats: formats that may be asked for; empty: no choice.
         references: most reference pictures; 0: none.
         reference_formats: formats they may have, of png, jpeg, webp and gif; empty: any.
+        mask_formats: formats that a mask may have; empty: it takes no mask.
         max_images: most pictures of one call.
         max_prompt: longest prompt in characters; None: no limit known.
         size_tolerance: share of the asked pixels that may be missing before a picture counts as UNDERSIZED.
@@ -86,6 +89,7 @@ class Capabilities:
     output_formats: frozenset[OutputFormat] = field(default=frozenset(), converter=_words)
     references: CountFrom0 = 0
     reference_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
+    mask_formats: frozenset[ReferenceFormat] = field(default=frozenset(), converter=_words)
     max_images: Count = 1
     max_prompt: Count | None = None
     size_tolerance: Share = 0.1
@@ -335,14 +339,40 @@ class ProviderSpec:
     Args:
         name: the type's name in configuration, such as `nano-banana-pro-https`.
         create: called as `create(name, settings)`; a class, a function, or a lazy `"module:Class"`.
-        settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`).
+        settings: its settings class: frozen attrs, extending `ProviderSettings` (for HTTP, `HttpSettings`), or a lazy
+            `"module:Class"`, so that a type which nobody configures costs nothing.
         summary: one line for people.
+        sure: how its wire is known: "documented" by the vendor or its own clients, "captured" in traffic, "second hand"
+            from what others write; empty: nobody says.
+        example: settings without which none can be made, as a reader may fill them in.
     """
 
     name: str
     create: Callable[..., Any] | str
-    settings: type
+    _settings: type | str = field(alias="settings")
     summary: str = ""
+    sure: Sure = ""
+    example: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def settings(self) -> type:
+        """The settings class.
+
+        Raises:
+            Exception: a lazy one cannot be imported.
+            TypeError: it names no settings class.
+        """
+        if not isinstance(self._settings, str):
+            return self._settings
+        found: object = pkgutil.resolve_name(self._settings)
+        if not isinstance(found, type) or not issubclass(found, ProviderSettings):
+            raise TypeError(f"{self._settings} does not extend ProviderSettings")
+        return found
+
+    @property
+    def lazy_settings(self) -> str | None:
+        """Where its settings class is, if it is imported when somebody asks for it; else None."""
+        return self._settings if isinstance(self._settings, str) else None
 
 
 @frozen(kw_only=True)

@@ -12,12 +12,45 @@ from pathlib import Path
 from attrs import evolve
 
 from pixroute.picture import BadPicture, inspect
-from pixroute.request import LARGEST_REFERENCE, Reference
+from pixroute.request import LARGEST_REFERENCE, ImageRequest, Reference
 from pixroute.values import Mistake
 
 READ_WITHIN = 30.0
 """Seconds in which a file must have been read, wherever it lies."""
 _MOST_SHOWN = 200  # of a path, its end
+
+
+async def loaded(request: ImageRequest) -> ImageRequest:
+    """Give the request with the bytes and media types of all its pictures; one without any is given back as it is.
+
+    Raises:
+        ValueError: one cannot be read, is no picture, or is a mask of other sides than the first reference.
+    """
+    if not request.references:
+        return request
+    references = await load(request.references)
+    if request.mask is None:
+        return request.altered(references=references)
+    mask = await _load_mask(request.mask, references[0])
+    return request.altered(references=references, mask=mask)
+
+
+async def _load_mask(given: Reference, first: Reference) -> Reference:
+    try:
+        mask = await _load(given, READ_WITHIN)
+    except Mistake as error:
+        raise Mistake(str(error), "mask") from error.__cause__
+    sides, wanted = _sides(mask), _sides(first)
+    if sides != wanted:
+        said = "has {}x{} pixels and the first reference picture {}x{}; make it as large"
+        raise Mistake(said.format(*sides, *wanted), "mask")
+    return mask
+
+
+def _sides(picture: Reference) -> tuple[int, int]:
+    data = picture.data or b""
+    info = inspect(BytesIO(data), len(data))
+    return info.width, info.height
 
 
 async def load(references: Sequence[Reference], *, within: float = READ_WITHIN) -> tuple[Reference, ...]:
@@ -30,14 +63,14 @@ async def load(references: Sequence[Reference], *, within: float = READ_WITHIN) 
     Raises:
         ValueError: one cannot be read or is no picture; the text names its place and its file.
     """
-    loaded = []
+    found = []
     for at, reference in enumerate(references):
         try:
-            loaded.append(await _load(reference, within))
+            found.append(await _load(reference, within))
         except Mistake as error:
             name = repr(str(reference.path)[-_MOST_SHOWN:])[1:-1] if reference.path else "given as bytes"
             raise Mistake(f"reference picture {name} {error} (references[{at}])") from error.__cause__
-    return tuple(loaded)
+    return tuple(found)
 
 
 async def _load(reference: Reference, within: float) -> Reference:

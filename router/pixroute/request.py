@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 from attrs import field, frozen
 from attrs import fields as fields_of
 
-from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake
+from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake, unreadable
 from pixroute.words import join, shown
 
 Resolution = Literal["1K", "2K", "4K", "other"]
@@ -233,24 +233,43 @@ def _references(values: Iterable[Any]) -> tuple[Reference, ...]:
     single = isinstance(values, str | bytes | bytearray | memoryview | PathLike | Reference | Mapping)
     if single or hasattr(values, "read") or not isinstance(values, Iterable):
         raise Mistake("must be a list of pictures; a single one stands in a list, too", "references")
-    found = []
-    for at, value in enumerate(values):
-        try:
-            found.append(Reference.of(value))
-        except Mistake as error:
-            raise Mistake(str(error), join("references", at)) from error.__cause__
+    found: list[Reference] = []
+    try:
+        found.extend(map(Reference.of, values))  # those before the wrong one stand in it
+    except Mistake as error:
+        raise Mistake(str(error), join("references", len(found))) from error.__cause__
+    except Exception as error:
+        raise unreadable(error, join("references", len(found))) from error
     return tuple(found)
+
+
+def _mask(value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return Reference.of(value)
+    except Mistake as error:
+        raise Mistake(str(error), "mask") from error.__cause__
 
 
 def _extra(values: Any) -> Any:
     """Hold it against what JSON can say, so that no wire finds out later."""
     if not isinstance(values, Mapping):
         return values
+    try:
+        _check_fields(values)
+    except Mistake:
+        raise
+    except Exception as error:
+        raise unreadable(error, "extra") from error
+    return as_table(values)
+
+
+def _check_fields(values: Mapping[Any, Any]) -> None:
     for name, fields in values.items():
         if not isinstance(fields, Mapping):
             raise Mistake(f"must be a table of fields, not {shown(fields)}", join("extra", name))
         _check_json(fields, join("extra", name))
-    return as_table(values)
 
 
 def _check_json(value: object, path: str, depth: int = _DEEPEST) -> None:
@@ -286,6 +305,8 @@ class ImageRequest:
         size: `"4K"`, `"2048x2048"`, `"2K 16:9"` or a `Size`; None leaves it to the provider.
         n: how many pictures, 1 to 100.
         references: pictures to edit or follow, each of at most 50 MB: paths, bytes, binary files, or `Reference`.
+        mask: where the first reference is to be changed: a picture as a reference is, in its sides, whose transparent
+            pixels are painted anew. Providers that take none are skipped.
         output_format: `"png"`, `"jpeg"` or `"webp"`: asked of the provider, else converted, else told.
         sensitive: never over a plaintext connection.
         tags: carried to record, events and ledger.
@@ -296,12 +317,21 @@ class ImageRequest:
     size: Size | None = field(default=None, converter=_size)
     n: Annotated[int, Range(1, 100)] = 1
     references: tuple[Reference, ...] = field(default=(), converter=_references)
+    mask: Reference | None = field(default=None, converter=_mask)
     output_format: OutputFormat | None = None
     sensitive: bool = False
     tags: Mapping[str, str] = field(factory=dict, converter=as_table)
     extra: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=_extra)
 
-    __attrs_post_init__ = check
+    def __attrs_post_init__(self) -> None:
+        check(self)
+        if self.mask and not self.references:
+            raise Mistake("says where a reference picture is to be changed, and there is none", "mask")
+
+    @property
+    def pictures(self) -> tuple[Reference, ...]:
+        """All that are sent: the references and the mask."""
+        return (*self.references, self.mask) if self.mask else self.references
 
     def altered(self, **changes: Any) -> Self:
         """Give this request with other fields that are known to be right: nothing is checked a second time."""
@@ -317,8 +347,8 @@ class ImageRequest:
 
     @property
     def fingerprint(self) -> int:
-        """Tell requests apart as evidence: equal prompts, sizes and references are one (within this process)."""
-        return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.references)))
+        """Tell requests apart as evidence: equal prompts, sizes and pictures are one (within this process)."""
+        return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.pictures)))
 
 
 _FIELDS = tuple(one.name for one in fields_of(ImageRequest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from attrs import field, frozen
 
 from pixroute.cost import Cost
 from pixroute.outcome import Failure
+from pixroute.values import named_file
 
 if TYPE_CHECKING:
     from pixroute.content import Content
@@ -56,15 +58,19 @@ class Image:
         """The media type that is true, such as `image/png`."""
         return f"image/{self.format}"
 
-    async def save(self, path: str | Path) -> Path:
+    async def save(self, path: str | PathLike[str]) -> Path:
         """Write the picture in a thread, under the suffix that is true, and return where.
 
         `save("lighthouse")` and `save("lighthouse.png")` both write `lighthouse.jpg` if it is a JPEG. An existing
         file is replaced at once or not at all.
+
+        Raises:
+            ValueError: `path` names no file.
+            OSError: it cannot be written.
         """
         from pixroute.content import write_beside  # noqa: PLC0415 - values import no I/O; saving does
 
-        target = true_name(Path(path), self.format)
+        target = true_name(named_file(path, "path"), self.format)
         await write_beside(target, self.content)
         return target
 

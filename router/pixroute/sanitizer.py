@@ -23,6 +23,7 @@ PIECE = 12
 """Characters of a secret that are one too many: a mask shows fewer."""
 _FAR = 64  # characters in which one character is written, with what stands before the next
 _DEEPEST = 64
+_DEEPEST_FACT = 16
 _PLAIN = {int, float, bool, type(None)}
 _LISTS = (list, tuple)
 _LAYERS = 3  # a percent sign in a JSON text in an HTML page, and no more
@@ -83,6 +84,10 @@ class Sanitizer:
     def clean(self, value: Any) -> Any:
         """Take the secrets out of every text of a document, names included; what holds none is given back as it is."""
         return self._cleaned(value, 0) if self.holds("\n".join(_texts(value))) else value
+
+    def facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Give facts as a record keeps them: without the secrets, as JSON's types, what is none of them as its text."""
+        return self.clean({name: _plain(value) for name, value in facts.items()})  # type: ignore[no-any-return]
 
     def _cleaned(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
@@ -266,6 +271,16 @@ def _texts(value: Any) -> list[str]:
         elif isinstance(one, Mapping):  # asked last: it takes a while
             left.append(dict(one))
     return texts
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str) or type(value) in _PLAIN:
+        return value
+    if depth < _DEEPEST_FACT and isinstance(value, Mapping):
+        return {str(name): _plain(one, depth + 1) for name, one in value.items()}
+    if depth < _DEEPEST_FACT and isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one, depth + 1) for one in value]
+    return bytes(value).decode(errors="replace") if isinstance(value, bytes | bytearray | memoryview) else str(value)
 
 
 @lru_cache(maxsize=64)

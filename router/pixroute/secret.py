@@ -95,12 +95,13 @@ def doubts(key: str) -> Iterator[str]:
         yield f"cannot be sent: {strange}"
     if len(key) > 1 and key[0] in _QUOTES and key[-1] in _QUOTES:
         yield "stands in quotes, which are sent with it"
-    if key.strip(_QUOTES).lower().startswith("bearer "):
-        yield "begins with `Bearer`, which is added where it is needed"
+    if word := next((one for one in _SCHEMES if key.strip(_QUOTES).lower().startswith(f"{one.lower()} ")), None):
+        yield f"begins with `{word}`, which is added where it is needed"
     if len(key) < SHORT:
         yield f"has fewer than {SHORT} characters, so it is taken out of the words of others only where it stands alone"
 
 
+_SCHEMES = ("Bearer", "Key", "Token")
 SHORT = 8
 """Characters below which a secret is looked for whole and exact only: `k` stands in every other word."""
 _QUOTES = "\"'`“”‘’"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from math import inf
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -93,14 +94,44 @@ def check(value: Any) -> None:
     made_of: Any = type(value)
     for name, default, kind, fit in _checks(made_of):
         held = getattr(value, name)
-        if held is not default and not fit(held):
+        try:
+            wrong = held is not default and not fit(held)
+        except Exception as error:
+            raise unreadable(error, name) from error
+        if wrong:
             raise mistake(held, kind, name)
 
 
 def check_one(value: object, kind: Any, name: str) -> None:
     """Hold one argument against what may stand there; raises `Mistake` as `check` does."""
-    if not fits(kind)(value):
+    try:
+        right = fits(kind)(value)
+    except Exception as error:
+        raise unreadable(error, name) from error
+    if not right:
         raise mistake(value, kind, name)
+
+
+def named_file(value: object, name: str) -> Path:
+    """Read an argument as the path of a file; raises `Mistake` for one that names none."""
+    if not isinstance(value, str | PathLike):
+        raise mistake(value, Path, name)
+    try:
+        text: object = os.fspath(value)
+    except Exception as error:
+        raise unreadable(error, name) from error
+    if not isinstance(text, str):
+        raise Mistake("must be a path of text, not of bytes", name)
+    path = Path(text)
+    if not path.name or "\0" in text:
+        raise Mistake("must name a file", name)
+    check_one(path, Path, name)
+    return path
+
+
+def unreadable(error: Exception, name: str) -> Mistake:
+    """Say of an object of somebody else's class that its own code fails when it is looked at."""
+    return Mistake(f"cannot be read: it raised {type(error).__name__}", name)
 
 
 def mistake(value: object, kind: Any, path: str = "") -> Mistake:
@@ -113,7 +144,7 @@ def mistake(value: object, kind: Any, path: str = "") -> Mistake:
 
 def sentence(value: object, kind: Any) -> str:
     """Say that this value is not of that kind, and which is near; never of what may hold a key."""
-    if isinstance(value, str) and Path not in members(kind) and (at := broken_at(value)):
+    if isinstance(value, str | Path) and (at := broken_at(str(value))):
         return f"holds half a surrogate pair at character {at}; give whole characters"
     if _holds_secret(kind):
         return NEVER_IN_CLEAR
@@ -339,8 +370,11 @@ def as_set(values: Any) -> Any:
 
 
 def as_table(value: Any) -> Any:
-    """Take a mapping, kept from later changes."""
-    return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+    """Take a mapping, kept from later changes; one whose own code fails is left to the check of its field."""
+    try:
+        return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
+    except Exception:  # noqa: BLE001 - anybody's class
+        return value
 
 
 def _is_list(values: object) -> bool:

@@ -7,7 +7,7 @@ import pytest
 LEAST = {"kind": 0.98, "blame": 0.95, "hint_s": 0.98, "billed": 0.95}
 
 
-FILES = ["open.jsonl", "more.jsonl", "unseen-a.jsonl", "unseen-b.jsonl", "unseen-c.jsonl"]
+FILES = ["open.jsonl", "more.jsonl", *(f"unseen-{part}.jsonl" for part in "abcdefghij")]
 
 
 @pytest.mark.parametrize("name", FILES)

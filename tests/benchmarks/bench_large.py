@@ -26,13 +26,13 @@ def run(*, quick: bool) -> list[Figure]:
     few = 1 if quick else 7
     with upstream(SIZE) as origin:
         place = f"{origin}/at-once"
-        ours, theirs = asyncio.run(_cpu(place, rounds))
+        ours, theirs = asyncio.run(cpu_of(place, rounds))
         still, naive_still = asyncio.run(_stalls(place, rounds, 1))
-        (computed,) = asyncio.run(_computed(place, rounds, 1))
-        (many_computed,) = asyncio.run(_computed(place, max(few, 2), 16))
+        computed = asyncio.run(stalls_of(place, rounds))
+        many_computed = asyncio.run(stalls_of(place, max(few, 2), 16))
         many_still, naive_many = asyncio.run(_stalls(place, max(few, 2), 16))
         memory = {
-            (way, count): tuple(apart(_peak, way, place, count) for _ in range(few))
+            (way, count): tuple(apart(peak, way, place, count) for _ in range(few))
             for way, count in (("routed", 1), ("naive", 1), ("into", 1), ("routed", 16))
         }
     figure = partial(Figure, benchmark="25 MB")
@@ -54,9 +54,10 @@ def run(*, quick: bool) -> list[Figure]:
     ]
 
 
-async def _cpu(origin: str, rounds: int) -> list[tuple[float, ...]]:
-    async with _ways(origin) as (ours, naive):
-        return await take_turns(rounds, partial(cpu, ours), partial(cpu, naive))
+async def cpu_of(origin: str, rounds: int, *, naive: bool = True) -> list[tuple[float, ...]]:
+    """Give the CPU seconds of a routed request, and of one by hand."""
+    async with _ways(origin) as ways:
+        return await take_turns(rounds, *(partial(cpu, way) for way in ways[: 1 + naive]))
 
 
 async def _stalls(origin: str, rounds: int, count: int) -> list[tuple[float, ...]]:
@@ -64,9 +65,11 @@ async def _stalls(origin: str, rounds: int, count: int) -> list[tuple[float, ...
         return await take_turns(rounds, *(partial(_stall, way, count) for way in ways))
 
 
-async def _computed(origin: str, rounds: int, count: int) -> list[tuple[float, ...]]:
+async def stalls_of(origin: str, rounds: int, count: int = 1) -> tuple[float, ...]:
+    """Give the longest stretch, in seconds, that the loop itself computed in each round."""
     async with routed(origin) as router:
-        return await take_turns(rounds, partial(_stall, partial(ask, router), count, time.thread_time))
+        (found,) = await take_turns(rounds, partial(_stall, partial(ask, router), count, time.thread_time))
+    return found
 
 
 async def _stall(way: Ask, count: int, clock: Callable[[], float] = time.perf_counter) -> float:
@@ -79,7 +82,7 @@ async def _ways(origin: str) -> AsyncIterator[tuple[Ask, Ask]]:
         yield partial(ask, router), partial(post_and_decode, session, origin)
 
 
-def _peak(way: str, origin: str, count: int) -> float:
+def peak(way: str, origin: str, count: int) -> float:
     """Give the most memory above idle, in a process of its own; all pictures are held to the end."""
     return asyncio.run(_peak_of(way, origin, count))
 

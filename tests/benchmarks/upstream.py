@@ -26,15 +26,17 @@ def picture(size: int) -> bytes:
 
 
 @contextmanager
-def upstream(size: int = TINY) -> Iterator[str]:
+def upstream(size: int = TINY, form: str = "json") -> Iterator[str]:
     """Run one whose pictures have so many bytes; gives its origin.
+
+    `form`: `json` (base64), `raw` (the picture is the body), `signed` (a signature a little larger stands before it).
 
     What a path begins with decides: `/at-once`; `/held` until somebody asks for `/release`; `/silent` for ever;
     `/gone`: there is no such model; `/count` tells how many are held.
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, size), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, size, form), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"
@@ -43,10 +45,17 @@ def upstream(size: int = TINY) -> Iterator[str]:
         process.join()
 
 
-def _serve(parent: Connection, size: int) -> None:
+def _serve(parent: Connection, size: int, form: str) -> None:
+    asyncio.run(_listen(parent, _answer(size, form)))
+
+
+def _answer(size: int, form: str) -> bytes:
+    if form == "raw":
+        return _response("200 OK", picture(size), "image/png")
     text = base64.b64encode(picture(size))
-    answer = _response("200 OK", b'{"created":1,"data":[{"b64_json":"%b"}]}' % text)
-    asyncio.run(_listen(parent, answer))
+    signature = base64.b64encode(random.Random(1).randbytes(size + 100_000)) if form == "signed" else b""
+    before = b'"thoughtSignature":"%b",' % signature if signature else b""
+    return _response("200 OK", b'{"created":1,%b"data":[{"b64_json":"%b"}]}' % (before, text))
 
 
 async def _listen(parent: Connection, answer: bytes) -> None:
@@ -95,6 +104,6 @@ def _length(head: bytes) -> int:
     return int(after.split(b"\r\n")[0] or 0)
 
 
-def _response(status: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+def _response(status: str, body: bytes, media: str = "application/json") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body

@@ -1,6 +1,7 @@
 """SIGTERM wherever a request stands, and disks that are full: real processes before a real upstream."""
 
 import asyncio
+import base64
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from pixroute.ledger import read_ledger
+from pixroute.testing.fake import blank_png
 from pixroute.testing.faults import ScriptedServer, Step
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -67,6 +69,55 @@ async def test_sigterm_while_a_result_is_fetched_keeps_its_url(folder, monkeypat
 
     (entry,) = read_ledger(folder / "ledger.jsonl").entries
     assert (code, entry.url) == (143, url)
+
+
+SLOW_DISK = """
+import pathlib, sys, time
+was = pathlib.Path.{step}
+def slow(path, *args, **options):
+    if path.suffix == ".part":
+        print("saving", file=sys.stderr, flush=True)
+        time.sleep(1)
+    return was(path, *args, **options)
+pathlib.Path.{step} = slow
+from pixroute.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("step", ["open", "replace"])
+@pytest.mark.parametrize(
+    ("command", "times", "code"),
+    [
+        (("generate", "x", "-o", "out/x.png"), 1, 143),
+        (("batch", "prompts.txt", "-o", "out"), 2, 0),  # all that was asked is done
+    ],
+)
+async def test_sigterm_while_saving_loses_no_picture(folder, monkeypatch, command, times, code, step):
+    """It is paid: whole under its name, nothing beside it, nothing bought again."""
+    monkeypatch.setenv("KEY", "sk-test-key-of-length")
+    picture = blank_png(1024, 1024)
+    answer = Step.json({"data": [{"b64_json": base64.b64encode(picture).decode()}]})
+    (folder / "prompts.txt").write_text("one\n")
+    async with ScriptedServer(answer) as server:
+        (folder / "pixroute.toml").write_text(CONFIG.format(origin=server.origin))
+        (folder / "out").mkdir()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", SLOW_DISK.format(step=step), *command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        await asyncio.wait_for(process.stderr.readuntil(b"saving\n"), 20)
+        for _ in range(times):
+            process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.1)
+        _, err = await asyncio.wait_for(process.communicate(), 20)
+        bought = len(server.requests)
+
+    assert (process.returncode, bought) == (code, 1), err
+    assert [path.read_bytes() for path in (folder / "out").rglob("*.p*")] == [picture], err
+    assert b"Traceback" not in err
 
 
 def on_a_full_disk(folder, *command):

@@ -54,6 +54,8 @@ def test_two_keys_in_one_variable_or_file(where, tmp_path):
         ("sk-your-密钥-here", "the key cannot be sent: it holds U+5BC6, which is no character of a key"),
         ('"sk-in-quotes"', "the key stands in quotes, which are sent with it"),
         ("Bearer sk-prefixed", "the key begins with `Bearer`, which is added where it is needed"),
+        ("Key 0123-4567:89ab", "the key begins with `Key`, which is added where it is needed"),
+        ("token r8_prefixed", "the key begins with `Token`, which is added where it is needed"),
         ("sk-a", "the key has fewer than 8 characters, so it is taken out of the words of others only where it stands"),
     ],
 )

@@ -2,9 +2,10 @@
 
 import pytest
 
-from pixroute.config.check_places import _wrong
+from pixroute.config.check_places import _of_another, _wrong
 
 OPENAI, GEMINI, BANANA, ARK = ("/v1", "/api/v1"), ("/v1beta", "/v1"), ("",), ("/api/v3",)
+DASHSCOPE, VERTEX = ("/api/v1",), ("/v1beta1", "/v1")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,16 @@ OPENAI, GEMINI, BANANA, ARK = ("/v1", "/api/v1"), ("/v1beta", "/v1"), ("",), ("/
         ("/api/v3", ARK, None),
         ("", ARK, "/api/v3"),
         ("/api/v3/images/generations", ARK, "/api/v3"),
+        ("/openai/v1", BANANA, ""),
+        ("/openai", BANANA, ""),
+        ("/openai/deployments/one", BANANA, ""),
+        ("/openai/deployments/one/images/generations", BANANA, ""),
+        ("/compatible-mode/v1", DASHSCOPE, "/api/v1"),
+        ("/api/v1/services/aigc/multimodal-generation/generation", DASHSCOPE, "/api/v1"),
+        ("/api/v1", DASHSCOPE, None),
+        ("", VERTEX, "/v1beta1"),
+        ("/v1beta1/projects/one/locations/global/publishers/google/models/gemini", VERTEX, "/v1beta1"),
+        ("/v1/images/generations/async", OPENAI, "/v1"),
     ],
 )
 def test_a_wrong_path_is_told_with_the_right_one(path, versions, right):
@@ -37,3 +48,26 @@ def test_a_wrong_path_is_told_with_the_right_one(path, versions, right):
     found = _wrong(path, versions)
 
     assert (found and found[1]) == right
+
+
+@pytest.mark.parametrize(
+    ("key", "host", "wrong"),
+    [
+        ("xai-1", "api.x.ai", None),
+        ("sk-1", "api.x.ai", "begins with sk-, as those of openai.com do"),
+        ("1", "api.x.ai", "does not begin with xai-"),
+        ("AIza1", "europe-west4-aiplatform.googleapis.com", "as those of generativelanguage.googleapis.com do"),
+        ("1", "aiplatform.googleapis.com", "does not begin with ya29."),
+        ("ya29.1", "aiplatform.googleapis.com", None),
+        ("sk-1", "one.openai.azure.com", "as those of openai.com do"),
+        ("0123", "one.openai.azure.com", None),
+        ("sk-1", "dashscope-intl.aliyuncs.com", None),
+        ("xai-1", "dashscope-intl.aliyuncs.com", "as those of x.ai do"),
+        ("anything", "gateway.example.com", None),
+    ],
+)
+def test_a_key_of_another_service_is_told(key, host, wrong):
+    """By its beginning, where the host's keys are known."""
+    found = _of_another(key, host)
+
+    assert (wrong in found) if wrong else found is None

@@ -19,6 +19,11 @@ KEYS = (
     "FAL_KEY",
     "REPLICATE_API_TOKEN",
     "BFL_API_KEY",
+    "XAI_API_KEY",
+    "AZURE_OPENAI_API_KEY",
+    "DASHSCOPE_API_KEY",
+    "GATEWAY_API_KEY",
+    "OTHER_API_KEY",
     "STABILITY_API_KEY",
 )
 VERSIONS = {"openai-images": "/v1", "seedream": "/v1", "gemini": "/v1beta"}

@@ -14,6 +14,7 @@ import logging
 import random
 import time
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,8 @@ from pixroute.http.body.decoder import BodyError
 from pixroute.http.body.incoming import Incoming
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
+from pixroute.http.door import Door, shown
+from pixroute.http.pace import Pace
 from pixroute.outcome import Failure, FailureKind, Success
 from pixroute.secret import Secret
 from pixroute_gemini.provider import Gemini, GeminiSettings
@@ -99,7 +102,17 @@ async def no_fetch(*_args: object, **_options: object) -> Failure:
     return Failure(kind=FailureKind.BAD_IMAGE, message="not fetched")
 
 
-ATTEMPT: Any = SimpleNamespace(http=SimpleNamespace(fetch=no_fetch))
+ATTEMPT: Any = SimpleNamespace(
+    http=SimpleNamespace(fetch=no_fetch, now=float, pace=Pace()),
+    into=None,
+    reached=lambda *_: None,
+    note=lambda **_: None,
+)
+
+
+async def _concluded(provider: HttpProvider[Any], reply: Reply, sinks: Sinks, door: Door) -> Any:
+    told = shown(reply, door.sanitizer)
+    return provider._refusal(told, elapsed=1.0) or await provider._collect(reply, told, door, sinks)
 
 
 async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers: dict[str, str]) -> str:
@@ -111,11 +124,11 @@ async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers:
             document = incoming.document()
         except BodyError:
             return "body error"
-        text = "" if document is not None else provider.endpoint.redact(incoming.snippet)
+        text = "" if document is not None else incoming.snippet
         reply = Reply(status=status, headers=headers, json=document, text=text)
-        outcome: Any = provider._refusal(reply, elapsed=1.0) or await provider._collect(reply, ATTEMPT, sinks)
-        outcome = provider._hushed(outcome)
+        outcome = await provider._through_the_door(ATTEMPT, partial(_concluded, provider, reply, sinks))
     assert isinstance(outcome, Failure | Success)
+    assert getattr(outcome, "kind", None) is not FailureKind.UNKNOWN, outcome
     for failure in outcome.failures if isinstance(outcome, Success) else [outcome]:
         said = f"{failure} {failure!r}"
         assert len(failure.message) <= LONGEST, len(failure.message)

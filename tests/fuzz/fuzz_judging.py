@@ -8,6 +8,7 @@ import argparse
 import copy
 import json
 import random
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ def main() -> None:
         try:
             check(reply, random_.choice(asked))
         except Exception:
+            sys.set_int_max_str_digits(0)
             print(f"seed {seed}: {reply!r}"[:3000])
             raise
         seed, rounds = seed + 1, rounds + 1

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixroute.http.call import Reply
-from pixroute.http.judging.envelope import ADVICE, ErrorBody, carries_error, failure_from, read_error, request_id_in
+from pixroute.http.judging.answered import request_id_in
+from pixroute.http.judging.envelope import ADVICE, ErrorBody, carries_error, failure_from, read_error
 from pixroute.outcome import REACTIONS, Billing, FailureKind, Stage
 
 K = FailureKind

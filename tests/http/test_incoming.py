@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixroute.http.body.blob import Blob, reserve_memory
 from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.limits import BodyError
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 BASE64 = base64.b64encode(PICTURE)
@@ -64,12 +65,52 @@ splits = st.lists(st.integers(1, 60), max_size=30) | st.integers(1, 3).map(lambd
 
 
 @pytest.mark.slow  # hundreds of bodies
+@settings(deadline=None)
 @given(st.sampled_from(sorted(FORMS)), splits, st.sampled_from(["application/json", "image/png", "text/html", ""]))
 def test_split_anywhere_and_called_anything_it_is_the_same(form, sizes, media_type):
     """The first bytes say what it is; the declared type is often wrong."""
     body, document, picture = FORMS[form]
 
     assert taken(body, sizes=sizes, media_type=media_type) == (document, picture, False)
+
+
+LINES = b'{"status":"processing"}\n' + DOCUMENT + b"\n"
+SEQUENCE = b'\x1e{"status":"processing"}\n\x1e' + DOCUMENT + b"\n"
+RELATED = (
+    b'--b1\r\nContent-Type: application/json\r\n\r\n{"seed": 1}\r\n'
+    b"--b1\r\nContent-Type: image/png\r\nContent-Disposition: attachment\r\n\r\n%b\r\n--b1--\r\n" % PICTURE
+)
+IN_PARTS = b"--b1\nContent-Type: application/json; charset=utf-8\n\n%b\n--b1--\n" % DOCUMENT
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(
+        [
+            ("application/x-ndjson", LINES, [{"status": "processing"}, PLAIN], None),
+            ("application/jsonl", DOCUMENT, PLAIN, None),
+            ("application/json-seq", SEQUENCE, [{"status": "processing"}, PLAIN], None),
+            ("multipart/mixed", RELATED, {"seed": 1}, PICTURE),
+            ("multipart/related", IN_PARTS, PLAIN, None),
+        ]
+    ),
+    splits,
+)
+def test_a_document_a_line_and_parts_are_read_as_declared(form, sizes):
+    """NDJSON, JSON text sequences and parts look like something else at first: here the declared type counts."""
+    media_type, body, document, picture = form
+
+    assert taken(body, sizes=sizes, media_type=media_type) == (document, picture, False)
+
+
+def test_parts_without_end_are_too_much():
+    """Headers that do not end, and parts beyond counting, are given up."""
+    incoming = Incoming(picture_expected=True, open_sink=reserve_memory, media_type="multipart/mixed")
+    with pytest.raises(BodyError):
+        incoming.feed(b"--b\r\n" + b"x: y\r\n" * 4000)
+    incoming = Incoming(picture_expected=True, open_sink=reserve_memory, media_type="multipart/mixed")
+    with pytest.raises(BodyError):
+        incoming.feed(b"--b\r\n\r\n\r\n" * 100)
 
 
 def test_a_declared_picture_of_another_format_is_taken():

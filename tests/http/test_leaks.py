@@ -69,6 +69,14 @@ def taken(key, *after):
     return Step.json({"job": key}, status=202), *after
 
 
+NO_PICTURE = Step.reply(200, b"no picture", {"Content-Type": "image/png"})
+
+
+def within(step, files):
+    """Let an answer name the server of files."""
+    return step(files.origin) if callable(step) else step
+
+
 PLACES = {
     "x-request-id": header("x-request-id"),
     "request-id": header("request-id"),
@@ -124,6 +132,15 @@ PLACES = {
     "a job's id": lambda key: taken(quote(key), Step.json({"state": "done", "data": []})),
     "a poll's answer": lambda key: taken("j1", Step.json({"state": "failed", "why": key})),
     "a poll's error": lambda key: taken("j1", error(404, message=key)),
+    "a result URL that was fetched": lambda key: (
+        lambda origin: Step.json({"data": [{"url": f"{origin}/a.png?sig={quote(''.join(key.split()))}"}]})
+    ),
+    "a fact of the plugin's": lambda key: good(note={"remote": key, key: 1, "seed": key}),
+    "a fact in a list": lambda key: good(note={"first_byte": [key, {key: (key,)}]}),
+    "a fact of bytes": lambda key: good(note={"raw": key}, raw=True),
+    "the progress": lambda key: good(progress=key),
+    "what a fact's text is": lambda key: good(note={"error": key}, raised=True),
+    "the status of a plugin's failure": lambda key: Step.json({"failed": key}, status=500),
     "what progress raises": lambda key: taken("j1", Step.json({"state": "raise", "why": key})),
 }
 
@@ -141,8 +158,14 @@ class Echoing(JobProvider[HttpSettings]):
 
     def classify(self, reply):
         """Raise where it is told to."""
+        if isinstance(reply.json, dict) and "failed" in reply.json:
+            word = reply.json["failed"]
+            return Failure(
+                kind=FailureKind.SERVER_ERROR, message=word, status=word, code=word, advice=word, task=word, url=word
+            )
         if isinstance(reply.json, dict) and "raise" in reply.json and not reply.ok:
             raise RuntimeError(reply.json["raise"]) from OSError(reply.json["raise"])
+        return None
 
     def accepted(self, reply):
         """Read the job."""
@@ -171,13 +194,28 @@ class Echoing(JobProvider[HttpSettings]):
         """Take an answer without a job for the pictures themselves."""
         if isinstance(reply.json, dict) and "job" in reply.json:
             return await super()._conclude(reply, told, door, sinks)
+        if isinstance(reply.json, dict):
+            facts = reply.json.get("note", {})
+            if reply.json.get("raw"):
+                facts = {name: value.encode() for name, value in facts.items()}
+            if reply.json.get("raised"):
+                facts = {name: ValueError(value) for name, value in facts.items()}
+            door.context.note(**facts)
+            if "progress" in reply.json:
+                door.context.progress(reply.json["progress"])
         return await self._collect(reply, told, door, sinks)
 
 
 async def told_of(steps, ledger, caplog):
     """Ask once, and give everything that is kept or shown of it."""
-    async with ScriptedServer(*steps) as server:
-        settings = HttpSettings(base_url=server.origin, api_key=Secret(KEY), model="m-1", plaintext="accept")
+    async with ScriptedServer(NO_PICTURE) as files, ScriptedServer(*(within(step, files) for step in steps)) as server:
+        settings = HttpSettings(
+            base_url=server.origin,
+            api_key=Secret(KEY),
+            model="m-1",
+            plaintext="accept",
+            allow_private_results=True,
+        )
         provider, events = Echoing("main", settings), []
         invariants = Invariants(providers={"main": provider})
         router = Router(

@@ -287,3 +287,43 @@ async def test_of_two_pictures_one_flagged_one_arrives(emulator, ask):
     result = await ask("fal", n=2)
 
     assert len(result.images) == 1
+
+
+@pytest.mark.parametrize("name", ["openrouter", "stability"])
+async def test_a_server_error_may_have_cost(emulator, ask, name):
+    """Neither says that it is free."""
+    emulator.set_fault(name, "server-error")
+    with pytest.raises(RequestFailed) as failed:
+        await ask(name)
+
+    assert failed.value.record.attempts[-1].billing is Billing.AMBIGUOUS
+
+
+TURNS = ("overloaded", "quota", "model-gone", "bad-key", "server-error", "reset", "nginx-504:after=0", "wrong-size")
+
+
+@pytest.mark.parametrize("fault", TURNS)
+async def test_a_chain_of_all_in_which_each_fails_in_turn(emulator, fault):
+    """Every other is asked once, in order; the last delivers; what is held for billed was billed."""
+    chain, providers = (*JOBS, "stability", "openrouter"), {}
+    for name in chain:
+        spec = load_plugins().provider_type(name)
+        job = {"job_origins": (emulator.second_url,)} if name in JOBS else {}
+        where = {"base_url": emulator.http_url + PATHS[name], "plaintext": "accept", "allow_private_results": True}
+        providers[name] = resolve(spec.create)(name, spec.settings(api_key=Secret(f"{KEY}-{name}"), **where, **job))
+        if name != chain[-1]:
+            emulator.set_fault(name, fault)
+    once = RetryPolicy(quick=False, rounds=())
+    policy = Policy(retry=once, max_attempts=len(chain), max_possibly_billed=len(chain))
+    pace = Pace(first_poll=0.01, longest_poll=0.02, fetch=1.0, fetch_pause=0.01)
+    async with Router(
+        providers=providers, chains={"default": chain}, policy=policy, transport=Transport(pace=pace)
+    ) as router:
+        result = await router.generate("A lighthouse", size="1K")
+    await emulator.idle()
+
+    attempts = result.record.attempts
+    assert [attempt.provider for attempt in attempts] == list(chain)
+    assert result.provider == chain[-1]
+    held = [attempt.billing for attempt in attempts]
+    assert held.count(Billing.BILLED) <= emulator.ledger.billed <= len(attempts) - held.count(Billing.FREE)

@@ -88,6 +88,7 @@ def test_every_class_and_shape_has_its_pixels(wish, size):
         ("seedream-4-0-250828", "1K 16:9", "1360x768"),
         ("seedream-4-0-250828", None, "1024x1024"),
         ("seedream-5-0-pro-260628", "2K", "2048x2048"),
+        ("seedream-5-0-flash-260915", "1K 16:9", "1360x768"),
         ("seedream-5-0-260128", "1K", "2048x2048"),
         ("seedream-5-5-261028", "2K 4:3", "2304x1728"),
         ("doubao-seedream-4-0-250828", "1K", "1024x1024"),
@@ -116,10 +117,28 @@ def test_references_are_data_uris():
     assert call.json["image"] == [PNG_URI, PNG_URI]
 
 
-@pytest.mark.parametrize(("via", "most"), [("apiyi", 10), ("ark", 14)])
-def test_each_way_has_its_number_of_references(via, most):
-    """The aggregator says ten, Ark fourteen."""
-    assert provider(via=via).capabilities().references == most
+@pytest.mark.parametrize(
+    ("via", "model", "most"),
+    [
+        ("apiyi", "seedream-4-5-251128", 10),
+        ("ark", "seedream-4-5-251128", 14),
+        ("ark", "seedream-5-0-pro-260628", 10),
+        ("volcengine", "doubao-seedream-4-5-251128", 14),
+    ],
+)
+def test_each_way_has_its_number_of_references(via, model, most):
+    """The aggregator says ten, Ark fourteen; two models take no more than ten anywhere."""
+    assert provider(via=via, model=model).capabilities().references == most
+
+
+def test_inside_china_the_host_the_model_and_the_price_are_others():
+    """The host and the model's name are known; the price is not, and unknown is never 0."""
+    seedream = provider(via="volcengine")
+
+    assert seedream.settings.base_url == "https://ark.cn-beijing.volces.com/api/v3"
+    assert seedream.model == "doubao-seedream-4-5-251128"
+    assert seedream.price is None
+    assert asked(seedream, ImageRequest("A cat", size="2K")).json["model"] == "doubao-seedream-4-5-251128"
 
 
 def test_a_series_is_one_call():
@@ -215,6 +234,7 @@ def test_arks_errors_are_known(status, code, message, kind):
         ("doubao-seedream-4-5-251128", "0.04"),
         ("seedream-5-0-260128", "0.035"),
         ("seedream-5-0-pro-260628", "0.12"),
+        ("seedream-5-0-flash-260915", "0.018"),
         ("seedream-5-5-261028", None),
         ("ep-20261122-abc", None),
     ],
@@ -244,5 +264,5 @@ def test_the_way_decides_the_address():
 
 def test_an_unknown_way_is_a_mistake_that_names_the_known():
     """Found when the configuration is read."""
-    with pytest.raises(ValueError, match=r'"apiyi" or "ark"'):
+    with pytest.raises(ValueError, match=r'"apiyi", "ark" or "volcengine"'):
         SeedreamSettings(via="fal")

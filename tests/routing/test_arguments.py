@@ -6,6 +6,7 @@ import asyncio
 import io
 import mmap
 import os
+from collections.abc import Mapping
 from datetime import date
 from math import inf, nan
 from pathlib import Path
@@ -62,6 +63,73 @@ async def test_b14_an_argument_that_makes_no_sense_is_one_sentence_that_names_it
                 await router.generate(given.pop("prompt"), **given)
             assert name in str(caught.value)
         assert [entry.in_flight for entry in router.health()] in ([], [0] * len(router.health()))
+
+    assert one.calls == []
+
+
+class Broken(str):
+    """Text whose own code fails."""
+
+    __slots__ = ()
+
+    def __hash__(self):
+        """Fail."""
+        raise RuntimeError("hash")
+
+
+class BrokenPath:
+    """A path whose own code fails, or gives what is none."""
+
+    def __init__(self, gives):
+        self._gives = gives
+
+    def __fspath__(self):
+        """Fail, or give it."""
+        if self._gives is None:
+            raise RuntimeError("path")
+        return self._gives
+
+
+class BrokenTable(Mapping):
+    """A table whose own code fails."""
+
+    def __getitem__(self, name):
+        """Fail."""
+        raise RuntimeError("item")
+
+    def __iter__(self):
+        """Name one."""
+        yield "one"
+
+    def __len__(self):
+        """Count it."""
+        return 1
+
+
+def broken_list():
+    """Fail after one."""
+    yield PNG
+    raise RuntimeError("list")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("references", (broken_list(), BrokenTable())),
+        ("references[0]", ([BrokenPath(None)], [BrokenPath(5)], [BrokenPath(b"a.png")], [Broken("")])),
+        ("into", (BrokenPath(None), BrokenPath(5), BrokenPath(b"a.png"), "x" * 5000, f"{'x/' * 200}a.png")),
+        ("tags", (BrokenTable(),)),
+        ("extra", (BrokenTable(), {"one": BrokenTable()})),
+        ("attempt_timeout", (BrokenTable(), Broken("offfice"))),
+    ],
+)
+async def test_a_value_whose_own_code_fails_is_one_sentence_that_names_it(name, values):
+    """What its class raised came out of `generate` as it was."""
+    async with fake_router(one := FakeProvider()) as router:
+        for value in values:
+            with pytest.raises(ValueError, match=r"^[^\n]{1,300}$") as caught:
+                await router.generate("a lighthouse", **{name.partition("[")[0]: value})
+            assert name in str(caught.value)
 
     assert one.calls == []
 

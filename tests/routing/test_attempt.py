@@ -6,12 +6,16 @@ import threading
 from contextlib import suppress
 
 import pytest
+from attrs import field, frozen
 
-from pixroute import AllProvidersFailed, FailureKind, PixrouteError, Policy, Stage
-from pixroute.outcome import Billing
+from pixroute import AllProvidersFailed, FailureKind, PixrouteError, Policy, RequestFailed, Stage
+from pixroute.content import InMemory
+from pixroute.outcome import Billing, Delivered, Failure, Success
 from pixroute.policy import RetryPolicy
+from pixroute.provider import ProviderSettings
+from pixroute.secret import Secret
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture, run_virtual, silence
-from pixroute.testing.fake import _pictures
+from pixroute.testing.fake import _pictures, blank_png
 
 K = FailureKind
 ONCE = Policy(retry=RetryPolicy(quick=False, rounds=()))
@@ -286,3 +290,69 @@ def test_a_request_that_fails_at_once_lets_others_run():
     run_virtual(main())
 
     assert len(turns) >= 20
+
+
+KEY = "sk-Zx81firstSecret0123456789"
+
+
+@frozen(kw_only=True)
+class WithKey(ProviderSettings):
+    """Settings of a provider that brings a client library of its own."""
+
+    api_key: Secret = field(factory=lambda: Secret(KEY))
+
+
+class Talkative(FakeProvider):
+    """Says its key wherever it can say something."""
+
+    def __init__(self, outcome):
+        super().__init__()
+        self.settings = WithKey()
+        self._outcome = outcome
+
+    async def generate(self, request, attempt):
+        """Say it."""
+        attempt.note(remote=KEY, seed={KEY: [KEY.encode(), ValueError(KEY)]})
+        return self._outcome
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failure(
+            kind=FailureKind.AUTH, message=f"no {KEY}", code=KEY, url=KEY, advice=KEY, task=KEY, provider_request_id=KEY
+        ),
+        Success(
+            pictures=(Delivered(content=InMemory(blank_png(1024, 1024)), revised_prompt=KEY, declared_type=KEY),),
+            model=KEY,
+            usage={KEY: KEY},
+            provider_request_id=KEY,
+        ),
+        KEY,
+    ],
+)
+async def test_the_words_of_a_provider_with_a_client_of_its_own_lose_its_key(outcome, caplog):
+    """Only HttpProvider had a door: what others noted and said was kept as it came."""
+    events = []
+    async with fake_router(Talkative(outcome), policy=Policy(max_attempts=1), observers=[events.append]) as router:
+        try:
+            end = await router.generate("a lighthouse")
+        except RequestFailed as error:
+            end = error
+
+    told = f"{end} {end!r} {end.record!r} {end.record.attempts[0].facts} {events} {caplog.text}"
+    assert KEY not in told
+    assert "***" in told
+
+
+async def test_progress_is_a_number():
+    """Whatever else is told is a bug of the plugin, and not kept."""
+
+    class Wordy(FakeProvider):
+        async def generate(self, request, attempt):
+            attempt.progress("half")
+            return await super().generate(request, attempt)
+
+    async with fake_router(Wordy(), policy=Policy(max_attempts=1)) as router:
+        with pytest.raises(RequestFailed, match="raised ValueError"):
+            await router.generate("a lighthouse")

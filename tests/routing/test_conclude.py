@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,8 @@ from pixroute.content import InMemory
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Delivered, Failure, Success
 from pixroute.policy import RetryPolicy
+from pixroute.routing import conclude
+from pixroute.routing.plan import Ruling
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture, run_virtual, silence
 from pixroute.testing.fake import blank_png
 
@@ -123,6 +126,20 @@ class TestErrors:
         assert str(error).splitlines()[0] == first
         assert error.retryable is retryable
         assert (error.retry_after is None) is ("in 100 s" not in first)
+
+    def test_whose_times_are_unknown_is_said_where_time_ran_short(self):
+        """Those alone that lacked the time, for theirs is a guess."""
+        contenders = [
+            SimpleNamespace(name=name, candidate=SimpleNamespace(known=name == "known"))
+            for name in ("new", "known", "off")
+        ]
+        rulings = [Ruling.NO_TIME, Ruling.NO_TIME, Ruling.DISABLED]
+        endings = [SimpleNamespace(contenders=contenders, rulings=rulings, attempts=())]
+
+        kind, told = conclude._kind_and_head(endings, [], None)
+
+        assert kind is DeadlineInfeasible
+        assert told.endswith("Allow more time. Times unknown: new; `latency` says how long it takes.")
 
     def test_while_everybody_is_ill_it_says_when_somebody_may_be_asked(self):
         """Nothing was sent; the seconds are those of the first breaker."""

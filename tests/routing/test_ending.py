@@ -87,6 +87,8 @@ class Bench:
             member=SimpleNamespace(model="model", identity=SimpleNamespace(plaintext=False)),
             provider=SimpleNamespace(generate=self._generate, credential=None, advice={}, model="model"),
             log_bug=self.bugs.append,
+            kept=lambda facts: facts,
+            told=lambda outcome: outcome,
         )
         self._work = work
         self.attempt = Attempt(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+from math import inf, nan
 from random import Random
 
 import pytest
@@ -468,3 +469,13 @@ def test_a_claim_that_ends_as_the_router_is_closed_is_its_callers():
         return await life.claim(work(), "claim-1")
 
     assert run_virtual(main()) == "a picture"
+
+
+@pytest.mark.parametrize("drain", [nan, -inf, "5", None, True])
+async def test_seconds_of_draining_that_are_none_are_refused_by_name(drain):
+    """NaN drained without end, and text came out as TypeError when the router was half closed."""
+    async with fake_router(FakeProvider()) as router:
+        with pytest.raises(ValueError, match=r"^drain must be a number, not "):
+            await router.aclose(drain=drain)
+        await router.generate("a lighthouse")
+        await router.aclose(drain=inf)

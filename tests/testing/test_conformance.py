@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve, frozen
 
 from pixroute import Capabilities, Failure, FailureKind, HttpProvider, HttpSettings, Size
-from pixroute.http import Call
+from pixroute.http import Call, Part
 from pixroute.testing import FakeProvider, silence
 from pixroute.testing.conformance import KEY, PICTURE, ProviderConformance, Upstream
 from pixroute.testing.conformance.stand import at
@@ -240,3 +240,21 @@ def test_sizes_are_found_in_any_words():
     assert size_in(Call.post("x", json={"size": "100*50"})) == Size.parse("100x50")
     assert size_in(Call.post("x", json={"size": {"class": "2k"}})) == Size("2K")
     assert size_in(Call.post("x", json={"prompt": "2K or 100x50"})) is None
+
+
+def test_a_form_whose_file_has_no_type():
+    """And one that is right passes: line ends and boundaries in a value do no harm."""
+
+    def form(media_type):
+        def encode(_, request):
+            file = Part(name="image", value=b"\r\n--", filename="a.png", media_type=media_type)
+            return Call.post("images", form=(Part(name="prompt", value=request.prompt), file))
+
+        return encode
+
+    right, wrong = make(encode=form("image/png")), make(encode=form(None))
+    kit.test_forms_arrive_as_they_were_written(right, requests_for(right))
+    with fails("has no media type"):
+        kit.test_forms_arrive_as_they_were_written(wrong, requests_for(wrong))
+    with pytest.raises(pytest.skip.Exception):
+        kit.test_forms_arrive_as_they_were_written(make(), requests_for(make()))

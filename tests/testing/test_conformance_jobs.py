@@ -4,14 +4,14 @@ import pytest
 from attrs import evolve, frozen
 
 from pixroute import Capabilities, Failure, FailureKind, HttpSettings
-from pixroute.http import Call, Finished, Job, JobProvider
-from pixroute.testing.conformance import KEY, ORIGIN, PICTURE, ProviderConformance, Upstream
+from pixroute.http import Call, Finished, Job, JobProvider, JobSettings
+from pixroute.testing.conformance import KEY, ORIGIN, PICTURE, ProviderConformance, Refusal, Upstream
 
 pytestmark = pytest.mark.slow  # sockets
 
 
 @frozen(kw_only=True)
-class TakerSettings(HttpSettings):
+class TakerSettings(JobSettings):
     """Settings of a provider that takes jobs."""
 
     base_url: str = "https://api.taker.example/v1"
@@ -60,6 +60,20 @@ class Homely(Taker):
     job_hosts = ()
 
 
+class Deaf(Taker):
+    """One that keeps the first key that it was given."""
+
+    def __init__(self, name, settings):
+        super().__init__(name, evolve(settings, api_key=settings.api_key.reveal()))
+
+
+class Strange(Taker):
+    """One that knows no other origin, whatever its settings say."""
+
+    def __init__(self, name, settings):
+        super().__init__(name, evolve(settings, job_origins=()))
+
+
 class Kit(ProviderConformance):
     """The kit as the author of `Taker` uses it."""
 
@@ -77,6 +91,8 @@ JOBS = [
     "test_a_lost_job_is_no_fault_of_the_request",
     "test_the_key_goes_to_no_second_origin",
     "test_documented_hosts_are_asked",
+    "test_jobs_and_pictures_on_other_origins_arrive",
+    "test_an_expired_key_is_replaced",
 ]
 
 
@@ -95,6 +111,8 @@ def test_one_that_keeps_its_contract_passes(test):
     [
         (Final, "test_a_lost_job_is_no_fault_of_the_request", "counts as invalid"),
         (Homely, "test_documented_hosts_are_asked", "job_hosts"),
+        (Deaf, "test_an_expired_key_is_replaced", "After the key changed"),
+        (Strange, "test_jobs_and_pictures_on_other_origins_arrive", "was given up"),
     ],
 )
 def test_what_is_wrong_is_found(kind, test, text):
@@ -111,3 +129,48 @@ def test_jobs_without_urls_of_their_own_skip_the_second_origin():
 
     with pytest.raises(pytest.skip.Exception):
         Named().test_the_key_goes_to_no_second_origin(made(Taker))
+
+
+def test_settings_without_other_origins_skip_them():
+    """Nothing could be said of them."""
+
+    @frozen(kw_only=True)
+    class Plain(HttpSettings):
+        base_url: str = "https://api.taker.example/v1"
+
+    with pytest.raises(pytest.skip.Exception):
+        kit.test_jobs_and_pictures_on_other_origins_arrive(Taker("taker", Plain(api_key=KEY)))
+
+
+@pytest.mark.parametrize(
+    ("origin", "plaintext", "why"),
+    [
+        ("queue.example.com", "refuse", "give it as https://host"),
+        ("https://example.com/path", "refuse", "give it as https://host"),
+        ("https://user:word@example.com", "refuse", "give it as https://host"),
+        ("http://example.com", "refuse", "would travel in clear"),
+        ("http://example.com", "private", "would travel in clear"),
+    ],
+)
+def test_an_origin_that_is_none(origin, plaintext, why):
+    """The key goes there as it goes to `base_url`."""
+    with pytest.raises(ValueError, match=f"provider 'taker': `job_origins` has .*{why}"):
+        Taker("taker", TakerSettings(api_key=KEY, job_origins=(origin,), plaintext=plaintext))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "text"),
+    [
+        (Refusal(body={"status": "Ready", "sample": PICTURE, "blurred": True}), "a picture"),
+        (Refusal(body={"status": "Moderated"}, billed=True), "counts as"),
+        (Refusal(body={"error": {"code": "moderation_blocked"}}, status=400, before=(), billed=True), "not billed"),
+    ],
+)
+def test_a_form_of_refusal_that_is_not_understood(refusal, text):
+    """It, its kind and its bill are named."""
+
+    class Refusing(Kit):
+        upstream = evolve(Kit.upstream, refusals={"strange": refusal})
+
+    with pytest.raises(pytest.fail.Exception, match=rf"(?s)A refusal \(strange\).*{text}.*Why it matters"):
+        Refusing().test_every_form_of_refusal_is_understood(made(Taker))

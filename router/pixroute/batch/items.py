@@ -122,6 +122,8 @@ def _item(  # noqa: PLR0917 - the one caller is above
         sensitive=template.sensitive if row.sensitive is None else row.sensitive,
     )
     references = [str(path) for path in row.references] or [str(each.path) for each in template.references]
+    if request.mask:
+        references.append(str(request.mask.path))
     content = _hash(json.dumps([request.prompt, str(request.size), request.n, references]))[:12]
     if row.id is None:
         repeats[content] += 1

@@ -15,10 +15,11 @@ from pixroute.batch.items import Item
 from pixroute.batch.journal import Journal
 from pixroute.batch.keep import keep
 from pixroute.batch.standing import ITEM_TAG, full
+from pixroute.content import to_the_end
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
 from pixroute.policy import Overrides
-from pixroute.references import load
+from pixroute.references import loaded
 from pixroute.result import ImageResult
 from pixroute.routing.budget import Budget
 from pixroute.routing.router import Router
@@ -151,7 +152,10 @@ class Batch:
         except (RequestFailed, ValueError) as error:
             if isinstance(error, BudgetExceeded) and most is not None:
                 self.stop(Stopped.MONEY)
-            return await self._failed(item, error)
+            return await to_the_end(self._failed(item, error))
+        return await to_the_end(self._finished(item, result))
+
+    async def _finished(self, item: Item, result: ImageResult) -> Cost:
         kept = await keep(result.images, item, self._folder)
         kept += await keep(result.extra, item, self._folder, "extra")
         self._journal.finished(item, delivered(result, kept, self._folder))
@@ -182,7 +186,7 @@ async def check(router: Router, items: Sequence[Item]) -> list[Problem]:
 
 async def _unservable(router: Router, item: Item) -> str | None:
     try:
-        await load(item.request.references)
+        await loaded(item.request)
         plans = router.explain(item.request, chain=item.chain).providers
     except ValueError as error:
         return str(error)

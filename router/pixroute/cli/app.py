@@ -12,6 +12,7 @@ import click
 
 from pixroute.cli.batch import batch
 from pixroute.cli.calibrate import calibrate
+from pixroute.cli.cheapest import cheapest
 from pixroute.cli.check import check
 from pixroute.cli.claim import claim
 from pixroute.cli.emulate import emulate
@@ -46,6 +47,7 @@ for command in (
     check,
     explain,
     plugins,
+    cheapest,
     serve,
     keys,
     emulate,

@@ -16,7 +16,7 @@ from pixroute.cli.reload import reload_on_sighup
 from pixroute.config.load import KEY_VARIABLE, default_config, find_config, load
 from pixroute.config.model import Config
 from pixroute.events import Observer
-from pixroute.plugins import load_plugins
+from pixroute.plugins import PluginsOnDemand
 from pixroute.routing.router import Router
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, s
     if path is not None:
         if plaintext:
             raise click.UsageError('--plaintext is for the built-in chain; in a file, say plaintext = "accept" there.')
-        return load(path, load_plugins(), env=env), sentence
+        return load(path, PluginsOnDemand(), env=env), sentence
     if not env.get(KEY_VARIABLE, "").strip():
         raise click.ClickException(
             f"there is no key: set {KEY_VARIABLE}, or write a pixroute.toml; or add --emulated, which needs neither."
         )
     if not plaintext:
         sentence += " Its HTTP port is left out: there the key travels in clear (--plaintext accept)."
-    return default_config(load_plugins(), env=env, plaintext=plaintext), sentence
+    return default_config(PluginsOnDemand(), env=env, plaintext=plaintext), sentence
 
 
 def read_faults(words: Sequence[str]) -> dict[str, str]:

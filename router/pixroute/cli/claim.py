@@ -15,8 +15,10 @@ from pixroute.cli import choose
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import configuration_options
 from pixroute.cli.save import Target
+from pixroute.content import to_the_end
 from pixroute.errors import RequestFailed
 from pixroute.ledger import Entry, Ledger, read_ledger
+from pixroute.result import ImageResult
 from pixroute.routing.router import Router
 
 
@@ -71,9 +73,14 @@ async def _claim(
         result = await router.claim(entry.provider, entry.job, timeout=timeout)
     except (RequestFailed, ValueError, TypeError) as error:  # of a job that was written by others, or is gone
         return {**facts, "pictures": [], "error": str(error)}
+    paths = await to_the_end(_keep(result, entry, folder, ledger))
+    return {**facts, "pictures": [str(path) for path in paths], "error": None}
+
+
+async def _keep(result: ImageResult, entry: Entry, folder: Path, ledger: Ledger) -> list[Path]:
     paths = await Target(folder / f"pixroute-{entry.attempt}").save(result.images, request_id=entry.attempt)
     ledger.claimed(entry)
-    return {**facts, "pictures": [str(path) for path in paths], "error": None}
+    return paths
 
 
 def _tell(told: Sequence[dict[str, Any]], lost: Sequence[Entry], *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from pixroute.cli.options import Asked, configuration_options, emulation_options
 from pixroute.cli.save import Target
 from pixroute.cli.screen import Screen
 from pixroute.cli.words import console
+from pixroute.content import to_the_end
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
@@ -82,11 +83,11 @@ async def _run(job: Job) -> Exit:
             with screen.live():
                 result = await router.generate(job.request, **job.limits)
         except RequestFailed as error:
-            return await _tell_failure(job, error)
+            return await to_the_end(_tell_failure(job, error))
         except asyncio.CancelledError:
             click.echo(report.interruption(screen.finished), err=True)
             raise
-        return await _tell_result(job, result)
+        return await to_the_end(_tell_result(job, result))  # it is paid for: SIGTERM waits until it is saved
 
 
 async def _tell_result(job: Job, result: ImageResult) -> Exit:

@@ -43,6 +43,7 @@ class Asked:
     aspect: str | None
     n: int
     images: tuple[Path, ...]
+    mask: Path | None
     sensitive: bool
     tags: tuple[tuple[str, str], ...]
     chain: str | None
@@ -60,10 +61,16 @@ class Asked:
             size=Size.parse(self.size or "1K", self.aspect) if self.size or self.aspect else None,
             n=self.n,
             references=self.images,
+            mask=self.mask,
             output_format=output_format,
             sensitive=self.sensitive,
             tags=dict(self.tags),
         )
+
+    @classmethod
+    def wish(cls, **said: Any) -> Asked:
+        """Take what `wish_options` say: what the picture is to be, without how it is got."""
+        return cls(**said, sensitive=False, tags=(), chain=None, timeout=None, max_cost=None)
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -72,11 +79,16 @@ class Asked:
         return {"chain": self.chain, "timeout": self.timeout, **money}
 
 
-_SHARED = (
+_WISH = (
     click.option("--size", metavar="SIZE", help="1K, 2K, 4K, WIDTHxHEIGHT, or '2K 16:9'. Default: the provider's own."),
     click.option("--aspect", metavar="W:H", help="Shape, beside 1K, 2K or 4K (1K if no size is given)."),
     click.option("-n", "--n", default=1, type=click.IntRange(1, 100), metavar="N", help="How many pictures, 1 to 100."),
     click.option("--image", "images", multiple=True, type=PICTURE, metavar="FILE", help="A picture to edit or follow."),
+    click.option("--mask", type=PICTURE, metavar="FILE", help="What is transparent is changed in the first --image."),
+)
+
+_SHARED = (
+    *_WISH,
     click.option("--sensitive", is_flag=True, help="Never over an unencrypted connection."),
     click.option(
         "--tag", "tags", multiple=True, type=_tag, metavar="KEY=VALUE", help="Carried to record and rules; repeatable."
@@ -93,20 +105,26 @@ _SHARED = (
     ),
 )
 
+CONFIG = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Default: $PIXROUTE_CONFIG, else ./pixroute.toml, else the built-in chain with $APIYI_API_KEY.",
+)
 _CONFIGURATION = (
-    click.option(
-        "-c",
-        "--config",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Default: $PIXROUTE_CONFIG, else ./pixroute.toml, else the built-in chain with $APIYI_API_KEY.",
-    ),
+    CONFIG,
     click.option(
         "--plaintext",
         type=click.Choice(["accept"]),
         help="Let the built-in chain begin with the HTTP port, where the key travels in clear.",
     ),
 )
+
+
+def wish_options(command: Command) -> Command:
+    """Add the options of a picture alone: size, shape, number, references, mask."""
+    return _with(command, _WISH)
 
 
 def request_options(command: Command) -> Command:

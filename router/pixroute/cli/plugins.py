@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import click
 
 from pixroute.cli.words import amount, console, table
-from pixroute.plugins import Plugin, Plugins, load_plugins, resolve
-from pixroute.provider import Capabilities, Price, Provider, ProviderSpec
+from pixroute.plugins import Plugin, Plugins, load_plugins, sample
+from pixroute.provider import Capabilities, Latency, Price, ProviderSpec
 from pixroute.request import RESOLUTIONS
-from pixroute.secret import Secret
 
 PLUGIN_HEADS = ("plugin", "version", "provider types")
-ABILITY_HEADS = ("provider type", "sizes", "exact", "shapes", "formats", "refs", "n", "price")
+NAME = "provider type"
+ABILITIES = ("sizes", "exact", "shapes", "formats", "refs", "mask", "n")
+TERMS = ("1K", "2K", "4K", "usual, s", "known")
+WIDE = 140
+"""Columns from which one table holds everything."""
+_CLASSES = RESOLUTIONS[:3]
 
 
 @click.command()
 def plugins() -> None:
     """List what is installed, able, or broken.
 
-    Of each provider type: the sizes it makes, the areas that may be asked exactly, how many shapes, formats to choose
-    from, most reference pictures, most pictures of one call (n), and the price of a picture.
+    Of each provider type, as it is without further settings: the classes it makes; which sizes may be asked exactly;
+    how many shapes; formats to choose from; most reference pictures; whether it takes a mask; most pictures of one
+    call (n); the price of a picture of each class; the seconds that half the pictures of each class take (none known:
+    ?); and how its wire is known.
     """
     found = load_plugins()
     screen = console()
     screen.print(table(PLUGIN_HEADS, [_plugin(plugin) for plugin in found.listed]))
-    click.echo()
-    screen.print(
-        table(ABILITY_HEADS, [_abilities(spec) for spec in found.providers.values()], whole=("provider type",))
-    )
+    rows = [_row(spec) for spec in found.providers.values()]
+    cut = 1 + len(ABILITIES)
+    parts: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [((NAME, *ABILITIES, *TERMS), rows)]
+    if screen.width < WIDE:
+        parts = [
+            ((NAME, *ABILITIES), [row[:cut] for row in rows]),
+            ((NAME, *TERMS), [(row[0], *row[cut:]) for row in rows]),
+        ]
+    for heads, cells in parts:
+        click.echo()
+        screen.print(table(heads, cells, whole=(NAME,)))
     for line in _absent(found):
         click.echo(line)
 
@@ -48,10 +60,10 @@ def _absent(found: Plugins) -> Iterator[str]:
         yield f"Blocked: {name}."
 
 
-def _abilities(spec: ProviderSpec) -> tuple[str, ...]:
-    provider = _sample(spec)
+def _row(spec: ProviderSpec) -> tuple[str, ...]:
+    provider = sample(spec)
     if provider is None:
-        return spec.name, "depends on its settings", *[""] * 6
+        return spec.name, "depends on its settings", *[""] * (len(ABILITIES) + len(TERMS) - 1)
     can = provider.capabilities()
     return (
         spec.name,
@@ -59,37 +71,45 @@ def _abilities(spec: ProviderSpec) -> tuple[str, ...]:
         _exact(can),
         _count(can.aspect_ratios, "any"),
         " ".join(sorted(can.output_formats)) or "its own",
-        str(can.references or "none"),
+        _references(can),
+        "yes" if can.mask_formats else "no",
         str(can.max_images),
-        _price(provider.price),
+        *_prices(provider.price, can),
+        _usual(provider.latency, can),
+        spec.sure or "not said",
     )
 
 
-def _sample(spec: ProviderSpec) -> Provider | None:
-    """Make one as a configuration of nothing but a key would; it is never started."""
-    keyed: dict[str, Any] = {"api_key": Secret("none"), "plaintext": "accept"}
-    known = {field.name for field in spec.settings.__attrs_attrs__}  # type: ignore[attr-defined]  # checked at load
-    try:
-        settings = spec.settings(**{name: value for name, value in keyed.items() if name in known})
-        made: Provider = resolve(spec.create)(spec.name, settings)
-    except Exception:  # noqa: BLE001 - a plugin may need settings that only its user knows
-        return None
-    return made
-
-
 def _exact(can: Capabilities) -> str:
-    if can.exact_pixels is None:
-        return "no"
-    low, high = (pixels / 1e6 for pixels in can.exact_pixels)
-    return f"{low:.1f}-{high:.1f} MP" if low >= 0.05 else f"to {high:.1f} MP"
+    if can.exact_sizes:
+        return f"{len(can.exact_sizes)} sizes"
+    step = f" /{can.multiple_of}" if can.multiple_of > 1 else ""
+    if can.exact_pixels is not None:
+        low, high = (pixels / 1e6 for pixels in can.exact_pixels)
+        return (f"{low:.1f}-{high:.1f} MP" if low >= 0.05 else f"to {high:.1f} MP") + step
+    return "{}-{} px".format(*can.sides) + step if can.sides else "no"
+
+
+def _references(can: Capabilities) -> str:
+    if not can.references:
+        return "none"
+    formats = f" {' '.join(sorted(can.reference_formats))}" if can.reference_formats else ""
+    return f"{can.references}{formats}"
 
 
 def _count(values: Collection[str], none: str) -> str:
     return str(len(values)) if values else none
 
 
-def _price(price: Price | None) -> str:
-    if price is None:
-        return "unknown"
-    low, high = (amount(pick(price.amounts.values()), price.currency) for pick in (min, max))
-    return low if low == high else f"{low} to {high}"
+def _prices(price: Price | None, can: Capabilities) -> Iterator[str]:
+    for name in _CLASSES:
+        if can.resolutions and name not in can.resolutions:
+            yield "-"
+        else:
+            yield "?" if price is None or price.at(name) is None else amount(price.at(name), price.currency)
+
+
+def _usual(latency: Latency, can: Capabilities) -> str:
+    made = [name for name in _CLASSES if not can.resolutions or name in can.resolutions]
+    times = [f"{latency.table[name].p50:.0f}" if name in latency.table else "?" for name in made]
+    return " ".join(times) if latency.table else "?"

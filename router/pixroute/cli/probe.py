@@ -13,6 +13,7 @@ from attrs import frozen
 from pixroute.config.walk import Finding, Level, Link
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, Reply
+from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.waits import who_waits
 from pixroute.http.pace import MIB
@@ -25,6 +26,7 @@ from pixroute.http.wire.wire import Wire
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import Resolution
+from pixroute.secret import NoSecret
 from pixroute.words import join
 
 if TYPE_CHECKING:
@@ -61,10 +63,14 @@ async def probe(link: Link, policy: Policy, transport: Transport) -> list[Findin
     if not isinstance(link.provider, HttpProvider):
         return [Finding(level="note", path=link.path, message="does not speak HTTP, so there is nothing to ask")]
     provider = link.provider
+    try:
+        place = await provider.place()
+    except NoSecret as error:
+        return [Finding(level="error", path=join(link.path, "api_key"), message=f"cannot be used: {error}")]
     wire = _Seeing(pace=transport.pace, limit=MIB)
     with Sinks(None) as sinks, transport.memory.share() as share:
-        exchange = Exchange(wire=wire, endpoint=provider.endpoint, sinks=sinks, share=share)
-        request = _question(provider)
+        exchange = Exchange(wire=wire, endpoint=place, sinks=sinks, share=share)
+        request = _question(provider, place)
         session = transport.session(provider.endpoint.trust)
         reply = await exchange.run(session, request, transport.proxy(request.url, provider.endpoint))
     found = list(_of_connection(link, wire.seen_of_it)) if wire.seen_of_it else []
@@ -74,10 +80,10 @@ async def probe(link: Link, policy: Policy, transport: Transport) -> list[Findin
     return [*found, _of_key(link, provider, reply), *_of_waits(link, policy, reply)]
 
 
-def _question(provider: HttpProvider[Any]) -> Outgoing:
+def _question(provider: HttpProvider[Any], place: Endpoint) -> Outgoing:
     """Ask for the list of models with the key, or for nothing in particular without it."""
     if provider.models_path is not None:
-        return outgoing(Call.get(provider.models_path), provider.endpoint, "pixroute-check")
+        return outgoing(Call.get(provider.models_path), place, "pixroute-check")
     return Outgoing(method="GET", url=provider.endpoint.base_url, headers={"User-Agent": "pixroute"})
 
 
@@ -151,7 +157,7 @@ def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding 
         for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, Mapping)
     }
-    if not listed or provider.model in listed:
+    if not listed or not provider.lists_model or provider.model in listed:
         return None
     return Finding(
         level="warning",

@@ -11,7 +11,7 @@ from typing import Any
 
 from pixroute.config.model import Config
 from pixroute.errors import ConfigError, Problem
-from pixroute.plugins import Plugins
+from pixroute.plugins import PluginSource
 from pixroute.words import shown
 
 CONFIG_VARIABLE = "PIXROUTE_CONFIG"
@@ -61,7 +61,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def structure(
     mapping: Mapping[str, Any],
-    plugins: Plugins,
+    plugins: PluginSource,
     *,
     base: Path,
     env: Mapping[str, str] = os.environ,
@@ -93,12 +93,14 @@ def structure(
     return config
 
 
-def load(path: Path, plugins: Plugins, *, env: Mapping[str, str] = os.environ) -> Config:
+def load(path: Path, plugins: PluginSource, *, env: Mapping[str, str] = os.environ) -> Config:
     """Read a file; raises `ConfigError` like `read_toml` and `structure`."""
     return structure(read_toml(path), plugins, base=path.parent, env=env, source=str(path), clear_keys=False)
 
 
-def default_config(plugins: Plugins, *, env: Mapping[str, str] = os.environ, plaintext: str | None = None) -> Config:
+def default_config(
+    plugins: PluginSource, *, env: Mapping[str, str] = os.environ, plaintext: str | None = None
+) -> Config:
     """Give the configuration without a file: Nano Banana Pro, then Seedream, both with APIYI_API_KEY.
 
     The HTTP port comes first only where `plaintext` is "accept".

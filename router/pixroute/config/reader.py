@@ -14,7 +14,7 @@ from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverCo
 from pixroute.config.serve import ServeSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
-from pixroute.plugins import Plugins
+from pixroute.plugins import RAISED_BY_PLUGINS, PluginSource
 from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
@@ -37,7 +37,7 @@ class Reader:
     """
 
     said: Mapping[str, Any]
-    plugins: Plugins
+    plugins: PluginSource
     converter: Converter
     source: str
     problems: list[Problem] = field(factory=list)
@@ -75,7 +75,12 @@ class Reader:
         if spec is None:
             return None
         own = {key: value for key, value in said.items() if key != "type"}
-        settings: ProviderSettings | None = self.value(own, spec.settings, path, ("type",))
+        try:
+            kind = spec.settings
+        except RAISED_BY_PLUGINS as error:  # it is imported only now
+            self.wrong(join(path, "type"), f"its plugin cannot be imported: {type(error).__name__}: {error}")
+            return None
+        settings: ProviderSettings | None = self.value(own, kind, path, ("type",))
         if settings is None:
             return None
         if settings.enabled:

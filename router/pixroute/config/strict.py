@@ -44,7 +44,7 @@ def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool = F
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool, Decimal):
         converter.register_structure_hook(kind, _scalar)
-    converter.register_structure_hook(Path, lambda value, _: base / _scalar(value, str))
+    converter.register_structure_hook(Path, lambda value, _: base / _scalar(value, Path))
     converter.register_structure_hook(Secret, lambda value, _: secrets.read(value))
     converter.register_structure_hook_factory(attrs.has, partial(_class_hook, converter))
     for origins, read in _BY_ORIGIN.items():

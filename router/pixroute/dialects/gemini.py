@@ -9,9 +9,10 @@ from typing import Any
 from pixroute.dialects.references import base64_of, media_type_of
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Call, Details, Item, Picture, Reply
-from pixroute.http.judging.envelope import ADVICE, request_id_in, says_error
+from pixroute.http.judging.answered import answered
+from pixroute.http.judging.envelope import ADVICE, says_error
 from pixroute.http.judging.pictureless import quoted
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.outcome import Failure, FailureKind
 from pixroute.request import ImageRequest
 
 ASPECT_RATIOS = frozenset({"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"})
@@ -88,15 +89,8 @@ def refusal(reply: Reply) -> Failure | None:
 
 
 def _failure(kind: FailureKind, message: str, reply: Reply, reason: str | None) -> Failure:
-    return Failure(
-        kind=kind,
-        message=message,
-        advice=ADVICE.get(kind, "Ask for a picture in the prompt, or check `model`; what was answered is billed."),
-        stage=Stage.BODY,
-        status=reply.status,
-        code=reason,
-        provider_request_id=request_id_in(reply.headers),
-    )
+    advice = ADVICE.get(kind, "Ask for a picture in the prompt, or check `model`; what was answered is billed.")
+    return answered(reply, kind, message, advice, code=reason)
 
 
 def pictures(reply: Reply) -> Sequence[Item]:

@@ -17,15 +17,17 @@ from pixroute.http.judging.envelope import carries_error, failure_from
 from pixroute.http.judging.pictureless import declined, flag_in
 from pixroute.http.usage import amount_of
 from pixroute.outcome import Failure, FailureKind, Stage
-from pixroute.request import ImageRequest
+from pixroute.request import ImageRequest, Reference
 
 
-def call(request: ImageRequest, *, root: str = "", model: str, **fields: str | int | None) -> Call:
+def call(request: ImageRequest, *, root: str = "", model: str | None, **fields: str | int | None) -> Call:
     """Ask `{root}images/generations` by JSON, or with references `{root}images/edits` by a form.
 
-    `fields` stand beside model and prompt; what is None is left out.
+    `fields` stand beside model and prompt; what is None is left out. A mask is part of an edit, as PNG whose
+    transparent pixels are to be painted.
     """
-    sent = {"model": model, "prompt": request.prompt, **{name: v for name, v in fields.items() if v is not None}}
+    said = {"model": model, "prompt": request.prompt, **fields}
+    sent = {name: value for name, value in said.items() if value is not None}
     if not request.references:
         return Call.post(f"{root}images/generations", json=sent)
     texts = (Part(name=name, value=str(value)) for name, value in sent.items())
@@ -35,9 +37,15 @@ def call(request: ImageRequest, *, root: str = "", model: str, **fields: str | i
 def _files(request: ImageRequest) -> Iterator[Part]:
     name = "image" if len(request.references) == 1 else "image[]"
     for number, reference in enumerate(request.references, 1):
-        media_type = media_type_of(reference)
-        filename = f"reference-{number}.{media_type.rpartition('/')[2]}"
-        yield Part(name=name, value=data_of(reference), filename=filename, media_type=media_type)
+        yield _file(name, f"reference-{number}", reference)
+    if request.mask:
+        yield _file("mask", "mask", request.mask)
+
+
+def _file(name: str, called: str, picture: Reference) -> Part:
+    media_type = media_type_of(picture)
+    filename = f"{called}.{media_type.rpartition('/')[2]}"
+    return Part(name=name, value=data_of(picture), filename=filename, media_type=media_type)
 
 
 def pictures(reply: Reply) -> Sequence[Item]:

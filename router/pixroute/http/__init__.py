@@ -7,7 +7,9 @@ from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.pictureless import declined
 from pixroute.http.provider import HttpProvider
 from pixroute.http.routes import TwoRoutes
+from pixroute.http.tokens import Token, Tokens
 from pixroute.http.usage import amount_of
+from pixroute.secret import NoSecret
 
 __all__ = [
     "Auth",
@@ -21,12 +23,15 @@ __all__ = [
     "Job",
     "JobProvider",
     "JobSettings",
+    "NoSecret",
     "Part",
     "Picture",
     "Progress",
     "Queued",
     "Reply",
     "Running",
+    "Token",
+    "Tokens",
     "TwoRoutes",
     "amount_of",
     "declined",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from os import PathLike
@@ -104,7 +105,7 @@ class Auth:
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:
-    return Path(value) if isinstance(value, str | PathLike) else value
+    return Path(value) if isinstance(value, str | PathLike) and os.fspath(value) else value  # type: ignore[return-value]
 
 
 def _secret(value: Secret | str | Callable[[], str] | None) -> Secret | None:

@@ -20,7 +20,10 @@ from pixroute.sanitizer import Sanitizer
 T = TypeVar("T", bound=Success | Failure | Delivered)
 
 _MEASURED = frozenset({"first_byte", "wire_bytes", "rescued", "remote", "plaintext"})
-"""Facts that the wire finds out by itself."""
+"""Facts that the wire finds out by itself: as numbers they hold nobody's words."""
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_OF_A_FAILURE = ("code", "ignored_hint", "provider_request_id", "url", "advice", "task", "status")
+_OF_A_PICTURE = ("declared_type", "revised_prompt", "url")
 
 
 class Door:
@@ -47,8 +50,10 @@ class Door:
         self._attempt.reached(stage)
 
     def note(self, **facts: Any) -> None:
-        """Add facts to the record, without the secrets."""
-        self._attempt.note(**(facts if facts.keys() <= _MEASURED else self.sanitizer.clean(facts)))
+        """Add facts to the record, without the secrets and as JSON's types: what is none of them as its text."""
+        if not (facts.keys() <= _MEASURED and all(type(value) in _NUMBERS for value in facts.values())):
+            facts = self.sanitizer.facts(facts)
+        self._attempt.note(**facts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attempt, name)
@@ -64,16 +69,16 @@ def shown(reply: Reply, sanitizer: Sanitizer) -> Reply:
 def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
     """Take the secrets out of everything that an outcome keeps, and out of sentences also what looks like one."""
     if isinstance(outcome, Failure):
-        cleaned = _cleaned(outcome, sanitizer, ("code", "ignored_hint", "provider_request_id", "url", "advice", "task"))
+        cleaned = _cleaned(outcome, sanitizer, _OF_A_FAILURE)
         return cast("T", evolve(cast("Failure", cleaned), message=sanitizer.redact(outcome.message)))
     if isinstance(outcome, Delivered):
-        return _cleaned(outcome, sanitizer, ("declared_type", "revised_prompt"))
+        return _cleaned(outcome, sanitizer, _OF_A_PICTURE)
     return _success(outcome, sanitizer)  # type: ignore[return-value]  # the third of three
 
 
 def _success(success: Success, sanitizer: Sanitizer) -> Success:
     """Look once at all that a success tells: almost always nothing is found, and every request pays for the look."""
-    told = [(one.declared_type, one.revised_prompt) for one in success.pictures]
+    told = [[getattr(one, name) for name in _OF_A_PICTURE] for one in success.pictures]
     everything = (success.model, success.usage, success.provider_request_id, told)
     if sanitizer.clean(everything) is not everything:
         success = _cleaned(success, sanitizer, ("model", "usage", "provider_request_id"))

@@ -59,14 +59,14 @@ class Endpoint:
     sanitizer: Sanitizer = field(factory=Sanitizer, repr=False, eq=False)
 
     @classmethod
-    def of(cls, settings: HttpSettings, auth: Auth | None) -> Endpoint:
-        """Read a provider's settings.
+    def of(cls, settings: HttpSettings, auth: Auth | None, tokens: Secret | None = None) -> Endpoint:
+        """Read a provider's settings; `tokens` stand in place of its key.
 
         Raises:
             ValueError: they do not say where to go, or say it in a way that would give the key away.
         """
         parts = _checked(settings)
-        key = _key_of(settings, needed=auth is not None)
+        key = _key_of(settings, needed=auth is not None and tokens is None)
         private = parts.scheme == "http" and settings.plaintext == "private"
         others = tuple(secret for secret in secrets_of(settings) if secret is not settings.api_key)
         return cls(
@@ -74,7 +74,7 @@ class Endpoint:
             origin=origin_of(parts),
             trust=Trust(reach="private" if private else "any", ca_file=settings.ca_file),
             auth=auth,
-            api_key=settings.api_key,
+            api_key=tokens or settings.api_key,
             headers=settings.headers,
             proxy=settings.proxy,
             connect_timeout=settings.connect_timeout,

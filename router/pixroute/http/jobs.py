@@ -245,7 +245,7 @@ class _Vigil:
 
     async def _ask(self, path: str, *, told: bool = False) -> Reply | Failure:
         """Ask until an answer comes, through what passes for as long as patience lasts; `told`: the plugin reads it."""
-        clock = asyncio.get_running_loop().time
+        clock = self.door.context.http.now  # a machine that slept has not lost patience
         self.pause = min(self.pause * _GROWTH, self.door.http.pace.longest_poll)
         delays, gives_up = self._delays(), inf
         while True:

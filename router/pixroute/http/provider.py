@@ -21,23 +21,27 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
+from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import Asked
-from pixroute.http.judging.envelope import carries_error, failure_from, request_id_in, says_error
+from pixroute.http.judging.envelope import carries_error, failure_from, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.judging.tasks import asynchronous, task_in
+from pixroute.http.tokens import Tokens
 from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
 from pixroute.redact import quote
 from pixroute.request import ImageRequest
-from pixroute.secret import NoSecret
+from pixroute.secret import NoSecret, Secret
 
 S = TypeVar("S", bound=HttpSettings)
 
 UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 """What comes out of reading a document that has another shape."""
+
+_UNAUTHORIZED = 401
 
 log = logging.getLogger("pixroute.http")
 
@@ -60,8 +64,14 @@ class HttpProvider(ABC, Generic[S]):
     """What to tell beside a kind of failure, in place of the general advice."""
     recommendation: str = ""
     """What its plugin would set otherwise; `pixroute check` tells it."""
+    server_errors: Billing = Billing.FREE
+    """What an answered server error costs: free as a rule, AMBIGUOUS where the upstream does not say."""
     polls = False
     """Whether it asks for a task until it is done: `JobProvider` does."""
+    tokens: Tokens | None = None
+    """Where its key comes from if it ends: set before `HttpProvider.__init__`; None: `api_key` is the key."""
+    has_door = True
+    """Its words lose the secrets where they come in; those of other providers with secrets lose them in the router."""
     versions: tuple[str, ...] | None = None
     """How the path of its `base_url` ends, the usual first: `("/v1",)`; `("",)`: without a version. None: as it likes.
 
@@ -69,6 +79,8 @@ class HttpProvider(ABC, Generic[S]):
     """
     models_path: str | None = None
     """Where it lists its models, free and refused to a wrong key: `pixroute check --online` asks it. None: nowhere."""
+    lists_model = True
+    """Whether that list names what `model` says."""
 
     awaits_only_ours: ClassVar[bool] = True
     """Whether nothing of a plugin's is awaited in an attempt: then it needs no task of its own (semantics §7)."""
@@ -83,7 +95,8 @@ class HttpProvider(ABC, Generic[S]):
         self.settings = settings
         self._fingerprint = ""
         try:
-            self.endpoint = self._place = Endpoint.of(settings, self.auth)
+            tokens = None if self.tokens is None else Secret(self.tokens.held)
+            self.endpoint = self._place = Endpoint.of(settings, self.auth, tokens)
         except ValueError as error:
             raise ValueError(f"provider {name!r}: {error}") from None
 
@@ -98,7 +111,8 @@ class HttpProvider(ABC, Generic[S]):
         """Write the request as a call.
 
         Raises:
-            ValueError: this request cannot be expressed; nothing is sent.
+            ValueError: this request cannot be expressed; nothing is sent. The capabilities should not have admitted
+                it: the conformance kit calls that a mistake of theirs.
         """
 
     @abstractmethod
@@ -141,6 +155,8 @@ class HttpProvider(ABC, Generic[S]):
 
         While its source has none, the one before stands: that is no change.
         """
+        if self.tokens is not None:
+            return self.tokens.account
         if self.settings.api_key is not None:
             with suppress(Exception):  # a source is anybody's code; an attempt tells what is wrong with it
                 self._fingerprint = self.settings.api_key.fingerprint
@@ -152,6 +168,17 @@ class HttpProvider(ABC, Generic[S]):
     async def aclose(self) -> None:
         """Do nothing: connections are the router's."""
 
+    async def place(self) -> Endpoint:
+        """Give its place on the network with the key as it is now; one that ends is fetched first.
+
+        Raises:
+            NoSecret: there is no key that can be sent; the text may be shown.
+        """
+        if self.tokens is not None:
+            await self.tokens.ready()
+        self._place = self._place.now()
+        return self._place
+
     async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
         """Send the request, judge the answer, collect the pictures."""
         return await self._through_the_door(attempt, partial(self._ask, request))
@@ -159,14 +186,15 @@ class HttpProvider(ABC, Generic[S]):
     async def _through_the_door(self, attempt: AttemptContext, work: Callable[[Door], Awaitable[Outcome]]) -> Outcome:
         """Do the work of an attempt with the key as it is now; whatever comes of it, an exception too, is a value."""
         try:
-            self._place = self._place.now()
+            door = Door(attempt, await self.place())
         except NoSecret as error:
             return self._advised(_no_key(self.name, error))
-        door = Door(attempt, self._place)
         try:
             outcome = await work(door)
         except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything, and its text may hold the key
             outcome = self._raised(error, door)
+        if self.tokens is not None and isinstance(outcome, Failure) and outcome.status == _UNAUTHORIZED:
+            self.tokens.refused()
         outcome = without_secrets(outcome, door.sanitizer)
         return self._advised(outcome)
 
@@ -204,7 +232,7 @@ class HttpProvider(ABC, Generic[S]):
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return _inexpressible(self.name, error)
-        with Sinks(door.into, wanted=request.n, references=request.references) as sinks:
+        with Sinks(door.into, wanted=request.n, references=request.pictures) as sinks:
             return await self._answer(first, request, door, sinks)
 
     async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
@@ -238,6 +266,8 @@ class HttpProvider(ABC, Generic[S]):
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:
             failure = evolve(failure, billing=Billing.BILLED)
+        if failure.kind is FailureKind.SERVER_ERROR and failure.billing is Billing.FREE:
+            failure = evolve(failure, billing=self.server_errors)
         return evolve(failure, answered=True)
 
     async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:

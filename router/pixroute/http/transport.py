@@ -103,16 +103,20 @@ class Transport:
         sinks: Sinks,
         ends_at: float | None = None,
     ) -> Delivered | Failure:
-        """Fetch a picture that lies at a URL, without a credential, until the loop's time `ends_at`.
+        """Fetch a picture that lies at a URL, without a credential, until `ends_at`, as `now` gives it.
 
         None: within `pace.fetch` seconds from now.
         """
         from pixroute.http.wire.fetch import Fetch  # noqa: PLC0415 - imports aiohttp
 
         if ends_at is None:
-            ends_at = asyncio.get_running_loop().time() + self.pace.fetch
+            ends_at = self.now() + self.pace.fetch
         fetch = Fetch(transport=self, endpoint=endpoint, attempt=attempt, sinks=sinks, ends_at=ends_at)
         return await fetch.run(url)
+
+    def now(self) -> float:
+        """Give the loop's time without the pauses of the machine, where somebody finds them."""
+        return self.time() if self.time is not None else asyncio.get_running_loop().time()
 
     def session(self, trust: Trust) -> aiohttp.ClientSession:
         """Give the session whose connections reach and believe no more than this, opened when first needed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any
 from pixroute.policy import Overrides
 from pixroute.request import ImageRequest, Size
 from pixroute.result import Adjustment
-from pixroute.values import Above0, Mistake, check_one, mistake
+from pixroute.values import Above0, Mistake, check_one, named_file
 from pixroute.words import join, nearest, unknown_key
 
 FIELDS: Mapping[str, Any] = MappingProxyType(
@@ -20,6 +21,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "aspect_ratio": None,
         "n": 1,
         "references": (),
+        "mask": None,
         "output_format": None,
         "sensitive": False,
         "tags": None,
@@ -69,17 +71,15 @@ def check_limits(
             raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, "chain", "timeout", "into"]), name)
 
 
+def check_drain(drain: object) -> None:
+    """Refuse seconds of draining that are none; what is left of a deadline may be below 0, and inf takes its time."""
+    if drain != inf:
+        check_one(drain, float, "drain")
+
+
 def path_of(into: str | PathLike[str] | None) -> Path | None:
     """Give the file that a picture is to be written to."""
-    if into is None:
-        return None
-    if isinstance(into, str | PathLike):
-        path = Path(into)
-        if path.name and "\0" not in str(path):
-            check_one(path, Path, "into")
-            return path
-        raise Mistake("must name a file", "into")
-    raise mistake(into, Path, "into")
+    return None if into is None else named_file(into, "into")
 
 
 def check_extra(extra: Iterable[str], known: Collection[str]) -> None:

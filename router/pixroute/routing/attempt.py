@@ -117,7 +117,7 @@ class Attempt:
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
         self.moves += 1
-        self.facts.update(facts)
+        self.facts.update(self.contender.kept(facts))
         if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
         if "job" in facts:
@@ -127,7 +127,7 @@ class Attempt:
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
-        self.facts["progress"] = fraction
+        self.facts["progress"] = float(fraction)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread; the slot stays taken until the thread ends."""
@@ -245,7 +245,7 @@ class Attempt:
             self._works = False
             cutter.cancel()
         if self.ended is None:
-            self.end(self._judged(outcome))
+            self.end(self._judged(self.contender.told(outcome)))
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()

@@ -14,12 +14,13 @@ from pixroute.fit import Fit, Unfit, fit
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
+from pixroute.outcome import Failure, Outcome, Success
 from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
 from pixroute.routing.view import Candidate, Ruling
-from pixroute.sanitizer import sanitizer_for
+from pixroute.sanitizer import sanitizer_for, secrets_of
 from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
@@ -33,7 +34,7 @@ class Member:
     """A provider as a member of chains: what does not change between requests.
 
     `broken`: what it tells of itself could not be read; it is asked again for every request. `told` holds what the log
-    was told of its plugin.
+    was told of its plugin. `guarded`: it has secrets and no door of its own, so its words are cleaned where they come.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Member:
     latency: Latency = field(factory=Latency)
     waits_when_full: bool = True
     broken: bool = False
+    guarded: bool = False
     told: set[str] = field(factory=set, eq=False)
 
     @classmethod
@@ -77,6 +79,7 @@ class Member:
             price=settings.price or provider.price,
             latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
+            guarded=not getattr(provider, "has_door", False) and any(True for _ in secrets_of(settings)),
             told=told,
         )
 
@@ -121,7 +124,8 @@ class Chain:
 
         The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
         """
-        shape = (member.name, request.size, request.n, request.sensitive, *(one.format for one in request.references))
+        formats = (one.format for one in request.pictures)
+        shape = (member.name, request.size, request.n, request.sensitive, request.mask is None, *formats)
         before = self._ready.get(shape)
         found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
         if found is None:
@@ -180,6 +184,18 @@ class Contender:
         known = self.keys.resolution in self.member.latency.table or learned.learned
         candidate = evolve(candidate, expected=expected, known=known, hedge_after=hedge_after)
         return evolve(self, candidate=candidate, learned=learned)
+
+    def kept(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Give what an attempt notes as it may be kept."""
+        return sanitizer_for(self.provider.settings).facts(facts) if self.member.guarded else facts
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """Give an outcome as it may be kept and shown."""
+        if not self.member.guarded or not isinstance(outcome, Success | Failure):
+            return outcome
+        from pixroute.http.door import without_secrets  # noqa: PLC0415 - most providers bring a door of their own
+
+        return without_secrets(outcome, sanitizer_for(self.provider.settings))
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""

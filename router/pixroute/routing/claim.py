@@ -51,7 +51,7 @@ class Claim:
 
     def progress(self, fraction: float) -> None:
         """Note how far it is."""
-        self.facts["progress"] = fraction
+        self.facts["progress"] = float(fraction)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread."""

@@ -170,10 +170,18 @@ def _kind_and_head(
     if rulings <= _UNSERVABLE:
         return errors.InvalidRequest, "No provider of the chain can serve this request as it stands; nothing was sent."
     if Ruling.NO_TIME in rulings:
-        return errors.DeadlineInfeasible, "No provider can finish in the time given; nothing was sent. Allow more time."
+        what = "No provider can finish in the time given; nothing was sent. Allow more time."
+        return errors.DeadlineInfeasible, what + _guessed(endings)
     if rulings & _OUT_OF_MONEY:
         return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
+
+
+def _guessed(endings: Sequence[Ending]) -> str:
+    """Say whose times are unknown, for then the time they need is a guess."""
+    asked = (pair for ending in endings for pair in zip(ending.contenders, ending.rulings, strict=True))
+    names = sorted({one.name for one, ruling in asked if ruling is Ruling.NO_TIME and not one.candidate.known})
+    return f" Times unknown: {', '.join(names)}; `latency` says how long it takes." if names else ""
 
 
 def _who(endings: Sequence[Ending]) -> str:

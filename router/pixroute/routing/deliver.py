@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONVERTED_AT_ONCE = 2
 _BYTES_PER_PIXEL = 4
 _LONGEST_NAME = 255
+_LONGEST_SHOWN = 100
 _GRACE = 0.2
 """Seconds after the deadline in which a request still ends in time (semantics §10, I6)."""
 
@@ -43,10 +44,20 @@ def obstacle(path: Path, wanted: Format | None) -> str | None:
         if in_the_way is not None:
             return f"{'it' if in_the_way == path else in_the_way} is a folder; name a file"
         if not path.parent.is_dir():
-            return f"there is no folder {path.parent}"
+            return f"there is no folder {shortened(path.parent)}"
     except OSError as error:
         return f"it cannot be looked at: {error.strerror}"
-    return None if os.access(path.parent, os.W_OK | os.X_OK) else f"the folder {path.parent} cannot be written to"
+    return (
+        None
+        if os.access(path.parent, os.W_OK | os.X_OK)
+        else f"the folder {shortened(path.parent)} cannot be written to"
+    )
+
+
+def shortened(path: Path) -> str:
+    """Give a path for a sentence: of a long one its end."""
+    text = str(path)
+    return text if len(text) <= _LONGEST_SHOWN else f"…{text[-_LONGEST_SHOWN:]}"
 
 
 class Delivery:

@@ -12,14 +12,14 @@ from attrs import evolve
 from pixroute.content import Owner
 from pixroute.errors import InternalError, PixrouteError, RequestFailed
 from pixroute.policy import Overrides
-from pixroute.references import load
+from pixroute.references import loaded
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import broken, conclude, record_of
-from pixroute.routing.deliver import in_memory, obstacle
+from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
 from pixroute.routing.telling import RequestTelling
@@ -41,8 +41,7 @@ async def fulfil(
     began = asyncio.get_running_loop().time()
     policy = chain.policy.overlaid(overrides)
     timeout = timeout if timeout is not None else policy.timeout
-    if request.references:
-        request = request.altered(references=await load(request.references))
+    request = await loaded(request)
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
@@ -102,7 +101,7 @@ def _check_into(into: Path, request: ImageRequest) -> None:
     if request.n > 1:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
     if why := obstacle(into, request.output_format):
-        raise ValueError(f"into={str(into)!r}: {why}; nothing was sent")
+        raise ValueError(f"into={shortened(into)!r}: {why}; nothing was sent")
 
 
 def _bug(

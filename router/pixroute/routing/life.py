@@ -407,7 +407,9 @@ class Life:
 
 def _import_what_a_request_needs() -> None:
     """Import now what is not needed for opening: in a request there may be no descriptor left for it."""
-    import backoff  # noqa: F401, PLC0415 - so that importing pixroute stays cheap
+    import concurrent.futures.thread  # noqa: F401, PLC0415 - what writes files; so that importing pixroute stays cheap
+
+    import backoff  # noqa: F401, PLC0415 - as above
 
     with suppress(ImportError):  # an extra
         from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above

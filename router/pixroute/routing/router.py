@@ -14,13 +14,13 @@ from attrs import asdict
 from pixroute import events
 from pixroute.errors import PluginError
 from pixroute.events import check_observer
-from pixroute.plugins import Plugins, load_plugins
+from pixroute.plugins import PluginsOnDemand, PluginSource
 from pixroute.policy import Overrides, Policy
 from pixroute.provider import BreakerState, Provider
 from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import FIELDS, check_extra, check_limits, path_of, request_of
+from pixroute.routing.arguments import FIELDS, check_drain, check_extra, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -83,7 +83,7 @@ class Router:
         )
 
     @classmethod
-    def from_toml(cls, path: str | PathLike[str], *, plugins: Plugins | None = None, **options: Any) -> Self:
+    def from_toml(cls, path: str | PathLike[str], *, plugins: PluginSource | None = None, **options: Any) -> Self:
         """Build from a configuration file; `options` are `observers`, `seed` and `transport`.
 
         Raises:
@@ -91,10 +91,10 @@ class Router:
         """
         from pixroute.config.load import load  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(load(Path(path), plugins or load_plugins()), **options)
+        return cls.from_config(load(Path(path), plugins or PluginsOnDemand()), **options)
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any], *, plugins: Plugins | None = None, **options: Any) -> Self:
+    def from_mapping(cls, mapping: Mapping[str, Any], *, plugins: PluginSource | None = None, **options: Any) -> Self:
         """Build from a mapping shaped like the TOML file; secrets may be strings or callables here.
 
         Raises:
@@ -102,7 +102,7 @@ class Router:
         """
         from pixroute.config.load import structure  # noqa: PLC0415 - cattrs is reached when first needed
 
-        return cls.from_config(structure(mapping, plugins or load_plugins(), base=Path.cwd()), **options)
+        return cls.from_config(structure(mapping, plugins or PluginsOnDemand(), base=Path.cwd()), **options)
 
     @classmethod
     def from_config(cls, config: Config, **options: Any) -> Self:
@@ -144,12 +144,14 @@ class Router:
 
         Raises:
             RuntimeError: called on another event loop, or in another process.
+            ValueError: `drain` is no number of seconds.
         """
+        check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
 
-    async def reload(self, config: Config | str | PathLike[str], *, plugins: Plugins | None = None) -> None:
+    async def reload(self, config: Config | str | PathLike[str], *, plugins: PluginSource | None = None) -> None:
         """Go on with another configuration, all at once or not at all.
 
         Requests in flight keep the chain, the providers and the observers they began with. A provider or observer
@@ -171,7 +173,7 @@ class Router:
         await self._life.open()
         async with self._reloading:
             if isinstance(config, str | PathLike):
-                config = await asyncio.to_thread(lambda path: load(path, plugins or load_plugins()), Path(config))
+                config = await asyncio.to_thread(lambda path: load(path, plugins or PluginsOnDemand()), Path(config))
             built = build(config, self._built)
             chains = build_chains(_said_chains(config), built.providers, config.policy)
             await self._life.replace(
@@ -203,6 +205,7 @@ class Router:
         aspect_ratio: str | None = None,
         n: int = 1,
         references: Iterable[Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO] = (),
+        mask: Reference | bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | None = None,
         output_format: Literal["png", "jpeg", "webp"] | None = None,
         sensitive: bool = False,
         tags: Mapping[str, str] | None = None,
@@ -221,6 +224,8 @@ class Router:
             aspect_ratio: `"16:9"`, beside a class.
             n: how many; cut into parts that run at once under the shared deadline and `max_cost`.
             references: pictures to edit or follow.
+            mask: a picture whose transparent pixels say where the first reference is to be changed; providers that take
+                none are skipped.
             output_format: asked of the provider, else converted, else told in `adjustments`.
             sensitive: never over plaintext.
             tags: carried to record, events and ledger.
@@ -239,6 +244,7 @@ class Router:
                 "aspect_ratio": aspect_ratio,
                 "n": n,
                 "references": references,
+                "mask": mask,
                 "output_format": output_format,
                 "sensitive": sensitive,
                 "tags": tags,

@@ -15,6 +15,7 @@ from pixroute.result import ImageResult
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.chain import Contender
 from pixroute.routing.view import Plan, Ruling, Wait
+from pixroute.sanitizer import Sanitizer
 
 log = logging.getLogger("pixroute.routing")
 
@@ -140,15 +141,10 @@ class Telling:
         try:
             for agree in self._before:
                 agree(self._started(attempt, hedge=hedge))
-        except OSError as error:
-            return Failure(
-                kind=FailureKind.UNKNOWN,
-                message=f"The attempt could not be recorded first: {error.strerror or type(error).__name__}.",
-                advice="Nothing was sent: make the ledger writable, or take `required` away.",
-                stage=Stage.QUEUED,
-                billing=Billing.FREE,
-                blame=Blame.OURS,
-            )
+        except KeyboardInterrupt:
+            raise  # a person's, not the ledger's
+        except BaseException as error:  # noqa: BLE001 - somebody else's code: whatever it raises, nothing is sent
+            return _not_recorded(error)
         return None
 
     def _started(self, attempt: Attempt, *, hedge: bool) -> events.AttemptStarted:
@@ -239,3 +235,21 @@ class Telling:
                     at=now, request=self._request, part=self._part, provider=provider, retry_at=retry_at, round=round_
                 )
             )
+
+
+def _not_recorded(error: BaseException) -> Failure:
+    """Say why an attempt did not start; what cannot be written now is tried again in the next round, a bug is not."""
+    lacking = isinstance(error, OSError)
+    why = (error.strerror if isinstance(error, OSError) else None) or f"the ledger raised {type(error).__name__}"
+    advice = "make the ledger writable, or take `required` away"
+    if not lacking:
+        log.error("an attempt could not be recorded, and did not start\n%s", Sanitizer().traceback(error))
+        advice = "its text is in the log; mend the ledger, or take `required` away"
+    return Failure(
+        kind=FailureKind.CONNECT if lacking else FailureKind.UNKNOWN,
+        message=f"The attempt could not be recorded first: {why}.",
+        advice=f"Nothing was sent: {advice}.",
+        stage=Stage.QUEUED,
+        billing=Billing.FREE,
+        blame=Blame.OURS,
+    )

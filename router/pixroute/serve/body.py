@@ -135,7 +135,7 @@ async def _part(part: BodyPartReader, most: int, settings: ServeSettings) -> byt
 
 def _file(name: str, data: bytes) -> Reference:
     if name == "mask":
-        raise bad("a mask is not taken: no provider here has a use for it", "mask")
+        raise bad("a mask is not taken here: the gateway passes none on", "mask")
     if not data:
         raise bad("the file is empty", name)
     return Reference(data=data)

@@ -23,7 +23,7 @@ def pictures_in(fields: Mapping[str, Any]) -> list[Reference | str]:
         Refused: one cannot be read, or a mask is given.
     """
     if fields.get("mask") is not None:
-        raise bad("a mask is not taken: no provider here has a use for it", "mask")
+        raise bad("a mask is not taken here: the gateway passes none on", "mask")
     return [one for name in FIELDS if fields.get(name) is not None for one in _each(fields[name], name)]
 
 

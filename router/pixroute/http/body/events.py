@@ -1,4 +1,4 @@
-"""An event stream that carries JSON (`data: {…}`), decoded while it arrives as one document or several."""
+"""JSON in the events of a stream (`data: {…}`), or one document a line (NDJSON), decoded while it arrives."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pixroute.http.body.scanner import PICTURE
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
 _LONGEST_FIELD: Final = len(_DATA) + 1 + len(_DONE)  # what must be there to tell one line from another
+_SEPARATOR: Final = b"\x1e"  # before each document of a JSON text sequence (RFC 7464)
 _DRAFT: Final = re.compile(rb'partial_image|"thought"\s*:\s*true')
 _SHORT: Final = re.compile(b'"' + PICTURE + rb'|"url"\s*:\s*"http')
 MOST_EVENTS: Final = 4096
@@ -24,10 +25,12 @@ class Events:
 
     Args:
         open_sink: called for every picture.
+        bare: every line is data, without a name before it.
     """
 
-    def __init__(self, *, open_sink: Callable[[], Content | BinaryIO]) -> None:
+    def __init__(self, *, open_sink: Callable[[], Content | BinaryIO], bare: bool = False) -> None:
         self.complete = False
+        self._bare = bare
         self._open_sink = open_sink
         self._decoders: list[BodyDecoder] = []
         self._open: BodyDecoder | None = None  # of a document that is not complete yet
@@ -68,7 +71,9 @@ class Events:
         data, at = self._rest + chunk, 0
         self._rest = b""
         while at < len(data) and not self.complete:
-            if self._within is None:
+            if self._within is None and self._bare:
+                self._within = True
+            elif self._within is None:
                 line = data[at : at + _LONGEST_FIELD]
                 if len(line) < _LONGEST_FIELD and b"\n" not in line:
                     self._rest = line
@@ -103,6 +108,7 @@ class Events:
     def _take(self, text: bytes) -> None:
         decoder = self._open
         if decoder is None:
+            text = text.lstrip(_SEPARATOR)
             if not text.strip() or len(self._decoders) == MOST_EVENTS:
                 return
             decoder = self._open = BodyDecoder(open_sink=self._open_sink)

@@ -12,6 +12,7 @@ from pixroute.http.body.blob import Blob, blob_of
 from pixroute.http.body.decoder import BodyDecoder, BodyError, BodyFault
 from pixroute.http.body.events import Events
 from pixroute.http.body.limits import BodyLimits
+from pixroute.http.body.parts import Parts
 from pixroute.http.body.raw import Raw, begins_picture
 from pixroute.http.body.scanner import PICTURE
 
@@ -20,6 +21,7 @@ _MOST_TEXT: Final = 64 * 1024
 _BEFORE: Final = b" \t\r\n\xef\xbb\xbf"  # what may stand before a document
 _COMMENT: Final = re.compile(rb":[^\n]*\n\s*")
 _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
+_LINES: Final = re.compile(r"application/(x-)?(ndjson|jsonl|jsonlines|json-lines|json-seq|stream\+json)")
 _WRITTEN: Final = re.compile(b'"?' + PICTURE)
 _SMALL: Final = 4000  # bytes: less than a string needs to be a picture, and an integer to be a float
 _DEEPEST: Final = BodyLimits().depth
@@ -43,8 +45,8 @@ class Incoming:
     ) -> None:
         self._open_sink = open_sink
         self._strict = picture_expected
-        self._media_type = media_type
-        self._taker: BodyDecoder | Events | Raw | None = None
+        self._media_type = media_type.lower()
+        self._taker: BodyDecoder | Events | Parts | Raw | None = None
         self._is_text = False
         self._ends = b""  # what ends a body that is base64 and no document
         self._received = 0
@@ -129,6 +131,9 @@ class Incoming:
         Raises:
             BodyError: as `feed`.
         """
+        if isinstance(self._taker, Parts) and not self._is_text:
+            documents = self._taker.result()[0]
+            return documents[0] if len(documents) == 1 else documents or None
         if self._whole is not None:
             return self._whole
         if self._is_text or self._ends or not isinstance(self._taker, BodyDecoder | Events):
@@ -143,6 +148,8 @@ class Incoming:
         """
         if isinstance(self._taker, Raw):
             return self._taker.picture()
+        if isinstance(self._taker, Parts):
+            return self._taker.result()[1]
         if not self._ends or self._is_text or not isinstance(self._taker, BodyDecoder):
             return None
         [value] = self._result(self._taker) or [None]
@@ -161,7 +168,9 @@ class Incoming:
     def _begin(self, *, at_end: bool) -> bool:
         """Find out what takes the body, from its first bytes; false if more must tell."""
         first = self._first
-        if first[:1] in {b"{", b"["}:
+        if first and _LINES.match(self._media_type):
+            self._taker = Events(open_sink=self._open_sink, bare=True)
+        elif first[:1] in {b"{", b"["}:
             self._taker = BodyDecoder(open_sink=self._open_sink)
         elif (len(first) < _ENOUGH or (first[:1] == b":" and b"\n" not in first)) and not at_end:
             return False
@@ -169,6 +178,8 @@ class Incoming:
             self._taker = Events(open_sink=self._open_sink)
         elif not self._strict:
             self._is_text = True
+        elif first.startswith(b"--") and self._media_type.startswith("multipart/"):
+            self._taker = Parts(open_part=self._part)
         elif begins_picture(first):
             self._taker = Raw(open_sink=self._open_sink, media_type=self._media_type)
         elif _WRITTEN.match(first):
@@ -181,6 +192,9 @@ class Incoming:
         else:
             self._is_text = True
         return True
+
+    def _part(self, media_type: str) -> Incoming:
+        return Incoming(picture_expected=True, open_sink=self._open_sink, media_type=media_type)
 
     def _take(self, chunk: bytes) -> bool:
         if self._taker is None or self._is_text:

@@ -42,7 +42,7 @@ async def deliver(
     found: list[Delivered | Failure] = []
     left = iter(items[: wanted + MOST_SPARES])
     found += await fetcher.all(list(islice(left, wanted)))
-    fetcher.ends_at = asyncio.get_running_loop().time() + attempt.http.pace.fetch  # for all the others together
+    fetcher.ends_at = attempt.http.now() + attempt.http.pace.fetch  # for all the others together
     while len(items) > len(found) and (batch := list(islice(left, wanted - sum(map(_is_picture, found))))):
         found += await fetcher.all(batch)
     return found

@@ -27,7 +27,7 @@ class Asked:
     def of(cls, request: ImageRequest, provider: str) -> Asked:
         """Read it from a request to this provider."""
         extra = request.extra.get(provider) or {}
-        files = [str(path) for reference in request.references if (path := getattr(reference, "path", None))]
+        files = [str(path) for reference in request.pictures if (path := getattr(reference, "path", None))]
         files += [re.split(r"[\\/]", path)[-1] for path in files]
         texts = {text.strip() for text in (request.prompt, *_strings(extra), *files)} - {""}
         return cls(

@@ -49,17 +49,20 @@ CODES: tuple[Code, ...] = (
         "OpenAI `slow_down`, Anthropic `overloaded_error`, Google `MODEL_CAPACITY_EXHAUSTED`, Ark `ServerOverloaded`",
     ),
     Code(
+        _K.QUOTA, "[rti]pd(rate|limit|exceed)|quotaperday|quotazero", "Google, Ark `…TpdRateLimitExceeded`: by the day"
+    ),
+    Code(
         _K.RATE_LIMITED,
         "(?<!gene)ratelimit|throttl|concurren|burst|toofast|inflight|[rti]pm(rate|limit|exceed)|requestsper(second|minute)"
-        "|ratequota|toofrequent|frequency|qps",
+        "|ratequota|requestlimitexceed|(job|task)(num|count|limit)exceed|toofrequent|frequency|qps",
         "OpenAI, Ark, DashScope `Throttling.…`, AWS `ThrottlingException`, new-api `token_concurrency_limit_reached`",
     ),
     Code(
         _K.QUOTA,
         "insufficient.*(quota|balance|credit|fund)|(quota|budget|credit|balance|fund|spen[dt]|billing|usage).*"
         "(exceed|exhaust|deplet|limit|reached|notenough|overdue|insufficient|notactive|low)|exceed.*(quota|budget)"
-        "|setlimitexceeded|overdue|arrear|payment|billing|quotaperday|quotazero|notenough(balance|credit|quota|fund)"
-        "|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
+        "|setlimitexceeded|overdue|arrear|payment|billing|notenough(balance|credit|quota|fund)"
+        "|package(exhaust|expire|usedup)|(no|outof|lack)(credit|balance|fund)|(no|inactive|expired)subscription"
         "|subscription(notfound|expired|inactive|required|ended)|customerverification|freetier|freetrial|^limitexceeded(exception)?$|prepaid|topup|preconsume",
         "OpenAI, Google QuotaFailure, Ark, DashScope `Arrearage`, new-api, LiteLLM, AWS usage plans",
     ),

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from pixroute.http.call import Reply
+from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import NOTHING, Asked
 from pixroute.http.judging.codes import COARSE, squeeze
 from pixroute.http.judging.evidence import Finding, judge
@@ -21,12 +22,15 @@ from pixroute.http.judging.hints import read_hint
 from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
 from pixroute.http.judging.layers import layers, mappings, parsed
 from pixroute.http.judging.observation import spell
+from pixroute.http.judging.phrases import REASON
 from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Stage, blame_of, reaction_of
 from pixroute.redact import quote
 
 _MOST = 64  # layers that are read; what is longer repeats itself
 _WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
-_CODES = re.compile("(error|err|fail|failure|reject|inner|sub)?_?(code|type|reason|name)|status|error_status")
+_CODES = re.compile(
+    "(error|err|fail|failure|reject|inner|sub|finish|block)?_?(code|type|reason|name)|status|error_status"
+)
 _STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
 _EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
@@ -37,7 +41,9 @@ _HEADER_CODES = ("x-amzn-errortype", "x-fal-error-type", "x-ms-error-code")
 _BASE_RESP: Mapping[int, str] = MappingProxyType(
     {
         1002: "rate_limit", 1004: "invalid_api_key", 1008: "insufficient_balance", 1026: "input_sensitive_content",
-        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 2013: "invalid_params", 2049: "invalid_api_key",
+        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 1041: "concurrency", 1042: "invalid_input",
+        1043: "invalid_input", 1044: "invalid_input", 2013: "invalid_params", 2037: "invalid_input",
+        2045: "rate_limit", 2049: "invalid_api_key", 2056: "usage_limit", 2061: "model_access",
     }
 )  # fmt: skip
 """MiniMax's numbers (its page of error codes)."""
@@ -96,6 +102,18 @@ def _fails(layer: Mapping[str, Any]) -> bool:
     )
 
 
+def withholds(document: Any) -> bool:
+    """Tell whether a document in which no picture was found names the reason of a refusal, as Google's do."""
+    return any(map(_names_refusal, islice(layers(document), _MOST)))
+
+
+def _names_refusal(layer: Mapping[str, Any]) -> bool:
+    reasons = (layer.get(name) for name in ("finishreason", "finish_reason"))
+    return any(layer.get(name) for name in ("raifilteredreason", "blockreason", "reject_reason", "refusal")) or any(
+        isinstance(reason, str) and REASON.fullmatch(reason) for reason in reasons
+    )
+
+
 def carries_error(document: Any) -> bool:
     """Tell whether the document of a 2xx answer is an error after all."""
     document = document[0] if isinstance(document, list) and document else document
@@ -122,7 +140,9 @@ def read_error(reply: Reply) -> ErrorBody:
         retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
         param=next((param for layer in (*told, *details) if (param := _param(layer))), None),
         retry_after=after,
-        relayed="upstream_error" in codes or bool(_SAID_ELSEWHERE.search(text)),
+        relayed="upstream_error" in codes
+        or any("provider_name" in one for one in told)
+        or bool(_SAID_ELSEWHERE.search(text)),
         notes="; ".join(dict.fromkeys(note for layer in told for note in _notes(layer))),
     )
 
@@ -134,17 +154,9 @@ def shortened(reply: Reply) -> Reply:
     return evolve(reply, text=f"{reply.text[: _LONGEST_TEXT - _TAIL]} {reply.text[-_TAIL:]}")
 
 
+_SOON = 3600.0  # seconds; who says to come back later than that speaks of a quota
 _LONGEST_TEXT = 8192  # characters
 _TAIL = 1024
-
-
-_ID_HEADERS = ("x-request-id", "request-id", "x-fal-request-id", "x-generation-id", "apim-request-id")
-
-
-def request_id_in(headers: Mapping[str, str]) -> str | None:
-    """Give the provider's own id of the request, by which its support can find it."""
-    named = next((said for name in _ID_HEADERS if (said := headers.get(name))), None)
-    return quote(named, limit=_ONE_LINE) if named else None
 
 
 def failure_from(
@@ -171,7 +183,8 @@ def failure_from(
     said = error if reply.json is not None else evolve(error, text=_TAG.sub(" ", reply.text))
     said = evolve(said if error.text else error, text=asked.without(said.text if error.text else ""))
     hint = read_hint(reply.headers, said, now=now)
-    found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=hint.seconds is not None), asked)
+    soon = hint.seconds is not None and hint.seconds < _SOON
+    found = _by_hop(hop, reply, asked) if hop else judge(evolve(error, soon=soon), asked)
     lasts = found.kind is FailureKind.RATE_LIMITED and hint.lasting and not hop
     kind = FailureKind.QUOTA if lasts else found.kind
     blame = found.blame or blame_of(kind)
@@ -205,7 +218,9 @@ def _billed(error: ErrorBody, hop: Intermediary | None) -> Billing | None:
         return Billing.FREE if hop.free else None
     if any(code.startswith("violation_fee") for code in error.codes):
         return Billing.BILLED
-    waited = error.status >= 500 and ("do_request_failed" in error.codes or _GAVE_UP.search(error.text.lower()))
+    waited = (error.status >= 500 or error.status == 408) and (
+        _BEGUN.intersection(error.codes) or _GAVE_UP.search(error.text.lower())
+    )
     return Billing.AMBIGUOUS if waited else None
 
 
@@ -228,9 +243,14 @@ _GAVE_UP = re.compile(
     r"context deadline exceeded|client.timeout|do request failed|\bpost \"http[^\n]{0,200}: (eof|read|net/http)"
     r"|(upstream|provider|origin|backend)\b.{0,60}(time|timed) ?-?out"
     r"|(time|timed) ?-?out\b.{0,40}(upstream|provider|origin|backend)"
+    r"|\b(stream|upstream|provider)\b[^.]{0,20}\b(disconnected|interrupted|ended|did not (return|respond|complete))"
+    r"|download\w* [^.]{0,30}(upstream|result)|(upstream|provider)\b.{0,20} returned (no|an? empty|empty)\b"
+    r"|connection error|apitimeouterror|failed to (execute|send|make|forward|complete)\b.{0,40}\brequest\b"
+    r"|(获取|下载).{0,6}(图片|结果).{0,4}失败|task timed out after|50[24] (bad gateway|gateway time)"
     r"|上游.{0,8}超时|error code: 52[024]|unexpected eof|connection reset|read: connection"
 )  # a gateway on its own upstream, which had begun
 
+_BEGUN = frozenset({"do_request_failed", "bad_response_body", "read_response_body_failed"})
 _LASTING = frozenset({"quota_per_day", "quota_zero"})  # beside these Google still wishes to be asked in seconds
 _SPEAKERS = {"shell_api_error": "The gateway", "upstream_error": "The gateway, for the model behind it,"}
 
@@ -310,6 +330,8 @@ def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
     """Read Google's details: ErrorInfo's reason, QuotaFailure's period and limit."""
     if isinstance(reason := detail.get("reason"), str):
         yield reason
+    if any("PerDay" in _brief(one.get("quota_limit") or "") for one in mappings(detail.get("metadata"))):
+        yield "quota_per_day"
     for violation in mappings(detail.get("violations")):
         if "PerDay" in _brief(violation.get("quotaId") or ""):
             yield "quota_per_day"
@@ -337,7 +359,7 @@ def _again(layer: Mapping[str, Any]) -> str | None:
 
 
 _AGAIN = re.compile(
-    "(?:retry|try_?again)[_-]?(?:after|in)(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
+    "(?:(?:retry|try_?again|resets?)[_-]?(?:after|in)|reset(?=_s))(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
 )
 
 

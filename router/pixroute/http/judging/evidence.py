@@ -59,6 +59,8 @@ UNDER_429 = frozenset({_K.QUOTA, _K.MODERATED, _K.OVERLOADED, _K.RATE_LIMITED, _
 """What bare words may say under 429."""
 ABOUT_A_PARAM = frozenset({_K.MODERATED, _K.SERVER_ERROR})
 """What bare words may say where a machine word or `param` calls the request wrong."""
+UNMISTAKABLE = frozenset({_K.AUTH, _K.QUOTA})
+"""And these, where no parameter is named: gateways call whatever their upstream refused invalid."""
 _OPENED_BY_STATUS = frozenset({401, 402})
 _OF_A_KEY = frozenset({401, 402, 403})
 _HEARD = 1200  # characters; who has not said by then what is wrong does not say it
@@ -68,6 +70,9 @@ _NAMED_NOT_FOUND = re.compile(
     r"['\"`][^'\"`\n]{1,80}['\"`][^.\n]{0,20}not found|not found for (account|user|project)", re.IGNORECASE
 )
 """Who can say what exactly it has not knows the API: that is no missing path."""
+_WHOLE_TASK = re.compile(r"(your|the|this) (task|job|request|generation) (has )?failed\.?", re.IGNORECASE)
+"""Says nothing beside a machine word that tells why: Azure's `contentFilter`."""
+_OF_A_PATH = frozenset({404, 501})
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
 _OF_CONTENT = re.compile(r"prompt|image|input|content|text|messages|contents")
@@ -124,6 +129,8 @@ def _judge(error: ErrorBody) -> Finding:
     if said is _K.INVALID:
         return _complaint(error)
     words = _words(error)
+    if said is _K.MODERATED and words and words.kind is _K.SERVER_ERROR and not _WHOLE_TASK.fullmatch(error.text):
+        return words  # who could not look at a picture did not judge it
     if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
         said = _K.FORBIDDEN
     if said is not None:
@@ -144,7 +151,7 @@ def _complaint(error: ErrorBody) -> Finding:
     words, about_model = _words(error), error.param is not None and _is_model(error.param)
     if words and about_model and words.kind in {_K.FORBIDDEN, _K.MODERATED, _K.QUOTA}:
         return words
-    if words and words.kind in ABOUT_A_PARAM:
+    if words and (words.kind in ABOUT_A_PARAM or (error.param is None and words.kind in UNMISTAKABLE)):
         return words
     if about_model:
         return Finding(kind=_K.MODEL_GONE, evidence=Evidence.MACHINE)
@@ -157,12 +164,14 @@ def _words(error: ErrorBody) -> Finding | None:
     replied = REPLIED.search(text)
     if REASON.search(text) or (replied and DECLINES.search(replied[1].lower())):
         return Finding(kind=_K.MODERATED, evidence=Evidence.MACHINE)
-    if status == 404 and ROUTE.search(text.lower()):
+    if status in _OF_A_PATH and ROUTE.search(text.lower()):
         return Finding(kind=_K.MODEL_GONE, blame=Blame.HOP)
     allowed = UNDER_5XX if status >= 500 else UNDER_429 if status == 429 else None
     named = coarse(error.codes)
     for row in spoken(text):
         if (allowed is None or row.kind in allowed) and not (row.unless_soon and error.soon):
+            if status == 403 and row.kind is _K.RATE_LIMITED and "quota" in text.lower():
+                return Finding(kind=_K.QUOTA)  # no speed is forbidden
             sure = row.kind is named or row.kind is STATUSES.get(status)
             certain = row.kind is named and row.blame is not Blame.HOP
             evidence = Evidence.MACHINE if certain or (sure and status in _OPENED_BY_STATUS) else Evidence.WORDS
@@ -175,8 +184,10 @@ def _class(error: ErrorBody) -> Finding:
     """Judge by the coarse words and the bare status: a coarse word of another class than the status is not heard."""
     status, named = error.status, coarse(error.codes)
     kind = by_status(status)
-    if status == 404 and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
+    if status in _OF_A_PATH and named is not _K.MODEL_GONE and not _NAMED_NOT_FOUND.search(error.text):
         return Finding(kind=kind, blame=Blame.HOP)
+    if named is _K.SERVER_ERROR and error.relayed and 400 <= status < 500:
+        named = None  # a gateway's word for whatever its upstream said
     fits = named is not None and (status < 400 or (named in UNDER_5XX if status >= 500 else True))
     if named is not None and fits and (status in (400, 422, 500) or status < 400 or named is kind):
         return Finding(kind=named, evidence=Evidence.MACHINE)

@@ -27,10 +27,11 @@ _UNIT = (
     "|minutos?|minuten?|minuti|horas?|stunden?|heures?|ore|секунд[уы]?|минут[уы]?"
 )
 _SPAN = rf"(-?\d{{1,12}}(?:\.\d{{1,9}})?) ?({_UNIT})(?![a-z])"
+_CLOCK = r"(?P<clock>\d{1,2}:\d\d:\d\d)(?![:\d])"
 _PHRASE = re.compile(
     r"(?:(?:retry|try again|resets?|available again|wait|please wait|back) (?:(?:in|after|for|at least|about|another) ){0,2}~?"
     r"|请在? ?|等待 ?|(?:inténtelo|intente|tente|novamente|de nuevo|erneut|réessaye[rz]|riprova|через)(?: [^\W\d]{1,12}){0,3} )"
-    rf"((?:{_SPAN} ?){{1,4}})|((?:{_SPAN} ?){{1,4}})(?:後|后|후)",
+    rf"((?:{_SPAN} ?){{1,4}}|{_CLOCK})|((?:{_SPAN} ?){{1,4}})(?:後|后|후)",
 )
 _SPANS = re.compile(_SPAN)
 _UNITS = {
@@ -90,6 +91,10 @@ def _wishes(
     if error.retry_after is not None:
         yield "retry_after", error.retry_after, _number(_NUMBER, error.retry_after.removesuffix("s"))
     if phrase := _PHRASE.search(error.text.lower()):
+        if clock := phrase["clock"]:
+            hours, minutes, seconds = map(int, clock.split(":"))
+            yield "text", clock, 3600.0 * hours + 60.0 * minutes + seconds
+            return
         spans = _SPANS.findall(phrase[0])
         yield "text", phrase[0].strip(), sum(float(n) * _unit(unit) for n, unit in spans)
 

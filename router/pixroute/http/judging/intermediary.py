@@ -40,7 +40,7 @@ class Proxy:
         name: for people, at the beginning of a sentence.
         page: a pattern in the text of a body that is not JSON; in lower case, as are all of these.
         json: a pattern in the strings of a body that is.
-        json_headers: one of these must stand beside such strings under 4xx, for others say the like.
+        json_headers: one of these must stand beside such strings, for others say the like.
         statuses: its alone, whatever the body is.
         headers: names with a part of their value. It may stamp them on other people's pages too, so they count last.
         remedy: what lengthens its time-out.
@@ -66,7 +66,7 @@ class Proxy:
         if reply.json is None:
             return reply.status in self.statuses or bool(self.page and re.search(self.page, reply.text.lower()))
         strings = _strings(reply.json) if self.json else ()
-        if self.json_headers and reply.status < 500 and not any(name in reply.headers for name in self.json_headers):
+        if self.json_headers and not any(name in reply.headers for name in self.json_headers):
             return False
         return reply.status in self.statuses or any(re.search(self.json, text) for text in strings)
 
@@ -82,7 +82,7 @@ PROXIES: tuple[Proxy, ...] = (
     Proxy(
         name="Cloudflare",
         page=r"^\s*error code: \d{3,4}\s*$|cf-error-details|challenge-platform|just a moment\.\.\.",
-        json="cf_gateway_timeout|origin_response_timeout|^https://developers.cloudflare.com/",
+        json="cf_gateway_timeout|^origin_[a-z_]+$|^https://developers.cloudflare.com/|response to cloudflare",
         statuses=_BEYOND_HTTP,
         headers=(("server", "cloudflare"),),
         remedy="use a host that is not behind Cloudflare, which waits 100 to 120 s",
@@ -90,9 +90,14 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="AWS API Gateway",
-        json="^endpoint request timed out$|^missing authentication token$|^forbidden$",
-        json_headers=("x-amzn-errortype", "x-amz-apigw-id", "x-amzn-requestid"),
+        json="^endpoint request timed out$",
         remedy="take a route without API Gateway, which waits 29 s",
+    ),
+    Proxy(
+        name="AWS API Gateway (HTTP)",
+        json="^missing authentication token$|^forbidden$|^service unavailable$",
+        json_headers=("x-amzn-errortype", "x-amz-apigw-id", "x-amzn-requestid", "apigw-requestid"),
+        remedy="take a route without API Gateway, which waits 30 s",
     ),
     Proxy(
         name="HAProxy",
@@ -105,7 +110,10 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="Envoy",
-        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream",
+        page="upstream request timeout|upstream connect error or disconnect|no healthy upstream|^local_rate_limited$"
+        "|^no cluster match",
+        json="^(upstream request timeout|upstream connect error or disconnect|no healthy upstream)",
+        headers=(("server", "envoy"), ("server", "istio-envoy")),
         remedy="raise the route's time-out (behind Google's load balancer the backend service's, 30 s by default)",
         unpassed="no healthy upstream|reset reason: overflow",
     ),
@@ -131,7 +139,7 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="Vercel",
-        page="function_invocation_timeout|function_invocation_failed|deployment_not_found",
+        page=r"\bfunction_(invocation|payload|throttled|response)\w*|deployment_not_found",
         headers=(("x-vercel-error", ""),),
         remedy="raise `maxDuration` of the function there",
     ),
@@ -150,7 +158,7 @@ PROXIES: tuple[Proxy, ...] = (
     ),
     Proxy(
         name="Google's load balancer",
-        page="that.s an error|the server encountered a temporary error and could not complete",
+        page="that.s an error|the server encountered a temporary error and could not complete|^invalid iap credentials",
         remedy="raise the backend service's time-out (30 s by default)",
     ),
     Proxy(
@@ -161,9 +169,13 @@ PROXIES: tuple[Proxy, ...] = (
     Proxy(
         name="nginx",
         page="<hr><center>(nginx|openresty|tengine)",
+        json="upstream (prematurely closed|timed out \\(110)|no live upstreams",
         remedy="raise `proxy_read_timeout` there (60 s by default)",
         unpassed_statuses=frozenset({503}),  # its own limits; for a dead upstream it says 502
         body_limit="`client_max_body_size` there (1 MB by default)",
+    ),
+    Proxy(
+        name="Caddy", headers=(("via", "caddy"), ("server", "caddy")), remedy="raise `response_header_timeout` there"
     ),
     Proxy(
         name="Apache",
@@ -307,8 +319,8 @@ _BARE: Mapping[int, str] = MappingProxyType(
 def _says_only(reply: Reply, phrase: str) -> bool:
     """Tell whether the only words of an answer are this phrase, its status beside it or not."""
     strings = _strings(reply.json) if reply.json is not None else [reply.text[:_HEARD].lower()]
-    said = [text for text in strings if not text.isdigit()]
-    return bool(said) and all(re.fullmatch(rf"\W*(\d{{3}}\W*)?{phrase}\W*", text) for text in said)
+    said = [text for text in strings if not text.isdigit() and not re.fullmatch("[a-z_]+_error", text)]
+    return bool(said) and all(re.fullmatch(rf"\W*(\d{{3}}\W*)?{phrase}\W*", text.replace("_", " ")) for text in said)
 
 
 def _unknown(reply: Reply) -> Intermediary | None:

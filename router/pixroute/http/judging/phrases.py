@@ -35,7 +35,7 @@ ROUTE = re.compile(
     r"|(route|page|path|endpoint) not found|url .{0,60}not found|resource not found\W*$"
     r"|not a valid (endpoint|path|url)|no resource (was )?found|the requested (url|resource) (was |could )?not"
     r"|\A\W*(404 )?not found\W*\Z|\A\W*not found\W+the requested|missing authentication token|method not allowed"
-    r"|接口不存在|路由不存在|路径不存在"
+    r"|\bnot[ _]implemented|接口不存在|路由不存在|路径不存在"
 )
 """What a server says of a path it does not have (Express, FastAPI, Go, Kong, OpenAI, new-api): a wrong `base_url`."""
 

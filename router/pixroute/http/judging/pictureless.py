@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import evolve
-
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Reply
+from pixroute.http.judging.answered import answered
 from pixroute.http.judging.asked import NOTHING, Asked
-from pixroute.http.judging.envelope import failure_from, page_text, request_id_in, says_error, shortened
+from pixroute.http.judging.envelope import ADVICE, failure_from, page_text, says_error, shortened, withholds
 from pixroute.http.judging.intermediary import is_page
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.redact import quote
@@ -62,16 +61,8 @@ def declined(
     flag: str, reply: Reply, *, who: str = "The provider", billing: Billing = Billing.BILLED, stage: Stage = Stage.BODY
 ) -> Failure:
     """Tell of a picture that was withheld, in the upstream's word for it; unknown `billing` is AMBIGUOUS."""
-    return Failure(
-        kind=FailureKind.MODERATED,
-        message=f"{who} withheld the picture ({quote(flag, limit=QUOTED)}).",
-        advice="Change the prompt or the reference pictures; it would be declined again.",
-        stage=stage,
-        billing=billing,
-        status=reply.status,
-        answered=True,
-        provider_request_id=request_id_in(reply.headers),
-    )
+    message = f"{who} withheld the picture ({quote(flag, limit=QUOTED)})."
+    return answered(reply, FailureKind.MODERATED, message, ADVICE[FailureKind.MODERATED], stage=stage, billing=billing)
 
 
 def _flag_below(document: Any, depth: int = 0) -> str | None:
@@ -97,33 +88,22 @@ def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, a
     """Explain a 2xx without a picture by what it says, else by what it is; never by the reader's own trouble."""
     reply = shortened(reply)
     found = failure_from(reply, stage=Stage.BODY, who=who, now=now, asked=asked)
-    if (reply.json is not None and says_error(reply.json)) or (reply.json is None and _tells(reply, found)):
+    said = _tells(reply, found) if reply.json is None else says_error(reply.json) or withholds(reply.json)
+    if said:
         return found
     if reply.json is None and is_page(reply.text):
-        return Failure(
-            kind=FailureKind.PROTOCOL,
-            message=f"{who} answered {reply.status} with a web page: {quote(page_text(reply.text), limit=QUOTED)}.",
-            advice="Check `base_url`: it probably lacks the API's path, or leads to a web site; nothing is billed.",
-            stage=Stage.BODY,
-            status=reply.status,
-            answered=True,
-            blame=Blame.HOP,
-        )
+        message = f"{who} answered {reply.status} with a web page: {quote(page_text(reply.text), limit=QUOTED)}."
+        advice = "Check `base_url`: it probably lacks the API's path, or leads to a web site; nothing is billed."
+        return answered(reply, FailureKind.PROTOCOL, message, advice, blame=Blame.HOP)
     if flag := _flag_below(reply.json):
-        return evolve(declined(flag, reply, who=who), billing=Billing.AMBIGUOUS)
+        return declined(flag, reply, who=who, billing=Billing.AMBIGUOUS)
     shown = _shown(reply)
     # xAI answers a list without a word where it blocked all, and nobody says what that costs.
     unsaid = isinstance(reply.json, dict) and reply.json.get("data") == [] and not any(_leaves(reply.json))
-    return Failure(
-        kind=FailureKind.EMPTY,
-        message=f"{who} answered {reply.status} without a picture: {why}{f': {shown}' if shown else ''}.",
-        advice="Check `base_url` and `model`; what was answered is billed.",
-        stage=Stage.BODY,
-        billing=Billing.AMBIGUOUS if unsaid else Billing.BILLED,
-        status=reply.status,
-        answered=True,
-        provider_request_id=request_id_in(reply.headers),
-    )
+    message = f"{who} answered {reply.status} without a picture: {why}{f': {shown}' if shown else ''}."
+    advice = "Check `base_url` and `model`; what was answered is billed."
+    billing = Billing.AMBIGUOUS if unsaid else Billing.BILLED
+    return answered(reply, FailureKind.EMPTY, message, advice, billing=billing)
 
 
 def _tells(reply: Reply, found: Failure) -> bool:

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 from pixroute.http.call import Reply
-from pixroute.http.judging.envelope import carries_error, request_id_in
-from pixroute.outcome import Failure, FailureKind, Stage
+from pixroute.http.judging.answered import answered
+from pixroute.http.judging.envelope import carries_error
+from pixroute.outcome import Failure, FailureKind
 from pixroute.redact import quote
 
 _DEEPEST = 4
@@ -27,8 +28,8 @@ _PENDING = frozenset(
     }
 )  # fmt: skip
 _FAILED = frozenset({"failed", "fail", "failure", "error", "cancelled", "canceled", "rejected", "expired", "blocked"})
-_PLACES = frozenset({"pollingurl", "pollurl", "statusurl"})
-"""Where to ask for it: BFL, fal."""
+_PLACES = frozenset({"pollingurl", "pollurl", "statusurl", "fetchresult"})
+"""Where to ask for it: BFL, fal, ModelsLab."""
 
 
 def asynchronous(reply: Reply, *, who: str) -> Failure | None:
@@ -36,17 +37,10 @@ def asynchronous(reply: Reply, *, who: str) -> Failure | None:
     task = task_in(reply) if reply.ok else None
     if task is None:
         return None
-    return Failure(
-        kind=FailureKind.PROTOCOL,
-        message=f"{who} answered with a task id ({quote(task, limit=_LONGEST)}): this gateway is asynchronous; "
-        "use a provider type that polls.",
-        advice="The picture may be made and billed: ask the provider for it by this id.",
-        stage=Stage.BODY,
-        status=reply.status,
-        answered=True,
-        provider_request_id=request_id_in(reply.headers),
-        task=task,
-    )
+    named = quote(task, limit=_LONGEST)
+    message = f"{who} answered with a task id ({named}): this gateway is asynchronous; use a provider type that polls."
+    advice = "The picture may be made and billed: ask the provider for it by this id."
+    return answered(reply, FailureKind.PROTOCOL, message, advice, task=task)
 
 
 def task_in(reply: Reply) -> str | None:
@@ -61,7 +55,7 @@ def task_in(reply: Reply) -> str | None:
         for layer in layers:
             if (name != "name" or "done" in layer) and (task := _text(layer.get(name))):
                 return task
-    return None
+    return next((url for layer in layers for name in _PLACES if (url := _text(layer.get(name)))), None)
 
 
 def _pends(layer: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The commonest sentences of errors in languages beside English and Chinese."""
+"""The commonest sentences of errors in languages beside English, and what else is said in Chinese."""
 
 from __future__ import annotations
 
@@ -7,7 +7,63 @@ from pixroute.outcome import FailureKind
 
 _K = FailureKind
 
+CHINESE: tuple[Words, ...] = (
+    Words(
+        _K.QUOTA,
+        (
+            r"套餐|续费|消费.{0,6}(上限|限额|超)|(付费|购买|开通|升级).{0,6}(套餐|会员|资源包)|资源包|账单|額度|餘額|额度|余额",
+            r"(次数|张数|点数|用量).{0,6}(用完|不足|耗尽|已达|上限)|(今日|本日|每天|每日|当天|本月).{0,12}(次数|上限|限制|用量)",
+        ),
+        "gateways of the new-api family: plans that end, a day's or a key's spending",
+    ),
+    Words(
+        _K.AUTH,
+        (
+            r"(密钥|秘钥|令牌|token|key|凭证|签名|授权码).{0,10}(无效|失效|过期|错误|不正确|不存在|为空|缺失|未找到|已删除|校验失败)",
+        ),
+        "the key",
+    ),
+    Words(
+        _K.MODERATED,
+        (
+            r"(安全|合规|政策|审核|审查|暴力|血腥|政治|低俗|裸露|未成年|名人|真人|人脸|肖像|版权|商标).{0,12}(拒|拦截|屏蔽|限制|原因|问题|风险|不允许|无法)",
+            r"(拒绝|无法|不能)(为您)?(生成|处理|绘制)[^，。]{0,12}(内容|图)|违禁|不当|不允许.{0,8}内容",
+        ),
+        "refusals by their reason",
+    ),
+    Words(
+        _K.FORBIDDEN,
+        (r"仅限|(会员|vip|企业).{0,6}(可用|专享)|实名|白名单|ip.{0,8}(限制|不在)|已(关闭|停用|注销)|封号",),
+        "who may use it",
+    ),
+    Words(
+        _K.MODEL_GONE,
+        (r"模型.{0,12}(下架|停用|错误|未知|有误)|无此模型|接口.{0,6}(下线|关闭)",),
+        "the model",
+    ),
+    Words(
+        _K.RATE_LIMITED,
+        (r"(请求|调用|访问|生成).{0,6}(速度|太快|过快|太频繁|次数过多)|每分钟|每秒",),
+        "the speed",
+    ),
+    Words(
+        _K.OVERLOADED,
+        (r"请求量.{0,4}大|拥堵|高峰|资源紧张|人数过多|服务器?.{0,4}(忙|不可用|压力)|通道.{0,6}(不可用|关闭|异常)",),
+        "load",
+    ),
+    Words(
+        _K.INVALID,
+        (
+            r"(参数|尺寸|像素|比例|宽高|分辨率|格式).{0,12}(错|不|无效|仅|只|必|须|需|应|超|范围|之间)|不支持.{0,10}(参数|尺寸|比例|格式|分辨率|图)",
+            r"图片.{0,8}(过大|太大|损坏|过多|超过)|提示词.{0,8}(过长|为空|超)|必填|超出.{0,4}范围",
+        ),
+        "parameters, files and lengths",
+    ),
+)
+"""As `words.WORDS`, after them: shorter words, for whole sentences that no row there knows."""
+
 TONGUES: tuple[Words, ...] = (
+    *CHINESE,
     Words(
         _K.MODEL_GONE,
         (

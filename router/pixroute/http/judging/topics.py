@@ -10,7 +10,7 @@ _K = FailureKind
 TOPICS: tuple[Words, ...] = (
     Words(
         _K.QUOTA,
-        (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)-?active subscription)\b",),
+        (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)[- ]?active subscription)\b",),
         "a topic by itself, where nothing above was said: money, unless it says to come back soon",
         unless_soon=True,
     ),

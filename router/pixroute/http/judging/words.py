@@ -14,7 +14,7 @@ from pixroute.outcome import Blame, FailureKind
 _K = FailureKind
 
 _SUBJECT = r"(account|resource|user|organi[sz]ation|team|project|service|workspace|api|app|tenant|profile)"
-_SOON = r"(?:re)?try(?:ing)? (?:again )?(?:in|after)|quota exceeded for metric"
+_SOON = r"quota exceeded for metric"
 
 WORDS: tuple[Words, ...] = (
     Words(
@@ -22,6 +22,7 @@ WORDS: tuple[Words, ...] = (
         (
             r"model \S+ (does not|doesn.t|do not) exist|no such model",
             r"model [\w./:'`\"\[\]-]+ (is |was )?(not (supported|found|available)|unsupported|no longer)",
+            r"\bversion\b.{0,20} (does not exist|not found)|not a (valid|known|recogni[sz]ed|supported) model|cannot be (accessed|used|called) (through|via|with|by)",
         ),
         "OpenAI, xAI, gateways: before what they add about access or parameters",
     ),
@@ -29,7 +30,9 @@ WORDS: tuple[Words, ...] = (
         _K.SERVER_ERROR,
         (
             r"while downloading",
-            (r"(failed|unable|could ?n.t|cannot|error) (to )?(download|fetch|retriev)\w*.{0,40}(image|url|file)"),
+            (
+                r"(failed|unable|could ?n.t|cannot|error) (to )?(download|fetch|retriev)\w*.{0,40}(image|url|file|media|resource)"
+            ),
             r"failed to (moderate|check|inspect|review)",
             r"下载.{0,8}(失败|超时)",
         ),
@@ -70,6 +73,7 @@ WORDS: tuple[Words, ...] = (
             ),
             r"disabled in this account",
             r"terms of (service|use)",
+            r"(matching|match|by) your [\w ]{0,40}(polic(y|ies)|restrictions|preferences|settings)",
             r"has not been used in project",
             r"(已被|被)(封禁|禁用|冻结|停用)",
         ),
@@ -78,10 +82,10 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.FORBIDDEN,
         (
-            r"channel (has been|is|was) disabled",
+            r"\b(channel|model|endpoint|route) (has been |is |was )?disabled\b",
             r"渠道.{0,6}禁用",
         ),
-        "new-api: the gateway's own channel",
+        "new-api, SiliconFlow, Replicate: the gateway's own channel, or a model that its owner closed",
         Blame.PROVIDER,
     ),
     Words(
@@ -89,7 +93,7 @@ WORDS: tuple[Words, ...] = (
         (
             (
                 r"(insufficient|not enough|no more|no remaining|lack of|out of|inadequate"
-                r"|low) ([\w-]+ ){0,3}(credits?|funds?|balance|quota|tokens left|allowance)"
+                r"|low) ([\w-]+ ){0,3}(credits?|funds?|balance|quota|tokens left|(api|image|generation) tokens|allowance|points|coins)"
             ),
             (
                 r"(quota|balance|credits?|funds?|prepaid|allowance)\b[^.]{0,30}\b(is |are |was |were "
@@ -113,10 +117,10 @@ WORDS: tuple[Words, ...] = (
                 r"|hard|credit|set)( \S+){0,2} (credits?|limit|quota|budget|cap)"
             ),
             r"budget has been exceeded|please (subscribe|upgrade)|(free|trial) (\w+ )?(limit|calls|usage|uses|generations?) (limit )?(is |has been )?(reached|used|exceeded)",
-            r"(no|in)-?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
+            r"(no|in)[- ]?active subscription|no (valid )?subscription|subscription (has |has been |is |was )?(expired|ended|required|paused|cancell?ed|suspended|inactive)",
             r"(calls|requests|images|credits|generations) ?(/|per|a|each) ?(week|month)\b",
             r"(monthly|daily|weekly)( \w+){0,3} limit|(今日|当日|每日|本月).{0,10}(用完|上限|耗尽|已达|不足)",
-            r"purchase (more )?credits",
+            r"purchase (more |another )?(credits|one|package|plan)|(package|plan|pack)\b.{0,20}(used up|exhausted|expired|ended)|(run|ran) out of \w+|(kindly|need to|have to|must) (upgrade|subscribe)",
             r"top.?up|payment required|overdue|in arrears",
             r"billing (hard limit|is not active|not active|details are)",
             r"unpaid",
@@ -132,12 +136,21 @@ WORDS: tuple[Words, ...] = (
         _K.QUOTA,
         (
             (
-                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your current quota|per[- ]day\b|per day\b"
+                rf"\A(?![\s\S]*({_SOON}))[\s\S]*(exceeded your ([\w-]+ ){{0,2}}quota|per[- ]day\b|per day\b|for today\b|limit for the day"
                 rf"|quota will reset after \d{{2,}}h)"
             ),
         ),
         "a quota by the day, unless it says to come back soon",
         unless_soon=True,
+    ),
+    Words(
+        _K.OVERLOADED,
+        (
+            r"\ball (\w+ ){0,2}(keys|accounts|channels|providers|upstreams|tokens)\b.{0,40}(unavailable|exhausted|fail|disabled|cool|busy)",
+            r"(所有|全部).{0,4}(密钥|渠道|账号|令牌|通道).{0,6}(不可用|失败|限|繁忙|冷却|失效)",
+        ),
+        "new-api, octopus: nobody is left behind the gateway",
+        Blame.PROVIDER,
     ),
     Words(
         _K.AUTH,
@@ -237,7 +250,7 @@ WORDS: tuple[Words, ...] = (
             r"does not have (the )?(permission|access|required)",
             r"(do|does) not have (access|permission)",
             r"no (access|permission)",
-            r"not (allowed|authorized|permitted|entitled|enabled|eligible) (to|for)",
+            r"not (allowed|authorized|permitted|entitled|enabled|eligible) (to|for)\b(?! this model)",
             r"access (to .{0,40} )?(is )?(denied|restricted|forbidden|not allowed|disabled)",
             r"permission denied|allowed only from",
             r"ip (address|range)",
@@ -245,7 +258,7 @@ WORDS: tuple[Words, ...] = (
             (r"requires? (a )?(paid|pro|enterprise|higher|special|beta) (plan|tier|access|account|subscription)"),
             r"not activated",
             r"has not (been )?(activated|enabled|opened)",
-            r"not enabled|enable it by|join the waitlist|no permission",
+            r"not enabled(?! for this model)|enable it by|join the waitlist|no permission",
             r"tier \d required",
             r"not have permission",
             r"(无权|没有权限|权限不足|无权限|未开通|未授权|禁止访问|没有.{0,4}权限)|(地区|区域|国家).{0,8}(不支持|限制|不可用)",
@@ -256,7 +269,7 @@ WORDS: tuple[Words, ...] = (
     Words(
         _K.INVALID,
         (
-            r"token count",
+            r"token count|too many (images|files|references|characters|pictures)",
             r"context (length|window)",
             r"max_tokens",
             r"maximum number of tokens",
@@ -317,17 +330,17 @@ WORDS: tuple[Words, ...] = (
         _K.RATE_LIMITED,
         (
             r"rate.?limit|max(imum)? (number of )?(pending|concurrent|queued|running|parallel)",
-            r"too many (requests|concurrent|images|calls|tasks|jobs)",
+            r"too many (requests|concurrent|calls|tasks|jobs)",
             r"throttl",
             r"(requests?|images|tokens|calls)[ -]per[ -](second|minute|min|hour)",
             r"concurren\w+.{0,30}(limit|exceed|reached)",
             r"(limit|exceed).{0,30}concurren",
             r"quota exceeded",
             r"resource (has been )?exhausted",
-            r"too (fast|frequent)",
+            r"too (fast|frequent)|frequency",
             r"rpm|request limit",
             r"exceeded .{0,30}\blimit",
-            r"请求.{0,6}(频繁|过多|过快|上限)|(频率|速率|并发|限流|限速|流控)|超过.{0,8}(频率|次数|并发)",
+            r"请求.{0,6}(频繁|过多|过快|上限)|(频率|速率|并发|限流|限速|流控)|任务数?.{0,6}上限|超过.{0,8}(频率|次数|并发)",
         ),
         "OpenAI, Ark, AIHubMix, Replicate, Stability, new-api",
     ),
@@ -347,7 +360,7 @@ WORDS: tuple[Words, ...] = (
             r"not supported for generatecontent|is not found for api version",
             r"requested entity was not found|does not support this model",
             r"not supported (on|by) this",
-            r"no (endpoints?|model|provider)s? (found|available)",
+            r"no (endpoints?|model|provider)s? (found|available|supported|configured)",
             r"模型.{0,20}(不存在|未找到|不支持|已下线|未开放|未配置|不可用|无效)|(不支持|未找到|没有|不存在).{0,10}模型",
         ),
         "OpenAI, Google, OpenRouter, DashScope, new-api",

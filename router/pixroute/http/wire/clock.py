@@ -121,7 +121,7 @@ class Clock:
     again. Nested `asyncio.timeout`s would be a timer for each stage and a new one for each chunk.
 
     Args:
-        ends_at: the loop's time that no limit goes beyond.
+        ends_at: the time, as `time` gives it, that no limit goes beyond.
         time: gives the loop's time without the pauses of the machine; None: the loop's.
         moved: counts what has come so far.
     """
@@ -133,10 +133,8 @@ class Clock:
         time: Callable[[], float] | None = None,
         moved: Callable[[], int] = lambda: 0,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        self.time = time or loop.time
-        self._ends_at = ends_at - (loop.time() - self.time())
-        self._at = self._ends_at
+        self.time = time or asyncio.get_running_loop().time
+        self._at = self._ends_at = ends_at
         self._limit = Limit(due=lambda: self._at, time=self.time, moved=moved, strike=self._cut)
         self._expired = False
 

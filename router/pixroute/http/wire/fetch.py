@@ -70,7 +70,7 @@ class _Redirect:
 
 @define(kw_only=True)
 class Fetch:
-    """Fetches one picture for one attempt, until the loop's time `ends_at`."""
+    """Fetches one picture for one attempt, until `ends_at`, as the transport's `now` gives time."""
 
     transport: Transport
     endpoint: Endpoint
@@ -96,7 +96,7 @@ class Fetch:
             if isinstance(found, Delivered):
                 return found
             pause = max(next(pauses), found.hint)
-            if not found.again or asyncio.get_running_loop().time() + pause >= self.ends_at:
+            if not found.again or self.transport.now() + pause >= self.ends_at:
                 return _failure(url, found)
             await asyncio.sleep(pause)
 

@@ -51,7 +51,7 @@ class Wire:
         pace: how slow it may be.
         limit: bytes of the answer's body, after inflation.
         attempt: told of stages and facts; None where it is not the attempt's first request, whose stage stands.
-        ends_at: the loop's time at which it is cut, whatever it does.
+        ends_at: the time, as `time` gives it, at which it is cut, whatever it does.
         time: gives the loop's time without the pauses of the machine; None: the loop's.
         document: the answer of a success begins with its document; what stands before it only says that somebody is
             at work.

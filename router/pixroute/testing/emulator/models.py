@@ -13,6 +13,7 @@ SEEDREAMS = (
     "seedream-4-5-251128",
     "seedream-5-0-260128",
     "seedream-5-0-pro-260628",
+    "seedream-5-0-flash-260915",
     "seedream-5-5-261028",
 )
 GPT_IMAGES = (
@@ -25,6 +26,7 @@ GPT_IMAGES = (
     "gpt-image-2.6-flare",
     "chatgpt-image-latest",
 )
+GROKS = ("grok-imagine-image", "grok-imagine-image-quality", "grok-imagine-image-2.0")
 # Gone everywhere (upstreams §1.1, §2.2).
 RETIRED = frozenset(
     {"gemini-3.1-flash-image", "gemini-3.1-flash-image-preview", "gemini-2.5-flash-image"}
@@ -42,6 +44,7 @@ _FAMILIES = {
     "gpt-image-": "gpt-image",
     "chatgpt-image-": "gpt-image",
     "dall-e-": "gpt-image",
+    "grok-imagine-": "grok",
 }
 FAMILIES = frozenset(_FAMILIES.values())
 

@@ -49,6 +49,7 @@ SEEDREAM_LIMITS: dict[str, tuple[tuple[str, ...], int, int]] = {
     "seedream-4-0": (("1K", "2K", "4K"), 921_600, 16_777_216),
     "seedream-4-5": (("2K", "4K"), 3_686_400, 16_777_216),
     "seedream-5-0-pro": (("1K", "2K"), 921_600, 4_194_304),
+    "seedream-5-0-flash": (("1K", "2K"), 921_600, 4_194_304),
     "seedream-5": (("2K", "3K"), 3_686_400, 9_437_184),
 }
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixroute.testing.emulator.dialects.dialect import json_answer
-from pixroute.testing.emulator.models import GEMINIS, GPT_IMAGES, NANO_BANANAS, SEEDREAMS
+from pixroute.testing.emulator.models import GEMINIS, GPT_IMAGES, GROKS, NANO_BANANAS, SEEDREAMS
 from pixroute.testing.emulator.order import Order, Rejected
 from pixroute.testing.emulator.wire import Answer, http_date
 
@@ -47,6 +47,6 @@ class ModelList:
 
     def render(self, order: Order, sheets: "Sequence[Sheet]") -> Answer:  # noqa: ARG002 - the same for all
         """List every model."""
-        names = sorted({*NANO_BANANAS, *GEMINIS, *SEEDREAMS, *GPT_IMAGES})
+        names = sorted({*NANO_BANANAS, *GEMINIS, *SEEDREAMS, *GPT_IMAGES, *GROKS})
         listed = [{"id": name, "object": "model", "created": 1795305600, "owned_by": "emulator"} for name in names]
         return json_answer({"object": "list", "data": listed})

@@ -63,7 +63,8 @@ class Seedream:
 
 
 def _check_fields(name: str, wanted: dict[str, Any]) -> None:
-    pro_refuses = {"sequential_image_generation", "stream"} if name.startswith("seedream-5-0-pro") else set()
+    alone = name.startswith(("seedream-5-0-pro", "seedream-5-0-flash"))
+    pro_refuses = {"sequential_image_generation", "stream"} if alone else set()
     only_5 = set() if name.startswith("seedream-5") else {"output_format", "tools", "layer_decomposition"}
     for field in (pro_refuses | only_5) & wanted.keys():
         raise _invalid(field, "this parameter is not supported by the model")

@@ -1,0 +1,98 @@
+"""Vertex AI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from attrs import Factory, evolve, field, frozen
+
+from pixroute import Capabilities, Failure, HttpProvider, HttpSettings, ImageRequest, Latency, Price, Quantiles
+from pixroute.dialects import gemini
+from pixroute.http import Call, Details, Item, Reply, Tokens
+from pixroute_vertex.google import Fetch, account_of
+from pixroute_vertex.wire import base_url_of, call
+
+PRO = "gemini-3-pro-image"
+PRO_PRICE = Price(
+    amounts={"1K": Decimal("0.134"), "2K": Decimal("0.134"), "4K": Decimal("0.24")},
+    source="Google's price list for gemini-3-pro-image, read by others, 2026-10; batch and flex cost half",
+)
+PRO_LATENCY = Latency(
+    table={"1K": Quantiles(45, 90, 150), "2K": Quantiles(65, 120, 180), "4K": Quantiles(120, 170, 250)},
+    source="an aggregator's guide to the same model at Google's other API, January 2026",
+)
+
+
+def _path(value: Path | str | None) -> Path | None:
+    return Path(value) if isinstance(value, str) else value
+
+
+@frozen(kw_only=True)
+class VertexSettings(HttpSettings):
+    """Settings of Vertex AI.
+
+    Args:
+        project: whose quota and bill it is. Default: that of `credentials`.
+        location: a region such as `europe-west4`, or "global".
+        base_url: up to and including the version; by default as `location` says.
+        model: `gemini-3-pro-image` is Nano Banana Pro.
+        credentials: a service account's JSON key; relative to the configuration's folder. Without it, and without
+            `api_key`, the metadata server is asked (extra `vertex` for both).
+        api_key: an access token from elsewhere, in place of those.
+    """
+
+    project: str = ""
+    location: str = "global"
+    base_url: str = Factory(lambda self: base_url_of(str(self.location)), takes_self=True)
+    model: str = PRO
+    credentials: Path | None = field(default=None, converter=_path)
+
+
+class Vertex(HttpProvider[VertexSettings]):
+    """Speaks `generateContent`; refusals and failed calls are not billed by picture, as far as Google says."""
+
+    versions = ("/v1beta1", "/v1")
+    models_path = "publishers/google/models?pageSize=1"
+
+    def __init__(self, name: str, settings: VertexSettings) -> None:
+        email, project = account_of(settings.credentials)
+        if not (settings.project or project):
+            raise ValueError(f"provider {name!r}: `project` is missing; give the Google Cloud project's id")
+        self._project = settings.project or project
+        if settings.api_key is None:
+            account = email or f"metadata server of {self._project}"
+            self.tokens = Tokens(Fetch(settings.credentials), account=account)
+        super().__init__(name, settings)
+        if settings.model.startswith(PRO):
+            self.price, self.latency = PRO_PRICE, PRO_LATENCY
+
+    def capabilities(self) -> Capabilities:
+        """Tell what Nano Banana Pro can do; the lite model makes 1K only."""
+        return _LITE if "-lite-" in self.settings.model else _PRO
+
+    def encode(self, request: ImageRequest) -> Call:
+        """Ask by shape and class."""
+        return call(request, project=self._project, location=self.settings.location, model=self.settings.model)
+
+    def decode(self, reply: Reply) -> Sequence[Item]:
+        """Give the one picture."""
+        return gemini.pictures(reply)
+
+    def classify(self, reply: Reply) -> Failure | None:
+        """Find the refusals in a 200."""
+        return gemini.refusal(reply)
+
+    def details(self, reply: Reply) -> Details:
+        """Give model and tokens."""
+        return gemini.details(reply)
+
+
+_PRO = Capabilities(
+    resolutions={"1K", "2K", "4K"},
+    aspect_ratios=gemini.ASPECT_RATIOS,
+    output_formats={"png", "jpeg"},
+    references=gemini.REFERENCES,
+)
+_LITE = evolve(_PRO, resolutions={"1K"})
