@@ -1,5 +1,6 @@
 """The gates: `nox` runs those that CI runs."""
 
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -102,6 +103,23 @@ def benchmarks(session: nox.Session) -> None:
     """Measures overhead, memory and stalls as ratios to bare aiohttp; not part of CI."""
     session.install("-e", ".[test,simulate]")
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Asks the gateway by every official client and writes what they show; needs Node and npm, not part of CI."""
+    session.install("-e", ".[test]")
+    folder = Path(session.create_tmp())
+    python = folder / "python" / "bin" / "python"
+    session.run(sys.executable, "-m", "venv", str(folder / "python"), external=True)
+    wanted = HERE / "tests" / "clients"
+    pinned = ("--no-deps", "--require-hashes", "-r", str(wanted / "litellm.txt"))  # 1.82.7 and 1.82.8 were poisoned
+    session.run(str(python), "-m", "pip", "install", "-q", *pinned, external=True)
+    others = ("litellm", "langchain-openai>=1.7", "google-genai>=1.20", "openai>=1.50")
+    session.run(str(python), "-m", "pip", "install", "-q", *others, external=True)
+    shutil.copy(wanted / "package.json", folder)
+    session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), external=True)
+    session.run("python", str(wanted / "run.py"), str(python), str(folder), "docs/serve-clients.md")
 
 
 @nox.session

@@ -44,6 +44,8 @@ LAYERS = {
     "references": {"picture", "request", "values", "words"},
     "errors": {"cost", "outcome", "result"},
     "events": {"cost", "outcome"},
+    "trace": set(),
+    "labels": set(),
     "hookspecs": {"provider", "events"},
     "offers": {"hookspecs", "provider"},
     "plugins": {"hookspecs", "provider", "events", "errors", "offers", "secret"},
@@ -54,7 +56,7 @@ LAYERS = {
     "ledger": VALUES | {"events", "hookspecs", "errors"},
     "shared": {"request", "values", "words"},
     "routing": VALUES
-    | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs"},
+    | {"health", "http", "config", "plugins", "events", "errors", "convert", "references", "hookspecs", "trace"},
     "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
@@ -137,7 +139,7 @@ def test_the_core_imports_no_plugin_and_no_plugin_another():
         for path in (HERE / "plugins" / plugin).rglob("*.py"):
             found = imports(path)
             assert {name.split(".")[0] for name in found} & (plugins - {plugin}) == set(), path
-            assert rooms(path) <= {"http", "dialects"} | set(__import__("pixroute").__all__), path
+            assert rooms(path) <= {"http", "dialects", "events", "labels"} | set(__import__("pixroute").__all__), path
 
 
 def test_public_names_are_few_sorted_and_true():

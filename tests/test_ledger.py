@@ -139,17 +139,16 @@ def test_a_tag_that_is_no_text_is_refused_before_a_line_is_begun(path):
     assert path.read_text() == ""
 
 
-def test_finished_requests_are_forgotten(path):
-    """A service that runs for months keeps no tags of requests that have ended."""
-    ledger = Ledger(path)
+def test_tags_come_with_the_attempt(path):
+    """Nothing is kept from one event to the next."""
 
     async def main():
-        async with fake_router(observers=[ledger]) as router:
+        async with fake_router(observers=[Ledger(path)]) as router:
             await router.generate("a lighthouse", tags={"team": "studio"})
 
     run_virtual(main())
 
-    assert not ledger._tags
+    assert [entry.tags for entry in read_ledger(path).entries] == [{"team": "studio"}]
 
 
 def test_a_ledger_that_cannot_be_written_is_told_at_once(tmp_path):

@@ -44,6 +44,11 @@ def configuration(plugins: Plugins) -> Lines:
     yield "\n## `[observers.ledger]`\n"
     yield sentence(Ledger) + "\n"
     yield from options(LedgerSettings, documented_by=Ledger)
+    for name, spec in sorted(plugins.observers.items()):
+        if name != "ledger" and spec.settings is not None:
+            yield f"\n## `[observers.{name}]`\n"
+            yield f"It offers {spec.summary}; `pip install 'pixroute[{name}]'`.\n"
+            yield from options(spec.settings)
     yield "\n## `[serve]`\n"
     yield sentence(ServeSettings) + "\n"
     yield from options(ServeSettings)

@@ -17,10 +17,14 @@ def event_page() -> Lines:
     """Describe every event."""
     yield "# Events\n"
     yield f"{sentence(events)} `at` is the loop's time in seconds; `request` and `attempt` are ids; `part` counts from"
-    yield "0 among the parts of a request for several pictures. No event carries a prompt or a secret.\n"
+    yield "0 among the parts of a request for several pictures. `chain` is the chain's name, `tags` are the caller's."
+    yield "`pixroute.events.as_json(event)` gives any as JSON holds it: stages and kinds as words, money as text.\n"
     yield 'An observer is any callable that takes an event, given as `Router(observers={"name": callable})` or'
     yield "offered by a plugin ([hooks](hooks.md)). It is called on the router's loop and must not block; what it"
-    yield "raises is named once in the log and never touches the request."
+    yield "raises is named once in the log and never touches the request. It may have three more attributes:\n"
+    yield "* `before`, called with `AttemptStarted` before the attempt takes a place: an `OSError` keeps it back;"
+    yield "* `traceparent`, called with an attempt's id: the W3C header of its span, or None;"
+    yield "* `close`, called once, without arguments, when the router closes or a reload leaves it out."
     for cls in event_classes():
         yield f"\n## {cls.__name__}\n"
         yield inspect.cleandoc(cls.__doc__ or "") + "\n"

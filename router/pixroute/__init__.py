@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from pixroute.http import HttpProvider, HttpSettings
     from pixroute.outcome import Billing, Failure, FailureKind, Stage
     from pixroute.policy import Policy
-    from pixroute.provider import Capabilities, Latency, Price, Provider, ProviderSettings, ProviderSpec, Quantiles
+    from pixroute.provider import (
+        Capabilities,
+        Latency,
+        ObserverSpec,
+        Price,
+        Provider,
+        ProviderSettings,
+        ProviderSpec,
+        Quantiles,
+    )
     from pixroute.request import ImageRequest, Reference, Size
     from pixroute.result import ImageResult
     from pixroute.routing.router import Router
@@ -42,6 +51,7 @@ _HOME = {
     "InvalidRequest": "errors",
     "Latency": "provider",
     "Moderated": "errors",
+    "ObserverSpec": "provider",
     "PixrouteError": "errors",
     "Policy": "policy",
     "Price": "provider",
@@ -74,6 +84,7 @@ __all__ = [
     "InvalidRequest",
     "Latency",
     "Moderated",
+    "ObserverSpec",
     "PixrouteError",
     "Policy",
     "Price",

@@ -27,8 +27,6 @@ from pixroute.events import (
     AttemptFinished,
     AttemptStarted,
     JobAccepted,
-    RequestFinished,
-    RequestStarted,
 )
 from pixroute.hookspecs import hookimpl
 from pixroute.outcome import Billing, Stage
@@ -67,14 +65,11 @@ class Ledger:
         self._required = required
         self.before = self._started if required else None
         self._told = False
-        self._tags: dict[str, Mapping[str, str]] = {}
         self._path.open("ab").close()
 
     def __call__(self, event: AnyEvent) -> None:
         """Write a line when an attempt starts, before anything of it is sent, and when it settles."""
         match event:
-            case RequestStarted():
-                self._tags[event.request] = event.tags
             case AttemptStarted() if not self._required:
                 self._started(event)
             case JobAccepted():
@@ -84,11 +79,9 @@ class Ledger:
                 self._append(_settled(event), sync=False)
             case AttemptCorrected():
                 self._append(_corrected(event), sync=False)
-            case RequestFinished():
-                self._tags.pop(event.request, None)
 
     def _started(self, event: AttemptStarted) -> None:
-        self._append(_started(event, self._tags.get(event.request, {})), sync=self._sync)
+        self._append(_started(event), sync=self._sync)
 
     def claimed(self, entry: Entry) -> None:
         """Settle an attempt whose job was collected after all: it was billed at its price."""
@@ -103,7 +96,8 @@ class Ledger:
                 self._told = True
                 why = error.strerror or error
                 then = "nothing more is asked" if self._required else "payments go on unrecorded"
-                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then)
+                fields = {"ledger": str(self._path), "why": str(why)}
+                log.warning("the ledger %s cannot be written: %s; %s", self._path, why, then, extra=fields)
             raise
 
     def _write(self, facts: Mapping[str, Any], *, sync: bool) -> None:
@@ -120,7 +114,7 @@ class Ledger:
                 os.fsync(file)
 
 
-def _started(event: AttemptStarted, tags: Mapping[str, str]) -> dict[str, Any]:
+def _started(event: AttemptStarted) -> dict[str, Any]:
     return {
         "started": _wall_time(),
         "attempt": event.attempt,
@@ -130,7 +124,7 @@ def _started(event: AttemptStarted, tags: Mapping[str, str]) -> dict[str, Any]:
         "resolution": event.resolution,
         "price": event.price.certain,
         "currency": event.price.currency,
-        "tags": dict(tags),
+        "tags": dict(event.tags),
     }
 
 
@@ -177,7 +171,7 @@ def _settled(event: AttemptFinished) -> dict[str, Any]:
         "request": event.request,
         "provider": event.provider,
         "kind": event.failure.kind if event.failure else None,
-        "stage": event.stage.name.lower(),
+        "stage": str(event.stage),
         "billing": event.billing,
         "certain": event.cost.certain,
         "possible": event.cost.possible,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import evolve, field, frozen
 
@@ -19,16 +19,37 @@ if TYPE_CHECKING:
     from pixroute.content import Content
 
 
-class Stage(IntEnum):
-    """The last stage an attempt reached; before SEND nothing of the request has left."""
+class Stage(StrEnum):
+    """The last stage an attempt reached, in order; before SEND nothing of the request has left."""
 
-    QUEUED = 0
-    CONNECT = 1
-    SEND = 2
-    WAIT = 3
-    BODY = 4
-    VALIDATE = 5
-    DONE = 6
+    rank: int
+
+    QUEUED = "queued"
+    CONNECT = "connect"
+    SEND = "send"
+    WAIT = "wait"
+    BODY = "body"
+    VALIDATE = "validate"
+    DONE = "done"
+
+    def __new__(cls, word: str) -> Self:
+        """Number the members as they are written; they compare by that, not by their letters."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.rank = len(cls.__members__)
+        return member
+
+    def __lt__(self, other: str) -> bool:
+        return self.rank < other.rank if isinstance(other, Stage) else NotImplemented
+
+    def __le__(self, other: str) -> bool:
+        return self.rank <= other.rank if isinstance(other, Stage) else NotImplemented
+
+    def __gt__(self, other: str) -> bool:
+        return self.rank > other.rank if isinstance(other, Stage) else NotImplemented
+
+    def __ge__(self, other: str) -> bool:
+        return self.rank >= other.rank if isinstance(other, Stage) else NotImplemented
 
 
 class Billing(StrEnum):

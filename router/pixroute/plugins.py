@@ -139,7 +139,7 @@ def load_plugins(*, blocked: Iterable[str] = (), extra: Iterable[object] = ()) -
             listed.append(_load(source, listed))
         except RAISED_BY_PLUGINS as error:
             broken.append(Broken(name=source.name, distribution=source.distribution, why=_why(error)))
-            _log.warning("%s", broken[-1])
+            _log.warning("%s", broken[-1], extra={"plugin": source.name, "why": broken[-1].why})
     return Plugins(listed=tuple(listed), broken=tuple(broken), blocked=unwanted)
 
 
@@ -248,7 +248,7 @@ def _sources(extra: Iterable[object]) -> Iterator[_Source]:
 def _blocked(found: set[str], names: Iterable[str]) -> frozenset[str]:
     unwanted = {*names, *_disabled()}
     for name in sorted(unwanted - found):
-        _log.warning("no plugin is called %s, so none is blocked by that name", name)
+        _log.warning("no plugin is called %s, so none is blocked by that name", name, extra={"plugin": name})
     return frozenset(unwanted & found)
 
 

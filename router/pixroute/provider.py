@@ -237,6 +237,11 @@ class AttemptContext(Protocol):
         ...
 
     @property
+    def traceparent(self) -> str | None:
+        """The W3C `traceparent` of its span, or of the caller's; sent upstream only where the settings say so."""
+        ...
+
+    @property
     def ends_at(self) -> float:
         """The loop's time at which the attempt is cut."""
         ...

@@ -14,7 +14,7 @@ from pixroute.content import InMemory
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Delivered, Failure, Success, Verdict
 from pixroute.provider import Quantiles
-from pixroute.routing.attempt import Attempt
+from pixroute.routing.attempt import Attempt, Place
 from pixroute.testing import run_virtual
 from pixroute.testing.fake import blank_png
 
@@ -635,12 +635,12 @@ def test_its_record_counts_from_the_requests_beginning():
         bench = Bench(after(5, pictures(), provider_request_id="req-1"))
         bench.attempt.start()
         await asyncio.sleep(3)
-        said = {"began": 90.0, "part": 1, "number": 2, "round_": 3, "retry": True, "hedge": False}
-        under_way = bench.attempt.record(**said)
+        bench.attempt.place = Place(part=1, number=2, round=3, retry=True, hedge=False)
+        under_way = bench.attempt.record(began=90.0)
         assert bench.attempt.may_be_billed
         await asyncio.wait([bench.attempt.task])
         await asyncio.sleep(10)
-        return under_way, bench.attempt.record(**said)
+        return under_way, bench.attempt.record(began=90.0)
 
     under_way, over = run_virtual(main())
 

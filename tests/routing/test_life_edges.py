@@ -335,11 +335,11 @@ def test_without_observers_nothing_is_told_and_the_heart_beats_seldom():
         due = shared.heartbeat._timer.when()
         await task
         await asyncio.sleep(2)
-        return shared.emit, due, shared.heartbeat._timer
+        return shared.observers, due, shared.heartbeat._timer
 
-    emit, due, timer = run_virtual(main())
+    observers, due, timer = run_virtual(main())
 
-    assert (emit, timer) == (None, None), "it beats only while something is in flight"
+    assert (observers, timer) == (None, None), "it beats only while something is in flight"
     assert due == pytest.approx(3, abs=0.01)
 
 
@@ -365,8 +365,7 @@ def test_an_event_that_cannot_be_told_stops_nothing(caplog):
 
     async def main():
         async with fake_router(FakeProvider(), observers=[lambda event: None]) as router:
-            router._life._shared.emit(object())
-            router._life._voice(asyncio.get_running_loop())(None)
+            router._life._shared.observers.emit(object())
             return await router.generate("a lighthouse")
 
     assert run_virtual(main()).images

@@ -90,11 +90,11 @@ async def test_a_stream_that_fails_late_raises(serve, gated):
 
 
 async def test_a_heartbeat_resets_the_client_s_time_out(serve, gated):
-    """A client with a time-out of 0.3 s waits for a picture of 0.9 s."""
-    served = await serve(provider := gated(), quiet_for=0.05, heartbeat_every=0.05)
-    asyncio.get_running_loop().call_later(0.9, provider.let.set)
+    """A client with a time-out of 1 s waits for a picture of 2.5 s."""
+    served = await serve(provider := gated(), quiet_for=0.1, heartbeat_every=0.1)
+    asyncio.get_running_loop().call_later(2.5, provider.let.set)
 
-    answer = await served.openai(timeout=0.3).images.generate(model="default", **ASKED)
+    answer = await served.openai(timeout=1).images.generate(model="default", **ASKED)
 
     assert answer.data[0].b64_json
 

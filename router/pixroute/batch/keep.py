@@ -29,7 +29,8 @@ async def _keep(image: Image, path: Path) -> Path:
         await asyncio.to_thread(_reach_disk, written)
     except OSError as error:
         written = await image.save(spare_file(true_name(path, image.format)))
-        log.warning("%s: %s; written to %s", path, error.strerror, written)
+        fields = {"path": str(path), "why": error.strerror, "written": str(written)}
+        log.warning("%s: %s; written to %s", path, error.strerror, written, extra=fields)
     return written
 
 

@@ -321,6 +321,7 @@ class Health:
                 BreakerChanged(
                     at=breaker.changed_at,
                     key=key,
+                    scope="upstream" if silence else "origin",
                     state=breaker.state,
                     reason=breaker.reason,
                     until=None if breaker.until == inf else breaker.until,

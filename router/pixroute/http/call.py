@@ -126,6 +126,7 @@ class HttpSettings(ProviderSettings):
         proxy: a proxy's URL, or "env" to take it from the environment.
         ca_file: a PEM file of authorities to trust in place of the system's; relative to the configuration's folder.
         allow_private_results: result URLs may lie on private addresses.
+        send_traceparent: send the W3C `traceparent` of the trace along, where there is one.
     """
 
     base_url: str = ""
@@ -137,6 +138,7 @@ class HttpSettings(ProviderSettings):
     proxy: str | None = field(default=None, repr=False)
     ca_file: Path | None = field(default=None, converter=_path)
     allow_private_results: bool = False
+    send_traceparent: bool = False
 
 
 Item = Picture | Failure

@@ -44,6 +44,11 @@ class Door:
         """This, as others know it: what is not here is the attempt's own."""
         return self  # what it has not comes by `__getattr__`
 
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C header of the attempt's span, where it may be sent."""
+        return getattr(self._attempt, "traceparent", None) if self.endpoint.sends_traceparent else None
+
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
         self.stage = stage

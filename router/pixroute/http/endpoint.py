@@ -52,6 +52,7 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     connect_timeout: float | None = None
     private_results: bool = False
+    sends_traceparent: bool = False
     others: tuple[Secret, ...] = field(default=(), repr=False)
     job_hosts: tuple[str, ...] = ()
     job_origins: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class Endpoint:
             proxy=settings.proxy,
             connect_timeout=settings.connect_timeout,
             private_results=settings.allow_private_results,
+            sends_traceparent=settings.send_traceparent,
             others=others,
             sanitizer=_sanitizer(key, others),
         )
@@ -114,9 +116,12 @@ class Endpoint:
             raise ValueError(f"the plugin does not trust host {origin} with the key of {self.origin} (`job_hosts`)")
         return path
 
-    def request_headers(self, request_id: str) -> dict[str, str]:
+    def request_headers(self, request_id: str, traceparent: str | None = None) -> dict[str, str]:
         """Give the headers of a call; the key is asked for at each."""
-        headers = {"User-Agent": "pixroute", "X-Client-Request-Id": request_id, **self.headers}
+        headers = {"User-Agent": "pixroute", "X-Client-Request-Id": request_id}
+        if traceparent is not None and self.sends_traceparent:
+            headers["traceparent"] = traceparent
+        headers.update(self.headers)
         if self.auth and self.api_key:
             key = self.api_key.reveal() if self.key is None else self.key
             headers[self.auth.header] = self.auth.pattern.format(key=key)

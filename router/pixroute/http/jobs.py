@@ -304,7 +304,7 @@ class _Vigil:
 
     async def _send(self, call: Call, sinks: Sinks) -> Reply | Failure:
         try:
-            request = outgoing(call, self.door.endpoint, self.door.request_id)
+            request = outgoing(call, self.door.endpoint, self.door.request_id, self.door.traceparent)
         except ValueError as error:
             return Failure(
                 kind=FailureKind.UNKNOWN,

@@ -213,7 +213,8 @@ class HttpProvider(ABC, Generic[S]):
         """Make a failure of what was raised: of this machine's lack, or of a bug, which before sending is ours too."""
         if (lacks := lack(error, door.stage)) is not None:
             return lacks
-        log.error("provider %s raised\n%s", self.name, door.sanitizer.traceback(error))
+        fields = {"provider": self.name, "attempt": door.request_id, "error": type(error).__name__}
+        log.error("provider %s raised\n%s", self.name, door.sanitizer.traceback(error), extra=fields)
         sent = door.stage >= Stage.SEND
         return Failure(
             kind=FailureKind.UNKNOWN,
@@ -281,7 +282,7 @@ class HttpProvider(ABC, Generic[S]):
                 words = self.decode(told)
                 items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
-            log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__)
+            log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__, extra=self._fields(error))
             return self._empty(told, "it has another shape than expected", door.asked)
         if not items:
             return self._empty(told, "it lists none", door.asked)
@@ -306,7 +307,7 @@ class HttpProvider(ABC, Generic[S]):
             return self.classify(reply)
         except UNREADABLE as error:
             # It expected another shape. That must not hide a plain 503 whose body is some proxy's page.
-            log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__)
+            log.warning("provider %s: `classify` raised %s", self.name, type(error).__name__, extra=self._fields(error))
             return None
 
     def _success(
@@ -331,16 +332,20 @@ class HttpProvider(ABC, Generic[S]):
             provider_request_id=request_id_in(reply.headers),
         )
 
+    def _fields(self, error: BaseException) -> dict[str, str]:
+        return {"provider": self.name, "error": type(error).__name__}
+
     def _details(self, reply: Reply) -> Details:
         try:
             return self.details(reply)
         except UNREADABLE as error:
             # A picture that was paid for is not thrown away for what stands beside it.
-            log.warning("provider %s: the details of an answer could not be read (%s)", self.name, type(error).__name__)
+            text = "provider %s: the details of an answer could not be read (%s)"
+            log.warning(text, self.name, type(error).__name__, extra=self._fields(error))
             return Details()
 
     def _outgoing(self, request: ImageRequest, door: Door) -> Outgoing:
-        return outgoing(self._call(request), door.endpoint, door.request_id)
+        return outgoing(self._call(request), door.endpoint, door.request_id, door.traceparent)
 
     def _call(self, request: ImageRequest) -> Call:
         """Encode, and add what the request has for this provider."""

@@ -57,6 +57,7 @@ class TwoRoutes(HttpProvider[S]):
                     self.name,
                     why,
                     size.resolution,
+                    extra={"provider": self.name, "why": why, "resolution": size.resolution},
                 )
                 return _to_be_asked_again(outcome)
             if isinstance(outcome, Success):

@@ -139,7 +139,8 @@ class Transport:
         self._told_of_proxy = True
         if found:
             scheme = url.partition(":")[0]
-            log.info('%s_proxy is set and not used; `proxy = "env"` in a provider\'s settings uses it', scheme)
+            text = '%s_proxy is set and not used; `proxy = "env"` in a provider\'s settings uses it'
+            log.info(text, scheme, extra={"scheme": scheme})
         return None
 
     def run_errand(self, errand: Coroutine[Any, Any, None]) -> None:

@@ -25,11 +25,12 @@ class Alarm:
 
     def breaker_changed(self, event: events.BreakerChanged) -> None:
         """Tell it, and have those plan again whom an opening concerns."""
-        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy")
+        fields = {"breaker": event.key, "scope": event.scope, "state": str(event.state), "reason": event.reason}
+        log.info("breaker %s: %s (%s)", event.key, event.state, event.reason or "healthy", extra=fields)
         if self.shared is None:
             return
-        if self.shared.emit is not None:
-            self.shared.emit(event)
+        if self.shared.observers is not None:
+            self.shared.observers.emit(event)
         if event.state == State.OPEN.value:
             # Who stands in line for a slot there may go elsewhere; who already waits on a silent upstream be joined.
             silent = event.reason in _SILENT
@@ -38,15 +39,15 @@ class Alarm:
     def paused(self, seconds: float) -> None:
         """Take a pause of the machine off what is in flight."""
         if self.shared is not None:
-            log.warning("the machine or its event loop stood still for %.1f s", seconds)
+            log.warning("the machine or its event loop stood still for %.1f s", seconds, extra={"seconds": seconds})
             self.shared.health.leave_out(seconds)
             for run in list(self.shared.runs):
                 run.leave_out(seconds)
 
     def lagged(self, at: float, seconds: float) -> None:
         """Tell that the loop was late."""
-        if self.shared is not None and self.shared.emit is not None:
-            self.shared.emit(events.LoopLagged(at=at, seconds=seconds))
+        if self.shared is not None and self.shared.observers is not None:
+            self.shared.observers.emit(events.LoopLagged(at=at, seconds=seconds))
 
     def _poke(self, runs: Sequence[Run]) -> None:
         """Have them plan again, a few in each turn of the loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from math import inf
 from os import PathLike
@@ -30,7 +31,9 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
 )
 """What `generate` takes of a request beside its prompt, each with its default."""
 _TIMEOUT: Any = Above0 | None
+_CALL = ("chain", "timeout", "into", "request_id")
 _CHAIN: Any = str | None
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 
 def request_of(prompt: object, fields: Mapping[str, Any]) -> ImageRequest:
@@ -68,7 +71,18 @@ def check_limits(
             check_one(value, kind, name)
     for name in overrides:
         if name not in Overrides.__annotations__:
-            raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, "chain", "timeout", "into"]), name)
+            raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, *_CALL]), name)
+
+
+def check_request_id(request_id: object) -> None:
+    """Refuse an id that cannot stand in a header and a line of a log.
+
+    Raises:
+        ValueError: it is no text of 1 to 128 visible ASCII characters.
+    """
+    check_one(request_id, str, "request_id")
+    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
+        raise Mistake("must be 1 to 128 visible ASCII characters, without spaces", "request_id")
 
 
 def check_drain(drain: object) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from pixroute.cost import Cost
 from pixroute.http.judging.diagnosis import Observation, diagnose
@@ -38,6 +39,25 @@ T = TypeVar("T")
 log = logging.getLogger("pixroute.routing")
 
 
+@frozen(kw_only=True)
+class Place:
+    """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
+
+    part: int = 0
+    number: int = 1
+    round: int = 0
+    retry: bool = False
+    hedge: bool = False
+    fell_back: bool = False
+
+
+_FIRST = Place()
+
+
+def _no_trace() -> str | None:
+    return None
+
+
 class Attempt:
     """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
 
@@ -59,6 +79,7 @@ class Attempt:
         on_correction: Callable[[Attempt, Cost], None] = lambda _attempt, _was: None,
         retry_at: Callable[[Failure, float], float | None],
         reap: Callable[[asyncio.Task[None], str], None],
+        place: Place = _FIRST,
         time: Callable[[], float] | None = None,
     ) -> None:
         self.request_id = request_id
@@ -70,6 +91,9 @@ class Attempt:
         self.ends_at = ends_at
         self.deadline = deadline
         self.into = into
+        self.place = place
+        self.trace: Callable[[], str | None] = _no_trace
+        self.on_move: Callable[[], None] | None = None
         self.paused = 0.0
         self.ended: float | None = None
         self.retry_at: float | None = None
@@ -109,10 +133,17 @@ class Attempt:
         """Whether the attempt was cut or given up."""
         return self.ended is not None
 
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C header of its span, or its caller's; asked for only where it is sent."""
+        return self.trace()
+
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
         self.moves += 1
         self.stage = stage
+        if self.on_move is not None:
+            self.on_move()
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
@@ -126,8 +157,13 @@ class Attempt:
             self._correct()
 
     def progress(self, fraction: float) -> None:
-        """Note how far it is."""
-        self.facts["progress"] = float(fraction)
+        """Note how far it is, also from a thread; what is no share of anything is left out."""
+        share = float(fraction)
+        if 0 <= share <= 1 and share != self.facts.get("progress"):
+            self.facts["progress"] = share
+            if self.on_move is not None:
+                with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
+                    self._loop.call_soon_threadsafe(self.on_move)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread; the slot stays taken until the thread ends."""
@@ -205,7 +241,9 @@ class Attempt:
             if not isinstance(error, Exception):
                 raise
             log.exception(
-                "a bug in pixroute: attempt %s could not be settled; its places are given back", self.request_id
+                "a bug in pixroute: attempt %s could not be settled; its places are given back",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.contender.name},
             )
         finally:
             self._on_end(self)
@@ -376,7 +414,11 @@ class Attempt:
                 self._admission.release_slot()
             except Exception:
                 self._admission.give_back(slot=True)
-                log.exception("a bug in pixroute: the slot of attempt %s was given back to nobody", self.request_id)
+                log.exception(
+                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                    self.request_id,
+                    extra={"attempt": self.request_id, "provider": self.contender.name},
+                )
 
     # What remains of it
 
@@ -392,13 +434,13 @@ class Attempt:
             return self.stage >= Stage.SEND and self.contender.candidate.price != 0
         return self.billing is not Billing.FREE
 
-    def record(self, *, began: float, part: int, number: int, round_: int, retry: bool, hedge: bool) -> AttemptRecord:
+    def record(self, *, began: float) -> AttemptRecord:
         """Give what happened, as a value."""
         return AttemptRecord(
             id=self.request_id,
-            part=part,
-            number=number,
-            round=round_,
+            part=self.place.part,
+            number=self.place.number,
+            round=self.place.round,
             provider=self.contender.name,
             model=self.contender.member.model,
             resolution=self.contender.keys.resolution,
@@ -408,8 +450,8 @@ class Attempt:
             billing=self.billing,
             cost=self.cost,
             failure=self.failure,
-            hedge=hedge,
-            retry=retry,
+            hedge=self.place.hedge,
+            retry=self.place.retry,
             won=self.won,
             provider_request_id=self.facts.get("provider_request_id"),
             facts=dict(self.facts),

@@ -199,7 +199,9 @@ class Contender:
 
     def log_bug(self, error: BaseException) -> None:
         """Tell of a plugin's bug, with its traceback; the text of foreign exceptions goes nowhere else."""
-        log.error("provider %s raised\n%s", self.name, sanitizer_for(self.provider.settings).traceback(error))
+        text = sanitizer_for(self.provider.settings).traceback(error)
+        fields = {"provider": self.name, "error": type(error).__name__}
+        log.error("provider %s raised\n%s", self.name, text, extra=fields)
 
 
 def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: int | None) -> Keys:
@@ -245,7 +247,8 @@ def _log_once(name: str, provider: Provider, told: set[str], error: Exception) -
         text = sanitizer_for(provider.settings).traceback(error)
     except Exception:  # noqa: BLE001 - its settings may be what raises: then nobody knows its secrets
         text = kind
-    log.error("provider %s raised before anything was sent: it is passed over (told once)\n%s", name, text)
+    sentence = "provider %s raised before anything was sent: it is passed over (told once)\n%s"
+    log.error(sentence, name, text, extra={"provider": name, "error": kind})
 
 
 def _barred_for_its_bug(

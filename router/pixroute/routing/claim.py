@@ -37,6 +37,7 @@ class Claim:
     ends_at: float
     http: Transport
     into: Path | None = None
+    traceparent: str | None = None
     cancelled: bool = False
     stage: Stage = Stage.WAIT
     facts: dict[str, Any] = field(factory=dict)

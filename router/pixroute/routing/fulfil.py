@@ -20,9 +20,9 @@ from pixroute.routing.budget import Budget
 from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
+from pixroute.routing.emitter import Emitter
 from pixroute.routing.record import Record
 from pixroute.routing.run import Ending, Run, Shared
-from pixroute.routing.telling import RequestTelling
 
 log = logging.getLogger("pixroute")
 
@@ -45,8 +45,16 @@ async def fulfil(
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
-    voice = RequestTelling(shared.emit, request_id, request, began)
-    voice.start(chain.name, timeout)
+    emitter = Emitter(
+        shared,
+        request_id,
+        chain=chain.name,
+        request=request,
+        began=began,
+        currency=chain.currency,
+        overdue_after=policy.breaker.overdue_after,
+    )
+    emitter.start(timeout)
     endings: Sequence[Ending] = ()
     owner = Owner()
     try:
@@ -55,6 +63,7 @@ async def fulfil(
         runs = [
             Run(
                 shared=shared,
+                emitter=emitter,
                 request_id=request_id,
                 asked=request,
                 request=part,
@@ -87,13 +96,13 @@ async def fulfil(
             told.images = tuple([await in_memory(image) for image in told.images])
             for image in told.images:
                 owner.give(image.content)
-        voice.end(told, asyncio.get_running_loop().time())
+        emitter.end(told, asyncio.get_running_loop().time())
         if told is error:
             raise
         raise told from error
     finally:
         owner.close()
-    voice.end(result, asyncio.get_running_loop().time())
+    emitter.end(result, asyncio.get_running_loop().time())
     return result
 
 
@@ -111,7 +120,7 @@ def _bug(
     try:
         record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
     except Exception:  # it may be the very thing that broke
-        log.exception("a bug in pixroute: request %s has no record", request_id)
+        log.exception("a bug in pixroute: request %s has no record", request_id, extra={"request": request_id})
         record = Record(request_id=request_id, chain=chain.name, seconds=seconds, tags=request.tags)
     return broken(error, record, endings, chain.currency)
 
@@ -123,7 +132,8 @@ async def _delivered(
     try:
         return await shared.delivery.deliver(result, request, into, deadline=deadline)
     except Exception as error:
-        log.exception("a bug in pixroute: a picture could not be delivered as asked, and is given as it came")
+        text = "a bug in pixroute: a picture could not be delivered as asked, and is given as it came"
+        log.exception(text, extra={"request": result.record.request_id})
         images = tuple([await in_memory(image) for image in result.images])
         told = Adjustment("delivery", "as asked", "as it came", f"pixroute itself broke ({type(error).__name__})")
         return evolve(result, images=images, adjustments=(*result.adjustments, told))

@@ -12,7 +12,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from itertools import count
 from math import inf
@@ -29,11 +29,12 @@ from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.budget import HedgePurse
 from pixroute.routing.heartbeat import Heartbeat
-from pixroute.routing.observers import Observers
+from pixroute.routing.observers import Observers, close_observers
 from pixroute.routing.operator import Operator
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.run import Shared
 from pixroute.routing.view import SLACK
+from pixroute.values import Mistake
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -86,6 +87,7 @@ class Life:
         self._started: dict[str, Provider] = {}
         self._stack = AsyncExitStack()
         self._requests: dict[asyncio.Future[None], None] = {}
+        self._callers_ids: set[str | None] = set()
         self._claims: set[asyncio.Future[None]] = set()
         self._reaping: set[asyncio.Task[Any]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -135,7 +137,7 @@ class Life:
             clock=loop.time,
             call_at=loop.call_at,
             busy=lambda: self._shared is not None and bool(self._shared.runs),
-            observed=lambda: self._shared is not None and self._shared.emit is not None,
+            observed=lambda: self._shared is not None and self._shared.observers is not None,
             on_pause=self._alarm.paused,
             on_lag=self._alarm.lagged,
         )
@@ -148,6 +150,7 @@ class Life:
         )
         http = self._transport or Transport(pace=Pace(connect=self._connect))
         http.time = heartbeat.awake
+        self._stack.callback(self._close_observers)
         self._stack.push_async_callback(quietly, heartbeat.stop)
         self._stack.push_async_callback(quietly, health.close)
         self._stack.push_async_callback(quietly, http.aclose)
@@ -157,8 +160,7 @@ class Life:
             http=http,
             random=drawn,
             purse=HedgePurse(),
-            emit=self._voice(loop),
-            before=self._asked_before(),
+            observers=self._observing(loop),
             reap=self._reap,
             heartbeat=heartbeat,
         )
@@ -227,33 +229,32 @@ class Life:
 
     # Telling
 
-    def _asked_before(self) -> Sequence[Callable[[events.AttemptStarted], None]]:
-        return tuple(agree for one in self.observers.values() if (agree := getattr(one, "before", None)) is not None)
+    def _observing(self, loop: asyncio.AbstractEventLoop) -> Observers | None:
+        return Observers(self.observers, loop.time) if self.observers else None
 
-    def _voice(self, loop: asyncio.AbstractEventLoop) -> Callable[[events.AnyEvent], None] | None:
-        if not self.observers:
-            return None
-        observers = Observers(self.observers, loop.time)
-
-        def emit(event: events.AnyEvent) -> None:
-            try:
-                observers.emit(event)
-            except Exception:
-                log.exception("a bug in pixroute: an event was not told")
-
-        return emit
+    def _close_observers(self) -> None:
+        close_observers(self.observers)
 
     # Requests
 
     @contextmanager
-    def request(self) -> Iterator[None]:
-        """Let whoever closes the router, or providers after a reload, know when a request has ended."""
+    def request(self, request_id: str | None = None) -> Iterator[str]:
+        """Let whoever closes the router, or providers after a reload, know when a request has ended; give its id.
+
+        Raises:
+            ValueError: the caller's id is that of a request in flight.
+        """
+        if request_id in self._callers_ids:
+            raise Mistake(f"{request_id!r} is in flight already; give every request an id of its own", "request_id")
+        if request_id is not None:
+            self._callers_ids.add(request_id)
         ended = asyncio.get_running_loop().create_future()
         self._requests[ended] = None
         try:
-            yield
+            yield request_id or self.new_id()
         finally:
             del self._requests[ended]
+            self._callers_ids.discard(request_id)
             ended.set_result(None)
             if not self._requests:
                 self._go_on()
@@ -287,7 +288,7 @@ class Life:
         self._reaping.add(task)
         task.add_done_callback(self._reaping.discard)
         loop = asyncio.get_running_loop()
-        warn = loop.call_later(REAP, log.warning, "attempt %s has not ended %.0f s after it was cancelled", name, REAP)
+        warn = loop.call_later(REAP, _warn_of_leftover, name)
         task.add_done_callback(lambda _: warn.cancel())
 
     # Changing
@@ -314,11 +315,14 @@ class Life:
         if shared.closing.is_set():
             await closed(new)
             raise ShuttingDown("The router is closing and takes no other configuration.")
-        self._retire({name: one for name, one in self.providers.items() if providers.get(name) is not one})
+        self._retire(
+            {name: one for name, one in self.providers.items() if providers.get(name) is not one},
+            {name: one for name, one in self.observers.items() if observers.get(name) is not one},
+        )
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
         self._shared = self._alarm.shared = evolve(
-            self._shared or shared, emit=self._voice(asyncio.get_running_loop()), before=self._asked_before()
+            self._shared or shared, observers=self._observing(asyncio.get_running_loop())
         )
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
@@ -326,10 +330,10 @@ class Life:
             shared.health.changed(name, provider.settings.max_in_flight)
         self._operator.reload(providers, self.now)
 
-    def _retire(self, providers: Mapping[str, Provider]) -> None:
+    def _retire(self, providers: Mapping[str, Provider], observers: Mapping[str, events.Observer]) -> None:
         for name in providers:
             self._started.pop(name, None)
-        task = asyncio.create_task(retired(providers, list(self._requests), lambda: list(self._reaping)))
+        task = asyncio.create_task(retired(providers, observers, list(self._requests), lambda: list(self._reaping)))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -384,7 +388,8 @@ class Life:
     def _end_requests(self, shared: Shared) -> None:
         left = [attempt for run in shared.runs for attempt in run.in_flight if attempt.may_be_billed]
         if left:
-            log.warning("closed with attempts in flight that may be billed: %d", len(left))
+            fields = {"attempts": len(left)}
+            log.warning("closed with attempts in flight that may be billed: %d", len(left), extra=fields)
         for run in list(shared.runs):
             run.shut()
         for claim in list(self._claims):
@@ -403,6 +408,11 @@ class Life:
             task.cancel()
         if retiring := list(self._retiring):
             await asyncio.wait(retiring)
+
+
+def _warn_of_leftover(attempt: str) -> None:
+    fields = {"attempt": attempt, "seconds": REAP}
+    log.warning("attempt %s has not ended %.0f s after it was cancelled", attempt, REAP, extra=fields)
 
 
 def _import_what_a_request_needs() -> None:

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from pixroute.errors import ConfigError, Problem
+from pixroute.events import Observer
 from pixroute.provider import Provider
+from pixroute.routing.observers import close_observers
 
 log = logging.getLogger("pixroute")
 
@@ -42,7 +44,8 @@ async def closed(providers: Mapping[str, Provider]) -> None:
         return
     _, late = await asyncio.wait(closing, timeout=CLOSE)
     for task in late:
-        log.warning("provider %s has not closed within %.0f s", closing[task], CLOSE)
+        fields = {"provider": closing[task], "seconds": CLOSE}
+        log.warning("provider %s has not closed within %.0f s", closing[task], CLOSE, extra=fields)
         task.cancel()
 
 
@@ -50,20 +53,22 @@ async def _closed(name: str, provider: Provider) -> None:
     try:
         await provider.aclose()
     except (Exception, asyncio.CancelledError, SystemExit):
-        log.exception("provider %s raised when it was closed", name)
+        log.exception("provider %s raised when it was closed", name, extra={"provider": name})
 
 
 async def retired(
     providers: Mapping[str, Provider],
+    observers: Mapping[str, Observer],
     requests: Collection[asyncio.Future[None]],
     losers: Callable[[], Collection[Awaitable[None]]],
 ) -> None:
-    """Close providers when the requests that may use them have ended, and the attempts that lost in them."""
+    """Close what requests may use when they have ended, and the attempts that lost in them."""
     try:
         if requests:
             await asyncio.wait(requests)
         await asyncio.gather(*losers(), return_exceptions=True)
     finally:
+        close_observers(observers)
         await closed(providers)
 
 
@@ -73,5 +78,5 @@ async def quietly(close: Callable[[], Awaitable[None] | None]) -> None:
         closing = close()
         if closing is not None:
             await closing
-    except Exception:
-        log.exception("what a router holds could not be closed in order")
+    except Exception as error:
+        log.exception("what a router holds could not be closed in order", extra={"error": type(error).__name__})

@@ -20,7 +20,15 @@ from pixroute.provider import BreakerState, Provider
 from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import FIELDS, check_drain, check_extra, check_limits, path_of, request_of
+from pixroute.routing.arguments import (
+    FIELDS,
+    check_drain,
+    check_extra,
+    check_limits,
+    check_request_id,
+    path_of,
+    request_of,
+)
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -201,6 +209,7 @@ class Router:
         chain: str | None = None,
         timeout: float | None = None,
         into: str | PathLike[str] | None = None,
+        request_id: str | None = None,
         size: str | Size | None = None,
         aspect_ratio: str | None = None,
         n: int = 1,
@@ -220,6 +229,8 @@ class Router:
             timeout: seconds for the whole call; None: the first provider's attempt time-out, a reserve for the
                 fallback, and 30 s. Pass it here rather than wrapping the call: a cancelled call returns no record.
             into: a file for the one picture, written in bounded memory under the suffix that is true.
+            request_id: yours, unique among the requests in flight: 1 to 128 visible ASCII characters; it stands in
+                record, events, logs and ledger, and with the attempt's number in what is sent. None makes one.
             size: `"4K"`, `"2048x2048"`, `"2K 16:9"`; None leaves it to the provider.
             aspect_ratio: `"16:9"`, beside a class.
             n: how many; cut into parts that run at once under the shared deadline and `max_cost`.
@@ -239,6 +250,8 @@ class Router:
         """
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
+            if request_id is not None:
+                check_request_id(request_id)
             fields = {
                 "size": size,
                 "aspect_ratio": aspect_ratio,
@@ -253,7 +266,7 @@ class Router:
             request = request_of(prompt, fields)
             check_extra(request.extra, self._known_names())
             shared = await self._life.open()
-            with self._life.request():
+            with self._life.request(request_id) as own_id:
                 return await fulfil(
                     request,
                     shared=shared,
@@ -261,7 +274,7 @@ class Router:
                     timeout=timeout,
                     into=path_of(into),
                     overrides=overrides,
-                    request_id=self._life.new_id(),
+                    request_id=own_id,
                 )
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run

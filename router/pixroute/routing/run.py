@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
-from pixroute import events
 from pixroute.content import Owner
 from pixroute.cost import Cost
 from pixroute.health.admission import Admission
@@ -27,16 +26,17 @@ from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.outcome import Billing, Failure, FailureKind, Stage
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
-from pixroute.routing.attempt import Attempt
+from pixroute.routing.attempt import Attempt, Place
 from pixroute.routing.budget import Budget, HedgePurse
 from pixroute.routing.chain import Contender
 from pixroute.routing.deliver import Delivery
+from pixroute.routing.emitter import Emitter
 from pixroute.routing.heartbeat import Heartbeat
+from pixroute.routing.observers import Observers
 from pixroute.routing.plan import plan
 from pixroute.routing.record import AttemptRecord, Decision
 from pixroute.routing.reserve import default_budget, leave_out, possibly_billed
 from pixroute.routing.settle import may_retry_quickly
-from pixroute.routing.telling import Telling
 from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Action, Plan, Round, Ruling, Start, Stop, Tried, View, Wait
 
 if TYPE_CHECKING:
@@ -45,16 +45,15 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class Shared:
-    """What all requests of a router share. `emit`, all that a reload changes of it, is None while nobody observes."""
+    """What all requests of a router share. A reload changes `observers` alone, which is None while nobody observes."""
 
     health: Health
     http: Transport
     random: random.Random
     purse: HedgePurse
-    emit: Callable[[events.AnyEvent], None] | None
+    observers: Observers | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
-    before: Sequence[Callable[[events.AttemptStarted], None]] = ()
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events
@@ -89,7 +88,6 @@ class _Leg:
 
     attempt: Attempt
     tried: Tried
-    hedge: bool
 
     @property
     def seen(self) -> Tried:
@@ -106,6 +104,7 @@ class Run:
         self,
         *,
         shared: Shared,
+        emitter: Emitter,
         request_id: str,
         asked: ImageRequest,
         request: ImageRequest,
@@ -148,7 +147,7 @@ class Run:
         self._beside: asyncio.Task[Ending] | None = None
         self._bug: BaseException | None = None
         self._shut = False
-        self._telling = Telling(shared.emit, shared.warned, request_id, part, shared.before)
+        self._emitter = emitter
 
     async def drive(self) -> Ending:
         """Drive to the end; cancellation settles everything that is in flight and passes on.
@@ -263,7 +262,7 @@ class Run:
         last = self._decisions[-1] if self._decisions else None
         if last is None or type(last[1]) is not type(decided.action) or last[2] != decided.rulings:
             self._decisions.append((view.now - self._began, decided.action, decided.rulings))
-            self._telling.skips(view.now, self._contenders, decided)
+            self._emitter.skips(view.now, self._part, self._contenders, decided)
         if not isinstance(decided.action, Start):
             self._close_waiter()
         return decided
@@ -300,7 +299,7 @@ class Run:
         if isinstance(action, Start):
             return await self._begin(action)
         if isinstance(action, Round):
-            self._telling.retry(self._loop.time(), None, action.until, self._round + 1)
+            self._emitter.retry(self._loop.time(), self._part, None, action.until, self._round + 1)
             await self._pause(action.until)
             self._waited += self._loop.time() - self._decided_at
             self._round += 1
@@ -380,11 +379,12 @@ class Run:
             deadline=self._deadline(),
             into=self._into,
             owner=self._owner,
-            on_job=self._telling.job,
+            on_job=self._emitter.job,
             on_end=self._ended,
             on_correction=self._corrected,
             retry_at=partial(self._retry_at, start, now),
             reap=self._shared.reap,
+            place=self._place_of(start),
             time=self._shared.heartbeat.look,
         )
         tried = Tried(
@@ -400,16 +400,26 @@ class Run:
         beside = self._silent() if start.hedge else None
         if start.hedge and self._draws_from_purse(now):
             self._shared.purse.draw()
-        refused = self._telling.refused(attempt, hedge=start.hedge)
+        refused = self._emitter.refused(attempt)
         self._budget.reserve(contender.candidate.price)
         if refused is None:
             attempt.own(self._admitted(attempt))
-        self._legs.append(_Leg(attempt, tried, start.hedge))  # from here on `_leave` ends it, whatever is raised
-        self._telling.start(attempt, beside=beside)
+        self._legs.append(_Leg(attempt, tried))  # from here on `_leave` ends it, whatever is raised
+        self._emitter.begin(attempt, beside=beside)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
         return attempt
+
+    def _place_of(self, start: Start) -> Place:
+        return Place(
+            part=self._part,
+            number=len(self._legs) + 1,
+            round=self._round,
+            retry=start.retry,
+            hedge=start.hedge,
+            fell_back=start.index > 0,
+        )
 
     def _admitted(self, attempt: Attempt) -> Admission:
         contender = attempt.contender
@@ -455,9 +465,9 @@ class Run:
             may_be_billed=possibly_billed(failure, contender.candidate.price),
             retry_at=attempt.retry_at,
         )
-        self._telling.end(attempt)
+        self._emitter.finish(attempt)
         if attempt.retry_at is not None:
-            self._telling.retry(now, contender.name, attempt.retry_at, self._round)
+            self._emitter.retry(now, self._part, contender.name, attempt.retry_at, self._round)
 
     def _corrected(self, attempt: Attempt, was: Cost) -> None:
         """Take back what an ended attempt may have cost; its request may be over."""
@@ -466,7 +476,7 @@ class Run:
                 self._budget.settle(attempt.contender.candidate.price, None)
                 leg.tried = evolve(leg.tried, failure=attempt.failure, may_be_billed=False)
                 self.poke()
-        self._telling.corrected(attempt, was)
+        self._emitter.corrected(attempt, was)
 
     def _retry_at(self, start: Start, started: float, failure: Failure, now: float) -> float | None:
         """Draw when the same provider is asked once more, if it may be."""
@@ -524,17 +534,7 @@ class Run:
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """Give every attempt so far, as values."""
-        return tuple(
-            leg.attempt.record(
-                began=self._began,
-                part=self._part,
-                number=number,
-                round_=leg.tried.round,
-                retry=leg.tried.retry,
-                hedge=leg.hedge,
-            )
-            for number, leg in enumerate(self._legs, 1)
-        )
+        return tuple(leg.attempt.record(began=self._began) for leg in self._legs)
 
     def _told_decisions(self) -> tuple[Decision, ...]:
         names = [contender.name for contender in self._contenders]

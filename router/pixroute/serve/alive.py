@@ -22,7 +22,6 @@ NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """What tells caches and nginx to hand on at once."""
 EVENTS = "text/event-stream; charset=utf-8"
 SIGN = b" "
-COMMENT = b": keepalive\n\n"
 
 
 @frozen(kw_only=True)
@@ -83,14 +82,14 @@ class Answering:
         await response.prepare(self.request)
         every = None if self.settings.heartbeat == "off" else self.settings.heartbeat_every
         if every is not None:
-            await response.write(COMMENT)
+            await response.write(self.dialect.sign)
         seen = 0
         while self.call.outcome is None:
             seen = await self._news(response, seen)
             before = len(self.call.told)
             await self.call.wait(every, seen)
             if every is not None and self.call.outcome is None and len(self.call.told) == before:
-                await response.write(COMMENT)
+                await response.write(self.dialect.sign)
         await self._news(response, seen)
         for event in await self._last(self.call.outcome):
             await _send(response, event)

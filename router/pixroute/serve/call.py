@@ -72,7 +72,7 @@ class Call:
         except (PixrouteError, ValueError) as error:
             return problem_of(error)
         except Exception as error:
-            log.exception("a bug in the gateway")
+            log.exception("a bug in the gateway", extra={"error": type(error).__name__})
             return problem_of(error)
 
     @classmethod

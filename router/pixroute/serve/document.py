@@ -27,6 +27,7 @@ SLOW = 64 * 1024
 class Document:
     """A JSON document whose pictures are marks until it is written."""
 
+    words: str | None = None
     _marks: dict[str, Content] = field(factory=dict)
     _tree: Any = None
     _mark: str = field(factory=lambda: secrets.token_hex(12))
@@ -42,6 +43,11 @@ class Document:
         self._tree = tree
         return self
 
+    @classmethod
+    def raw(cls, text: str) -> Document:
+        """Give one that is no JSON: these words alone."""
+        return cls(words=text)
+
     @property
     def pictures(self) -> Sequence[Content]:
         """The pictures in it."""
@@ -49,7 +55,7 @@ class Document:
 
     def pieces(self) -> Iterator[bytes | Content]:
         """Give text and pictures in turn."""
-        text = json.dumps(self._tree, separators=(",", ":"))
+        text = json.dumps(self._tree, separators=(",", ":")) if self.words is None else self.words
         while True:
             before, mark, rest = text.partition(self._mark)
             if before:

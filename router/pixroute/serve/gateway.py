@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from pixroute.config.serve import ServeSettings
 from pixroute.request import Reference
@@ -25,53 +25,23 @@ from pixroute.serve.fetching import Fetcher
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described
+from pixroute.serve.openapi import openapi
 from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
+from pixroute.serve.routes import ROUTES, Route
 from pixroute.serve.store import HEADERS, FolderStore
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@frozen(kw_only=True)
-class Route:
-    """A route, as it is served and as it is documented; `roles` may ask it, None: everybody."""
-
-    method: str
-    path: str
-    handler: str
-    summary: str
-    dialect: Dialect | None = None
-    roles: frozenset[str] | None = frozenset({"caller", "operator"})
-
-
-ROUTES: Sequence[Route] = (
-    Route(
-        method="POST",
-        path="/v1/images/generations",
-        handler="make",
-        summary="Makes pictures, in OpenAI's dialect",
-        dialect=OpenAIImages(),
-    ),
-    Route(
-        method="POST",
-        path="/v1/images/edits",
-        handler="make",
-        summary="Makes pictures after others, from a form or from JSON, in OpenAI's dialect",
-        dialect=OpenAIImages(word="image_edit", edits=True),
-    ),
-    Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
-    Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),
-    Route(method="GET", path="/pictures/{name}", handler="picture", summary="Gives a picture by its link", roles=None),
-    Route(method="GET", path="/healthz", handler="alive", summary="Tells that the process lives", roles=None),
-    Route(method="GET", path="/readyz", handler="ready", summary="Tells whether requests are taken", roles=None),
-)
 _PLACE = ("host", "port", "reuse_port", "tls_cert", "tls_key")
 """What a reload does not change: a server listens where it began."""
 _RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before aiohttp 3.14 the name alone
 KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
 """Where a request keeps its caller's key and address."""
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, x-api-key, x-goog-api-key"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 PLAIN = OpenAIImages()
 """The dialect in which all else is refused."""
 
@@ -101,6 +71,8 @@ class Gateway:
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
     calls: set[Call] = field(factory=set)
     draining: bool = False
+    heard: set[Any] = field(factory=set)
+    """Connections that have asked for something."""
     _answers: set[asyncio.Future[None]] = field(factory=set)
 
     def placed(self, settings: ServeSettings) -> ServeSettings:
@@ -171,6 +143,7 @@ class Gateway:
     async def _at_the_door(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in or refuse, whatever the route; nothing that goes wrong shows more than a sentence."""
         try:
+            self.heard.add(request.protocol)
             forwarded = request.headers.get("X-Forwarded-For")
             request[WHO] = caller_address(request.remote, forwarded, self.settings.proxies)
             if self.keys is None:
@@ -186,7 +159,8 @@ class Gateway:
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("a bug in the gateway, at %s %s", request.method, request.path)
+            fields = {"method": request.method, "path": request.path}
+            log.exception("a bug in the gateway, at %s %s", request.method, request.path, extra=fields)
             if request.writer.output_size:  # the head of an answer is on its way
                 raise
             return refusal(
@@ -200,10 +174,11 @@ class Gateway:
         """Make pictures."""
         self._check_room()
         body = await read_body(request, self.settings)
-        references = await self._references([*body.files, *dialect.pictures(body.fields)])
+        fields = {**body.fields, **_from_path(request)}
+        references = await self._references([*body.files, *dialect.pictures(fields)])
         key = request[KEY]
         desk = Desk(settings=self.settings, names=self.menu.only(key.chains), extra=key.extra)
-        asked = dialect.read(body.fields, references, desk)
+        asked = dialect.read(fields, references, desk)
         if asked.as_url and self.store is None:
             raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
         name = _name(request, body.digest, key)
@@ -274,8 +249,9 @@ class Gateway:
         assert self.store is not None
         try:
             links = await self.store.keep(answer.images)
-        except OSError:
-            log.exception("pictures could not be stored, and are given as base64")
+        except OSError as error:
+            text = "pictures could not be stored, and are given as base64"
+            log.exception(text, extra={"error": type(error).__name__})
             return {}
         base = (self.settings.public_url or self.place).rstrip("/")
         return {image: base + link for image, link in links.items()}
@@ -325,6 +301,19 @@ class Gateway:
         menu.find(name)
         return json_response(described(self.router, name, menu))
 
+    async def described(self, _: web.Request) -> web.Response:
+        """Describe every route."""
+        return json_response(openapi(ROUTES, self.settings.public_url or self.place))
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Give what this process counts, where somebody does."""
+        try:
+            from prometheus_client import generate_latest  # noqa: PLC0415 - an extra
+        except ImportError:
+            message = "nothing is counted: install prometheus_client"
+            raise Refused(Problem(status=404, message=message, kind="not_found")) from None
+        return web.Response(body=generate_latest(), headers={"Content-Type": METRICS})
+
     # Life
 
     async def alive(self, _: web.Request) -> web.Response:
@@ -336,6 +325,14 @@ class Gateway:
         if self.draining:
             return json_response({"status": "draining"}, status=503)
         return json_response({"status": "ok"})
+
+
+def _from_path(request: web.Request) -> dict[str, Any]:
+    """Give what Gemini's dialect says in the path."""
+    found = request.match_info
+    if "method" not in found:
+        return {}
+    return {"model": found["model"], "stream": found["method"] == "streamGenerateContent"}
 
 
 def _name(request: web.Request, digest: str, caller: ApiKey) -> Name:

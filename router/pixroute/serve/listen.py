@@ -7,7 +7,8 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
@@ -40,6 +41,8 @@ class AccessLine(AbstractAccessLogger):
 
 
 BACKLOG = 1024
+HEAD_WITHIN = 15.0
+"""Seconds within which the head of a connection's first request must have come."""
 SETTLED_WITHIN = 5.0
 """Seconds for what was ended to be written down."""
 IDLE = 75.0
@@ -64,13 +67,16 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         shutdown_timeout=1.0,
     )
     await runner.setup()
+    stack = ExitStack()
     try:
         site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
         await site.start()
+        stack.enter_context(_sweeping(runner, gateway))
         gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
         yield gateway.place
         await drain(gateway, site)
     finally:
+        stack.close()
         await runner.cleanup()
         await gateway.fetcher.aclose()
 
@@ -141,6 +147,29 @@ async def drain(gateway: Gateway, site: web.BaseSite) -> None:
     if gateway.calls:
         await asyncio.wait([call.task for call in gateway.calls], timeout=SETTLED_WITHIN)
     await gateway.answered(gateway.settings.drain)
+
+
+@contextmanager
+def _sweeping(runner: web.AppRunner, gateway: Gateway) -> Iterator[None]:
+    """Meanwhile close connections that do not say what they want: whoever trickles a head holds no place for long."""
+    task = asyncio.get_running_loop().create_task(_sweep(runner, gateway))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _sweep(runner: web.AppRunner, gateway: Gateway) -> None:
+    loop = asyncio.get_running_loop()
+    seen: dict[Any, float] = {}
+    while runner.server is not None:
+        await asyncio.sleep(HEAD_WITHIN / 4)
+        now, connections = loop.time(), set(runner.server.connections)
+        gateway.heard &= connections
+        seen = {one: seen.get(one, now) for one in connections - gateway.heard}
+        for connection, since in seen.items():
+            if now - since > HEAD_WITHIN and connection.transport is not None:
+                connection.transport.abort()
 
 
 def _bound(settings: ServeSettings) -> socket.socket:

@@ -72,7 +72,9 @@ class _Fetcher:
                 return await self._fetch(item)
             return _held(item, self._sinks)
         except Exception as error:  # noqa: BLE001 - whatever one of them raises, those beside it are paid for
-            log.error("a picture of an answer could not be taken\n%s", self._endpoint.sanitizer.traceback(error))  # noqa: TRY400 - without secrets
+            text = self._endpoint.sanitizer.traceback(error)
+            fields = {"origin": self._endpoint.origin, "error": type(error).__name__}
+            log.error("a picture of an answer could not be taken\n%s", text, extra=fields)  # noqa: TRY400 - without secrets
             failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
             blame = failure.blame if lack(error, Stage.BODY) is None else Blame.OURS
             url = item.strip() if isinstance(item, str) and is_place(item) else None

@@ -24,7 +24,7 @@ class Outgoing:
     exact: bool = False
 
 
-def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:
+def outgoing(call: Call, endpoint: Endpoint, request_id: str, traceparent: str | None = None) -> Outgoing:
     """Write a call out.
 
     Raises:
@@ -34,7 +34,7 @@ def outgoing(call: Call, endpoint: Endpoint, request_id: str) -> Outgoing:
     given = url == call.path  # a whole URL, which is an upstream's word
     if given:
         url = place(url, endpoint.base_url)
-    headers = endpoint.request_headers(request_id)
+    headers = endpoint.request_headers(request_id, traceparent)
     body = None
     if call.form is not None:
         body, headers["Content-Type"] = encode_form(call.form)

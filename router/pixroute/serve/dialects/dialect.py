@@ -27,33 +27,38 @@ class Event:
 
 
 class Dialect(Protocol):
-    """One way of asking."""
+    """One way of asking; `sign` keeps its streams alive."""
 
-    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+    @property
+    def sign(self) -> bytes:
+        """Give what its clients skip in a stream."""
+        ...
+
+    def pictures(self, fields: Mapping[str, Any], /) -> list[Reference | str]:
         """Find the reference pictures of a body; URLs stay text. Raises `Refused`."""
         ...
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk, /) -> Asked:
         """Read a body's fields; raises `Refused`."""
         ...
 
-    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
+    def answer(self, result: Answer, asked: Asked, links: Links, /) -> Document:
         """Write a result."""
         ...
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
+    def problem(self, problem: Problem, /) -> dict[str, Any]:
         """Write a failure."""
         ...
 
-    def progress(self, told: Mapping[str, Any]) -> Event | None:
+    def progress(self, told: Mapping[str, Any], /) -> Event | None:
         """Write what happens meanwhile, for a stream; None: this dialect has no word for it."""
         ...
 
-    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: Answer, asked: Asked, links: Links, /) -> Iterator[Event]:
         """Write the last events of a stream that brought pictures."""
         ...
 
-    def failed(self, problem: Problem) -> Iterator[Event]:
+    def failed(self, problem: Problem, /) -> Iterator[Event]:
         """Write the last events of a stream that did not."""
         ...
 
@@ -79,3 +84,16 @@ def headers(result: Answer) -> dict[str, str]:
         "x-pixroute-fell-back": str(result.fell_back).lower(),
         **described(result.cost, result.request_id),
     }
+
+
+def usage_of(result: Answer) -> dict[str, Any]:
+    """Give the usage as OpenRouter tells it: tokens where they are known, and the cost in dollars."""
+    usage = result.usage or {}
+    pairs = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
+    found: dict[str, Any] = {}
+    for name, other in pairs.items():
+        value = usage.get(name, usage.get(other))
+        found[name] = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if result.cost.certain is not None and result.cost.currency == "USD":
+        found["cost"] = float(result.cost.certain)
+    return found

@@ -26,6 +26,7 @@ class OpenAIImages:
 
     word: str = "image_generation"
     edits: bool = False
+    sign: bytes = b": keepalive\n\n"
 
     def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
         """Find them under any of the names in use."""

@@ -1,0 +1,64 @@
+"""OpenRouter's `POST /v1/images`: JSON in, `data` with media types out, and in `usage.cost` what it cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from pixroute.request import Reference
+from pixroute.serve.answer import Answer
+from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.dialects.dialect import Event, Links, truth, usage_of
+from pixroute.serve.document import Document
+from pixroute.serve.pictures_in import FIELDS, pictures_in
+from pixroute.serve.problem import Problem
+
+_OURS = frozenset(FIELDS)
+
+
+@frozen(kw_only=True)
+class OpenRouterImages:
+    """The dialect; its errors have a number for a code."""
+
+    sign: bytes = b": OPENROUTER PROCESSING\n\n"
+
+    def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find them under `input_references`, or any other name in use."""
+        return pictures_in(fields)
+
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+        """Read a body."""
+        return desk.take(fields, references=references, known=_OURS)
+
+    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
+        """Write the pictures and what they cost."""
+        document = Document()
+        items = [
+            {"media_type": one.media_type}
+            | ({"url": links[one]} if one in links else {"b64_json": document.picture(one.content)})
+            for one in result.images
+        ]
+        told = {"usage": usage_of(result), "pixroute": truth(result, asked)}
+        return document.of({"created": int(time.time()), "data": items, **told})
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        """Write its envelope."""
+        told = problem.envelope()["error"]
+        metadata = {name: value for name, value in told.items() if name not in {"message", "code"}}
+        return {"error": {"code": problem.status, "message": problem.message, "metadata": metadata}}
+
+    def progress(self, _told: Mapping[str, Any]) -> Event | None:
+        """Tell nothing."""
+        return None
+
+    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+        """Tell all in one event."""
+        yield Event(document=self.answer(result, asked, links))
+        yield Event(document=Document.raw("[DONE]"))
+
+    def failed(self, problem: Problem) -> Iterator[Event]:
+        """Tell the error."""
+        yield Event(document=Document().of(self.problem(problem)))

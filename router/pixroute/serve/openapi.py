@@ -1,0 +1,116 @@
+"""The description of what is served, made of the routes themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from pixroute.serve.dialects.chat import Chat
+from pixroute.serve.dialects.dialect import Dialect
+from pixroute.serve.dialects.gemini import Gemini
+from pixroute.serve.routes import Route
+
+Schema = dict[str, Any]
+_CHOICE = re.compile(r"\{(\w+):([^{}^]+)\}")
+_TEXT: Schema = {"type": "string"}
+_PICTURE: Schema = {
+    "description": "A data URI, base64, or where the server allows it a URL; alone, in an object, or several in a list."
+}
+_WISH: Schema = {
+    "model": {"type": "string", "description": "A chain, a provider, or another name of one. Default: by the rules."},
+    "n": {"type": "integer", "minimum": 1, "maximum": 100, "default": 1},
+    "size": {"type": "string", "description": "WIDTHxHEIGHT, 1K, 2K, 4K, W:H, or auto."},
+    "resolution": {"type": "string", "description": "1K, 2K or 4K, in place of size."},
+    "aspect_ratio": {"type": "string", "description": "W:H, beside a class."},
+    "output_format": {"enum": ["png", "jpeg", "webp"]},
+    "response_format": {"enum": ["b64_json", "url"]},
+    "stream": {"type": "boolean", "default": False},
+}
+_IMAGES: Schema = {
+    "type": "object",
+    "required": ["prompt"],
+    "properties": {"prompt": _TEXT, **_WISH, "images": _PICTURE, "image": _PICTURE},
+}
+_CHAT: Schema = {
+    "type": "object",
+    "required": ["messages"],
+    "properties": {
+        "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        "modalities": {"type": "array", "items": _TEXT, "contains": {"const": "image"}},
+        "image_config": {"type": "object", "properties": {"aspect_ratio": _TEXT, "image_size": _TEXT}},
+        **_WISH,
+    },
+}
+_GEMINI: Schema = {
+    "type": "object",
+    "required": ["contents"],
+    "properties": {
+        "contents": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        "generationConfig": {
+            "type": "object",
+            "properties": {
+                "candidateCount": _WISH["n"],
+                "imageConfig": {"type": "object", "properties": {"aspectRatio": _TEXT, "imageSize": _TEXT}},
+            },
+        },
+    },
+}
+_BODIES: Mapping[type, Schema] = {Gemini: _GEMINI, Chat: _CHAT}
+"""Of dialects that do not ask as OpenAI's images do."""
+_ERROR: Schema = {"description": "An error, in the envelope of the route's dialect; `kind` says which."}
+
+
+def openapi(routes: Sequence[Route], server: str) -> Schema:
+    """Describe routes.
+
+    Args:
+        routes: as they are served.
+        server: the URL that callers reach them at.
+    """
+    paths: dict[str, Schema] = {}
+    for route in routes:
+        for path, parameters in _paths(route.path):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, parameters)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pixroute", "version": version("pixroute")},
+        "servers": [{"url": server}],
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "paths": paths,
+    }
+
+
+def _paths(pattern: str) -> list[tuple[str, list[Schema]]]:
+    """Write out the choices of a pattern; what is left in braces is a parameter."""
+    match = _CHOICE.search(pattern)
+    if match is None:
+        plain = re.sub(r"\{(\w+):[^{}]*\}", r"{\1}", pattern)
+        names = re.findall(r"\{(\w+)\}", plain)
+        return [(plain, [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names])]
+    whole = (pattern[: match.start()] + one + pattern[match.end() :] for one in match[2].split("|"))
+    return [found for one in whole for found in _paths(one)]
+
+
+def _operation(route: Route, parameters: list[Schema]) -> Schema:
+    made: Schema = {"summary": route.summary, "responses": {"200": {"description": "As asked."}, "default": _ERROR}}
+    if parameters:
+        made["parameters"] = parameters
+    if route.roles is not None:
+        made["security"] = [{"key": []}, {}]
+    if route.dialect is not None:
+        key = {"name": "Idempotency-Key", "in": "header", "schema": {**_TEXT, "maxLength": 255}}
+        made["parameters"] = [*parameters, key]
+        made["requestBody"] = {"required": True, "content": _content(route.dialect)}
+    return made
+
+
+def _content(dialect: Dialect) -> Schema:
+    schema = _BODIES.get(type(dialect), _IMAGES)
+    content: Schema = {"application/json": {"schema": schema}}
+    if getattr(dialect, "edits", False):
+        files = {"type": "array", "items": {"type": "string", "format": "binary"}}
+        form = {"type": "object", "properties": {"prompt": _TEXT, **_WISH, "image": files}}
+        content["multipart/form-data"] = {"schema": form}
+    return content
