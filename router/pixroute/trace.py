@@ -9,7 +9,7 @@ traceparent: ContextVar[str | None] = ContextVar("pixroute_traceparent", default
 """Set it around `generate`, or let a tracing library do so; what is no traceparent counts as none."""
 
 _VALID = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""Version, trace, parent, flags (W3C Trace Context §3.2)."""
+"""Version, trace, parent, flags (W3C Trace Context, 3.2)."""
 
 
 def current() -> str | None:

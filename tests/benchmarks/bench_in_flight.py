@@ -11,7 +11,7 @@ from callers import ask, bare, post, routed
 from measure import Figure, apart, resident
 from upstream import upstream
 
-TARGET = 8.0
+TARGET = 9.0
 WAVE = 500
 
 

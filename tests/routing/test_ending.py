@@ -14,7 +14,9 @@ from pixroute.content import InMemory
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Delivered, Failure, Success, Verdict
 from pixroute.provider import Quantiles
-from pixroute.routing.attempt import Attempt, Place
+from pixroute.routing.attempt import Attempt
+from pixroute.routing.attempts import record_of
+from pixroute.routing.part import Place
 from pixroute.testing import run_virtual
 from pixroute.testing.fake import blank_png
 
@@ -94,19 +96,26 @@ class Bench:
         self.attempt = Attempt(
             request_id="r-1",
             contender=self.contender,
-            asked=ImageRequest("a lighthouse"),
-            part=SimpleNamespace(n=n),
-            http=None,
+            part=SimpleNamespace(
+                asked=ImageRequest("a lighthouse"),
+                request=SimpleNamespace(n=n),
+                into=None,
+                owner=SimpleNamespace(take=lambda content: None),
+            ),
+            shared=SimpleNamespace(
+                http=None,
+                reap=lambda task, name: self.reaped.append(name),
+                heartbeat=SimpleNamespace(look=time or asyncio.get_running_loop().time),
+            ),
+            keeper=SimpleNamespace(
+                job=self.jobs.append,
+                ended=self.ends.append,
+                corrected=lambda attempt, was: None,
+                retry_at=lambda attempt, failure, now: self.retry_at,
+            ),
             started=STARTED,
             ends_at=STARTED + timeout,
             deadline=STARTED + 1000,
-            into=None,
-            owner=SimpleNamespace(take=lambda content: None),
-            on_job=self.jobs.append,
-            on_end=self.ends.append,
-            retry_at=lambda failure, now: self.retry_at,
-            reap=lambda task, name: self.reaped.append(name),
-            time=time,
         )
         self.attempt.own(self.places)
 
@@ -636,11 +645,11 @@ def test_its_record_counts_from_the_requests_beginning():
         bench.attempt.start()
         await asyncio.sleep(3)
         bench.attempt.place = Place(part=1, number=2, round=3, retry=True, hedge=False)
-        under_way = bench.attempt.record(began=90.0)
+        under_way = record_of(bench.attempt, 90.0)
         assert bench.attempt.may_be_billed
         await asyncio.wait([bench.attempt.task])
         await asyncio.sleep(10)
-        return under_way, bench.attempt.record(began=90.0)
+        return under_way, record_of(bench.attempt, 90.0)
 
     under_way, over = run_virtual(main())
 

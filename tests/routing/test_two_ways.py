@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import json
 import logging
 from contextlib import asynccontextmanager
@@ -328,3 +329,21 @@ async def test_parts_run_at_once_either_way(kind):
         result = await router.generate("a lighthouse", n=2)
 
         assert len(result.images) == len(asked) == 2
+
+
+@WAYS
+async def test_a_request_leaves_nothing_to_the_garbage_collector(kind):
+    """No circle is left behind: pictures would live until it runs."""
+    async with routed(kind, "picture") as (router, _):
+        for _ in range(5):
+            await router.generate("a lighthouse")
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                await router.generate("a lighthouse")
+            found = gc.collect()
+        finally:
+            gc.enable()
+
+        assert found < 50

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from pixroute import events
 from pixroute.health.states import OpenReason, State
-from pixroute.routing.run import Run, Shared
+from pixroute.routing.run import Run
+from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute")
 

@@ -80,6 +80,8 @@ def check_request_id(request_id: object) -> None:
     Raises:
         ValueError: it is no text of 1 to 128 visible ASCII characters.
     """
+    if request_id is None:
+        return
     check_one(request_id, str, "request_id")
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         raise Mistake("must be 1 to 128 visible ASCII characters, without spaces", "request_id")

@@ -11,120 +11,105 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context, copy_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from pixroute.cost import Cost
-from pixroute.http.judging.diagnosis import Observation, diagnose
-from pixroute.http.judging.lack import lacking, wanting
 from pixroute.http.wire.clock import Limit
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
-from pixroute.routing.record import AttemptRecord
+from pixroute.routing.here import Here
+from pixroute.routing.judge import our_bug, plugins_bug, time_out
+from pixroute.routing.part import FIRST
 from pixroute.routing.settle import billing_of, cost_of, settle
 from pixroute.routing.validate import at_most, validate
+from pixroute.routing.view import SLACK
 
 if TYPE_CHECKING:
-    from pixroute.content import Owner
     from pixroute.health.admission import Admission
-    from pixroute.http.transport import Transport
-    from pixroute.request import ImageRequest
     from pixroute.routing.chain import Contender
+    from pixroute.routing.keeper import Keeper
+    from pixroute.routing.part import Part, Place
+    from pixroute.routing.shared import Shared
 
 T = TypeVar("T")
 
 log = logging.getLogger("pixroute.routing")
 
-
-@frozen(kw_only=True)
-class Place:
-    """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
-
-    part: int = 0
-    number: int = 1
-    round: int = 0
-    retry: bool = False
-    hedge: bool = False
-    fell_back: bool = False
-
-
-_FIRST = Place()
-
-
-def _no_trace() -> str | None:
-    return None
+_UNKNOWN = Cost(possible=None)
 
 
 class Attempt:
-    """One call of one provider, and what its provider sees of it (`AttemptContext`)."""
+    """One call of one provider, and what its provider sees of it (`AttemptContext`).
+
+    Args:
+        request_id: its own, sent upstream.
+        contender: the provider, prepared.
+        part: what is asked, and for whom.
+        shared: what all requests share.
+        keeper: told what comes of it.
+        started: the loop's time at which it was decided.
+        ends_at: the loop's time at which it is cut.
+        deadline: the request's.
+        place: where in its request it stands.
+    """
+
+    ended: float | None = None
+    outcome: Outcome | None = None
+    images: tuple[Image, ...] = ()
+    rejected: tuple[Image, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    billing = Billing.FREE
+    cost = Cost()
+    retry_at: float | None = None
+    won = False
+    bug: BaseException | None = None
+    paused = 0.0
+    moves = 0
+    trace: Callable[[], str | None] | None = None
+    """Gives the `traceparent` of its span."""
+    on_move: Callable[[], None] | None = None
+    task: asyncio.Task[None] | None = None
+    _admission: Admission | None = None
+    _expired = False
+    _works = False
+    """Whether its provider does."""
+    _here: Here | None = None
+    """Its caller's task, where it runs in that."""
+    _threads = 0
 
     def __init__(
         self,
         *,
         request_id: str,
         contender: Contender,
-        asked: ImageRequest,
-        part: ImageRequest,
-        http: Transport,
+        part: Part,
+        shared: Shared,
+        keeper: Keeper,
         started: float,
         ends_at: float,
         deadline: float,
-        into: Path | None,
-        owner: Owner,
-        on_job: Callable[[Attempt], None],
-        on_end: Callable[[Attempt], None],
-        on_correction: Callable[[Attempt, Cost], None] = lambda _attempt, _was: None,
-        retry_at: Callable[[Failure, float], float | None],
-        reap: Callable[[asyncio.Task[None], str], None],
-        place: Place = _FIRST,
-        time: Callable[[], float] | None = None,
+        place: Place = FIRST,
     ) -> None:
         self.request_id = request_id
         self.contender = contender
-        self.asked = asked
-        self.part = part
-        self.http = http
+        self.asked = part.asked
+        self.part = part.request
+        self.into = part.into
+        self.http = shared.http
         self.started = started
         self.ends_at = ends_at
         self.deadline = deadline
-        self.into = into
         self.place = place
-        self.trace: Callable[[], str | None] = _no_trace
-        self.on_move: Callable[[], None] | None = None
-        self.paused = 0.0
-        self.ended: float | None = None
-        self.retry_at: float | None = None
-        self.outcome: Outcome | None = None
-        self.images: tuple[Image, ...] = ()
-        self.rejected: tuple[Image, ...] = ()
-        self.adjustments: tuple[Adjustment, ...] = ()
-        self.billing = Billing.FREE
-        self.cost = Cost()
-        self.won = False
-        self.bug: BaseException | None = None
         self.facts: dict[str, Any] = {}
-        self.task: asyncio.Task[None] | None = None
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._admission: Admission | None = None
-        self._owner = owner
-        self._on_job = on_job
-        self._on_end = on_end
-        self._on_correction = on_correction
-        self._draw_retry = retry_at
-        self._reap = reap
-        self._time = time or self._loop.time
-        self.moves = 0
-        self._expired = False
-        self._works = False  # its provider does
-        self._is_callers = False  # its task is
-        self._is_cut = False
-        self._cancelling = 0  # its task was, before
-        self._threads = 0
+        self._owner = part.owner
+        self._keeper = keeper
+        self._reap = shared.reap
+        self._time = shared.heartbeat.look
 
     # What the provider sees
 
@@ -136,7 +121,7 @@ class Attempt:
     @property
     def traceparent(self) -> str | None:
         """The W3C header of its span, or its caller's; asked for only where it is sent."""
-        return self.trace()
+        return None if self.trace is None else self.trace()
 
     def reached(self, stage: Stage) -> None:
         """Note the stage."""
@@ -152,7 +137,7 @@ class Attempt:
         if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
         if "job" in facts:
-            self._on_job(self)
+            self._keeper.job(self)
         if facts.get("job_cancelled") == "queued":
             self._correct()
 
@@ -191,29 +176,17 @@ class Attempt:
         self.task.add_done_callback(self._task_ended)
 
     async def run_here(self) -> None:
-        """Begin and end it in the caller's own task: nothing may be awaited in it but what ends at once when cancelled.
-
-        It is cut by cancelling that task, and the cancellation is taken back; one that came from elsewhere goes on.
+        """Begin and end it in the caller's own task, in which nothing of a plugin's may be awaited.
 
         Raises:
             asyncio.CancelledError: the caller was cancelled.
         """
-        task = asyncio.current_task()
-        assert task is not None
-        self.task, self._works, self._is_callers, self._cancelling = task, True, True, task.cancelling()
-        before = copy_context()
+        self._works, self._here = True, Here()
         try:
-            await self._run()
-        except asyncio.CancelledError:
-            if not self._is_cut:
-                raise
+            await self._here.run(self._run())
         finally:
-            _restore(before)
             self._works = False
             self._free_slot()
-            cancelled = self._is_cut and task.uncancel() > self._cancelling
-        if cancelled:
-            raise asyncio.CancelledError
 
     def leave_out(self, seconds: float, *, ends_at: float, deadline: float) -> None:
         """Take a pause of the machine off its age; what that leaves of its time ends at `ends_at`."""
@@ -232,7 +205,7 @@ class Attempt:
         if self.ended is not None:
             return
         self.outcome, self.ended = outcome, self._loop.time()
-        self.billing, self.cost = Billing.AMBIGUOUS, Cost(possible=None)  # until it is settled
+        self.billing, self.cost = Billing.AMBIGUOUS, _UNKNOWN  # until it is settled
         try:
             self._settle(outcome)
         except BaseException as error:
@@ -246,7 +219,7 @@ class Attempt:
                 extra={"attempt": self.request_id, "provider": self.contender.name},
             )
         finally:
-            self._on_end(self)
+            self._keeper.ended(self)
             self._let_go()
 
     def _correct(self) -> None:
@@ -255,14 +228,14 @@ class Attempt:
             return
         was, self.billing, self.cost = self.cost, Billing.FREE, Cost(currency=self.cost.currency)
         self.outcome = evolve(self.failure, billing=Billing.FREE)
-        self._on_correction(self, was)
+        self._keeper.corrected(self, was)
 
     def _let_go(self) -> None:
-        if self._works and self.task is not None:
-            self._is_cut = True
+        if self._works and self._here is not None:
+            self._here.cut()
+        elif self._works and self.task is not None:
             self.task.cancel()
-            if not self._is_callers:
-                self._reap(self.task, self.request_id)
+            self._reap(self.task, self.request_id)
         else:
             self._free_slot()
 
@@ -272,13 +245,13 @@ class Attempt:
         try:
             outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
         except asyncio.CancelledError as error:
-            if self.ended is not None or (self.task is not None and self.task.cancelling() > self._cancelling):
+            if self.ended is not None or self._is_cancelled:
                 self._works = False
                 self.give_up()
                 raise
-            outcome = self._bug(error)  # nobody cancelled it
+            outcome = plugins_bug(error, self.contender, self.stage)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
-            outcome = self._bug(error)
+            outcome = plugins_bug(error, self.contender, self.stage)
         finally:
             self._works = False
             cutter.cancel()
@@ -288,16 +261,12 @@ class Attempt:
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()
 
-    def _bug(self, error: BaseException) -> Failure:
-        if (wanted := lacking(error, sent=self.stage >= Stage.SEND)) is not None:
-            return wanting(wanted, self.stage)
-        self.contender.log_bug(error)
-        return Failure(
-            kind=FailureKind.UNKNOWN,
-            message=f"The provider's code raised {type(error).__name__}.",
-            advice="This is a bug of the plugin; its text is in the log.",
-            stage=self.stage,
-        )
+    @property
+    def _is_cancelled(self) -> bool:
+        """Whether anybody cancelled it, or its caller."""
+        if self._here is not None:
+            return self._here.is_cancelled
+        return self.task is not None and self.task.cancelling() > 0
 
     @property
     def is_answered(self) -> bool:
@@ -312,32 +281,11 @@ class Attempt:
         """End it, for its time is over."""
         self.ends_at = self._due()
         self._expired = True
-        self.end(self._time_out())
-
-    def _time_out(self) -> Failure:
-        seconds = self._allowed
-        seen = Observation(
-            stage=self.stage,
-            elapsed=seconds,
-            received=self.facts.get("wire_bytes", 0),
-            time_out=seconds,
-            by_deadline=self._cut_short,
-            expected=self.contender.candidate.expected if self.contender.candidate.known else None,
-            plaintext=self.contender.member.identity.plaintext,
-        )
-        said = diagnose(FailureKind.TIMEOUT, seen)
-        return Failure(
-            kind=FailureKind.TIMEOUT,
-            message=said.message,
-            advice=said.advice,
-            stage=self.stage,
-            timed_out=True,
-            url=self.facts.get("url"),
-        )
+        self.end(time_out(self.contender, self.stage, self.facts, seconds=self._allowed, by_deadline=self._cut_short))
 
     @property
     def _cut_short(self) -> bool:
-        return self._expired and self._allowed < self.contender.candidate.timeout - 0.001
+        return self._expired and self._allowed < self.contender.candidate.timeout - SLACK
 
     @property
     def _allowed(self) -> float:
@@ -347,15 +295,13 @@ class Attempt:
         if isinstance(outcome, Failure):
             return outcome
         if not isinstance(outcome, Success):
-            return self._bug(TypeError(type(outcome).__name__))  # type: ignore[unreachable]  # a plugin's, untyped
+            error_ = TypeError(type(outcome).__name__)  # type: ignore[unreachable]  # a plugin's, untyped
+            return plugins_bug(error_, self.contender, self.stage)
         try:
             return self._validated(outcome)
         except Exception as error:  # noqa: BLE001 - it is ours: nothing more may be bought with a picture in hand
             self.bug = error
-            text = f"pixroute could not judge what came ({type(error).__name__}): a bug in pixroute."
-            return Failure(
-                kind=FailureKind.UNKNOWN, message=text, stage=self.stage, billing=Billing.BILLED, blame=Blame.OURS
-            )
+            return our_bug(error, self.stage)
 
     def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
@@ -367,28 +313,16 @@ class Attempt:
 
     def _settle(self, outcome: Outcome) -> None:
         now = self._time()
-        candidate, learned = self.contender.candidate, self.contender.learned
-        if not isinstance(outcome, Failure):
-            self.stage = Stage.DONE
-        self.billing = billing_of(outcome, stage=self.stage, price=candidate.price)
-        pictures = len(self.images) or self.part.n
-        self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
-        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
-            self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
-            self.cost = evolve(self.cost, certain=outcome.cost)
+        self._price(outcome)
         if isinstance(outcome, Failure):
             self.outcome = outcome = evolve(outcome, billing=self.billing)
-            self.retry_at = self._draw_retry(outcome, now)
-            ours = outcome.blame is Blame.OURS
-        else:
-            ours = False
+            self.retry_at = self._keeper.retry_at(self, outcome, now)
         age = now - self.started - self.paused
-        if not ours and not self.paused:  # what we lacked, and an answer that came while we slept, tell no time
-            (learned.add_censored if isinstance(outcome, Failure) else learned.add)(age)
+        self._learn(outcome, age)
         settlement = settle(
             outcome,
             age=age,
-            p99=candidate.expected.p99,
+            p99=self.contender.candidate.expected.p99,
             cut_short=self._cut_short,
             stage=self.stage,
             paused=self.paused > 0,
@@ -399,8 +333,29 @@ class Attempt:
                 now,
                 credential=self.contender.provider.credential,
                 keep_slot=True,
-                counts_from=None if self.retry_at is None else self.retry_at + 0.001,
+                counts_from=None if self.retry_at is None else self.retry_at + SLACK,
             )
+
+    def _price(self, outcome: Outcome) -> None:
+        """Find out what it cost; an answer that states its own price outranks the table."""
+        if not isinstance(outcome, Failure):
+            self.stage = Stage.DONE
+        self.billing = billing_of(outcome, stage=self.stage, price=self.contender.candidate.price)
+        pictures = len(self.images) or self.part.n
+        self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+            self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
+            self.cost = evolve(self.cost, certain=outcome.cost)
+
+    def _learn(self, outcome: Outcome, age: float) -> None:
+        """Learn how long its provider takes: not from what we lacked, nor from an answer that came while we slept."""
+        learned = self.contender.learned
+        if self.paused:
+            return
+        if not isinstance(outcome, Failure):
+            learned.add(age)
+        elif outcome.blame is not Blame.OURS:
+            learned.add_censored(age)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -433,36 +388,3 @@ class Attempt:
         if self.ended is None:
             return self.stage >= Stage.SEND and self.contender.candidate.price != 0
         return self.billing is not Billing.FREE
-
-    def record(self, *, began: float) -> AttemptRecord:
-        """Give what happened, as a value."""
-        return AttemptRecord(
-            id=self.request_id,
-            part=self.place.part,
-            number=self.place.number,
-            round=self.place.round,
-            provider=self.contender.name,
-            model=self.contender.member.model,
-            resolution=self.contender.keys.resolution,
-            started=self.started - began,
-            ended=(self.ended if self.ended is not None else self._loop.time()) - began,
-            stage=self.stage,
-            billing=self.billing,
-            cost=self.cost,
-            failure=self.failure,
-            hedge=self.place.hedge,
-            retry=self.place.retry,
-            won=self.won,
-            provider_request_id=self.facts.get("provider_request_id"),
-            facts=dict(self.facts),
-        )
-
-
-def _restore(before: Context) -> None:
-    """Put back the context variables that have another value now."""
-    now = copy_context()
-    if now == before:
-        return
-    for variable in now:
-        if variable in before and now[variable] is not before[variable]:
-            variable.set(before[variable])

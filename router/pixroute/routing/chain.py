@@ -291,9 +291,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
     keys = member.keys[resolution]
     timeout = _timeout(member, resolution, policy, overrides)
-    latency = member.latency
-    learned = health.latency(keys, latency.at(resolution, timeout), latency.least(resolution, timeout))
-    expected = learned.quantiles
+    learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
     unit_price = member.price.at(resolution) if member.price else None
     return Contender(
         member=member,
@@ -303,9 +301,9 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
             upstream=member.identity.upstream,
             account=member.identity.account,
             timeout=timeout,
-            expected=expected,
-            known=resolution in latency.table or learned.learned,
-            hedge_after=_hedge_after(member, policy, overrides, expected),
+            expected=learned.quantiles,
+            known=resolution in member.latency.table or learned.learned,
+            hedge_after=_hedge_after(member, policy, overrides, learned.quantiles),
             price=None if unit_price is None else unit_price * request.n,
             barred=_barred(member, request, policy, unfit=unfit),
             abilities=can,

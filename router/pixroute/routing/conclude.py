@@ -9,8 +9,8 @@ from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
+from pixroute.routing.ending import Ending
 from pixroute.routing.record import Record
-from pixroute.routing.run import Ending
 from pixroute.routing.view import NOT_NEEDED, Ruling
 
 _UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
@@ -29,8 +29,8 @@ def record_of(
         request_id=request_id,
         chain=chain,
         seconds=seconds,
-        attempts=tuple(record for ending in endings for record in ending.records),
-        decisions=tuple(decision for ending in endings for decision in ending.decisions),
+        attempts=tuple([record for ending in endings for record in ending.records]),
+        decisions=tuple([decision for ending in endings for decision in ending.decisions]),
         tags=request.tags,
     )
 
@@ -42,11 +42,11 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
         RequestFailed: one of its children, when none did.
     """
     won = [ending for ending in endings if ending.winner is not None]
-    cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
-    lost = sum(len(ending.attempts) for ending in endings) > len(record.attempts)
+    cost = Cost.total([attempt.cost for attempt in record.attempts], currency)
+    lost = sum([len(ending.attempts) for ending in endings]) > len(record.attempts)
     if not won or lost:
         raise _error(endings, record, cost)
-    images = tuple(image for ending in won for image in (ending.winner.images if ending.winner else ()))
+    images = tuple([image for ending in won for image in (ending.winner.images if ending.winner else ())])
     first = won[0].winner
     success = first.outcome if first is not None else None
     return ImageResult(

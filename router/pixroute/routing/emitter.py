@@ -21,7 +21,7 @@ from pixroute.sanitizer import Sanitizer
 if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
     from pixroute.routing.chain import Contender
-    from pixroute.routing.run import Shared
+    from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute.routing")
 

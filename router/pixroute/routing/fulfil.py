@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from pixroute.content import Owner
-from pixroute.errors import InternalError, PixrouteError, RequestFailed
-from pixroute.policy import Overrides
+from pixroute.errors import PixrouteError, RequestFailed
+from pixroute.policy import Overrides, Policy
 from pixroute.references import loaded
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
@@ -21,8 +21,11 @@ from pixroute.routing.chain import Chain, contenders
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
+from pixroute.routing.ending import Ending
+from pixroute.routing.part import Part
 from pixroute.routing.record import Record
-from pixroute.routing.run import Ending, Run, Shared
+from pixroute.routing.run import Run
+from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute")
 
@@ -38,14 +41,34 @@ async def fulfil(
     request_id: str,
 ) -> ImageResult:
     """Get the pictures of one request; arguments and errors as `Router.generate`."""
-    began = asyncio.get_running_loop().time()
-    policy = chain.policy.overlaid(overrides)
+    clock = asyncio.get_running_loop().time
+    began, policy = clock(), chain.policy.overlaid(overrides)
     timeout = timeout if timeout is not None else policy.timeout
     request = await loaded(request)
     if into is not None:
         _check_into(into, request)
     shared.purse.earn(policy.hedge_share)
-    emitter = Emitter(
+    emitter = _emitter(shared, request_id, request, chain, policy, began)
+    emitter.start(timeout)
+    one = _Request(request, shared, chain, policy, emitter, request_id, began, timeout, into)
+    try:
+        result = await one.result(overrides)
+    except BaseException as error:
+        told = await one.told(error)
+        emitter.end(told, clock())
+        if told is error:
+            raise
+        raise told from error
+    finally:
+        one.owner.close()
+    emitter.end(result, clock())
+    return result
+
+
+def _emitter(  # noqa: PLR0917 - one call site, just above
+    shared: Shared, request_id: str, request: ImageRequest, chain: Chain, policy: Policy, began: float
+) -> Emitter:
+    return Emitter(
         shared,
         request_id,
         chain=chain.name,
@@ -54,56 +77,82 @@ async def fulfil(
         currency=chain.currency,
         overdue_after=policy.breaker.overdue_after,
     )
-    emitter.start(timeout)
+
+
+@define
+class _Request:
+    """A request under way; `endings` are those of its parts, once there are any."""
+
+    asked: ImageRequest
+    shared: Shared
+    chain: Chain
+    policy: Policy
+    emitter: Emitter
+    request_id: str
+    began: float
+    timeout: float | None
+    into: Path | None
+    owner: Owner = field(factory=Owner)
     endings: Sequence[Ending] = ()
-    owner = Owner()
-    try:
-        parts = cut(request, chain)
-        budget = Budget(policy.max_cost)
-        runs = [
-            Run(
-                shared=shared,
-                emitter=emitter,
-                request_id=request_id,
-                asked=request,
-                request=part,
-                contenders=contenders(chain, part, policy, shared.health, overrides),
-                policy=policy,
-                began=began,
-                timeout=timeout,
-                budget=budget,
-                part=number,
-                into=into,
-                owner=owner,
-            )
-            for number, part in enumerate(parts)
-        ]
-        endings = await _drive(runs)
-        seconds = asyncio.get_running_loop().time() - began
-        record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-        concluded = conclude(endings, record, request, chain.currency)
-        deadline = None if timeout is None else began + timeout
-        result = await _delivered(concluded, request, shared, into, deadline)
-        if unused := unused_extra(request.extra, [member.name for member in chain.members], chain.name):
+
+    async def result(self, overrides: Overrides) -> ImageResult:
+        """Drive its parts, and give what they brought as it was asked for."""
+        self.endings = await _drive([Run(self.shared, self.emitter, part) for part in self._parts(overrides)])
+        concluded = conclude(self.endings, self._record(), self.asked, self.chain.currency)
+        deadline = None if self.timeout is None else self.began + self.timeout
+        result = await _delivered(concluded, self.asked, self.shared, self.into, deadline)
+        names = [member.name for member in self.chain.members]
+        if unused := unused_extra(self.asked.extra, names, self.chain.name):
             result = evolve(result, adjustments=(*unused, *result.adjustments))
         for image in (*result.images, *result.extra):
-            owner.give(image.content)
-    except BaseException as error:
+            self.owner.give(image.content)
+        return result
+
+    def _parts(self, overrides: Overrides) -> list[Part]:
+        budget = Budget(self.policy.max_cost)
+        return [
+            Part(
+                request_id=self.request_id,
+                number=number,
+                asked=self.asked,
+                request=part,
+                contenders=contenders(self.chain, part, self.policy, self.shared.health, overrides),
+                policy=self.policy,
+                began=self.began,
+                timeout=self.timeout,
+                budget=budget,
+                into=self.into,
+                owner=self.owner,
+            )
+            for number, part in enumerate(cut(self.asked, self.chain))
+        ]
+
+    def _record(self) -> Record:
+        seconds = asyncio.get_running_loop().time() - self.began
+        return record_of(
+            self.endings, request_id=self.request_id, chain=self.chain.name, seconds=seconds, request=self.asked
+        )
+
+    async def told(self, error: BaseException) -> BaseException:
+        """Give the error as its caller gets it: a bug of our own with all that is known, pictures in memory."""
         told = error
         if isinstance(error, Exception) and not isinstance(error, PixrouteError):
-            told = _bug(error, endings, chain, request, request_id=request_id, began=began)
+            told = broken(error, self._record_if_any(), self.endings, self.chain.currency)
         if isinstance(told, RequestFailed):
             told.images = tuple([await in_memory(image) for image in told.images])
             for image in told.images:
-                owner.give(image.content)
-        emitter.end(told, asyncio.get_running_loop().time())
-        if told is error:
-            raise
-        raise told from error
-    finally:
-        owner.close()
-    emitter.end(result, asyncio.get_running_loop().time())
-    return result
+                self.owner.give(image.content)
+        return told
+
+    def _record_if_any(self) -> Record:
+        try:
+            return self._record()
+        except Exception:  # it may be the very thing that broke
+            log.exception(
+                "a bug in pixroute: request %s has no record", self.request_id, extra={"request": self.request_id}
+            )
+            seconds = asyncio.get_running_loop().time() - self.began
+            return Record(request_id=self.request_id, chain=self.chain.name, seconds=seconds, tags=self.asked.tags)
 
 
 def _check_into(into: Path, request: ImageRequest) -> None:
@@ -111,18 +160,6 @@ def _check_into(into: Path, request: ImageRequest) -> None:
         raise ValueError("into= takes one picture; leave it out and save() each of several")
     if why := obstacle(into, request.output_format):
         raise ValueError(f"into={shortened(into)!r}: {why}; nothing was sent")
-
-
-def _bug(
-    error: Exception, endings: Sequence[Ending], chain: Chain, request: ImageRequest, *, request_id: str, began: float
-) -> InternalError:
-    seconds = asyncio.get_running_loop().time() - began
-    try:
-        record = record_of(endings, request_id=request_id, chain=chain.name, seconds=seconds, request=request)
-    except Exception:  # it may be the very thing that broke
-        log.exception("a bug in pixroute: request %s has no record", request_id, extra={"request": request_id})
-        record = Record(request_id=request_id, chain=chain.name, seconds=seconds, tags=request.tags)
-    return broken(error, record, endings, chain.currency)
 
 
 async def _delivered(

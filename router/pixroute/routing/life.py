@@ -13,7 +13,7 @@ import os
 import random
 import secrets
 from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,15 +25,12 @@ from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
 from pixroute.health.force import Order
 from pixroute.health.registry import Health
-from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
-from pixroute.routing.budget import HedgePurse
-from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers, close_observers
+from pixroute.routing.opening import make_shared
 from pixroute.routing.operator import Operator
 from pixroute.routing.reload import closed, quietly, retired, started
-from pixroute.routing.run import Shared
-from pixroute.routing.view import SLACK
+from pixroute.routing.shared import Shared
 from pixroute.values import Mistake
 
 if TYPE_CHECKING:
@@ -125,45 +122,25 @@ class Life:
         self._opening = None
 
     def _made(self, loop: asyncio.AbstractEventLoop) -> Shared:
-        _import_what_a_request_needs()
-        from pixroute.http.pace import Pace  # noqa: PLC0415 - aiohttp is reached when first needed
-        from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
-
         self._loop, self._process = loop, os.getpid()
         drawn = random.Random(self._seed)  # noqa: S311 - jitter, not secrecy
         self._ids = count(1)
         self._id_prefix = f"{drawn.getrandbits(32):08x}" if self._seed is not None else secrets.token_hex(4)
-        heartbeat = Heartbeat(
-            clock=loop.time,
-            call_at=loop.call_at,
-            busy=lambda: self._shared is not None and bool(self._shared.runs),
-            observed=lambda: self._shared is not None and self._shared.observers is not None,
-            on_pause=self._alarm.paused,
-            on_lag=self._alarm.lagged,
-        )
-        health = Health(
-            clock=heartbeat.look,
-            call_at=lambda at, call: loop.call_at(max(at, loop.time() + SLACK), call),
-            random=drawn,
-            on_change=self._alarm.breaker_changed,
-            after_a_turn=lambda call: after_a_turn(call, until=0),  # before anybody joins what is overdue
-        )
-        http = self._transport or Transport(pace=Pace(connect=self._connect))
-        http.time = heartbeat.awake
-        self._stack.callback(self._close_observers)
-        self._stack.push_async_callback(quietly, heartbeat.stop)
-        self._stack.push_async_callback(quietly, health.close)
-        self._stack.push_async_callback(quietly, http.aclose)
-        self._stack.push_async_callback(closed, self._started)
-        return Shared(
-            health=health,
-            http=http,
-            random=drawn,
-            purse=HedgePurse(),
+        shared = make_shared(
+            loop=loop,
+            drawn=drawn,
+            alarm=self._alarm,
+            transport=self._transport,
+            connect=self._connect,
             observers=self._observing(loop),
             reap=self._reap,
-            heartbeat=heartbeat,
         )
+        self._stack.callback(self._close_observers)
+        self._stack.push_async_callback(quietly, shared.heartbeat.stop)
+        self._stack.push_async_callback(quietly, shared.health.close)
+        self._stack.push_async_callback(quietly, shared.http.aclose)
+        self._stack.push_async_callback(closed, self._started)
+        return shared
 
     async def _start(self) -> None:
         for name, provider in self.providers.items():
@@ -413,13 +390,3 @@ class Life:
 def _warn_of_leftover(attempt: str) -> None:
     fields = {"attempt": attempt, "seconds": REAP}
     log.warning("attempt %s has not ended %.0f s after it was cancelled", attempt, REAP, extra=fields)
-
-
-def _import_what_a_request_needs() -> None:
-    """Import now what is not needed for opening: in a request there may be no descriptor left for it."""
-    import concurrent.futures.thread  # noqa: F401, PLC0415 - what writes files; so that importing pixroute stays cheap
-
-    import backoff  # noqa: F401, PLC0415 - as above
-
-    with suppress(ImportError):  # an extra
-        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415 - as above

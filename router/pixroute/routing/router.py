@@ -19,16 +19,9 @@ from pixroute.policy import Overrides, Policy
 from pixroute.provider import BreakerState, Provider
 from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
+from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import (
-    FIELDS,
-    check_drain,
-    check_extra,
-    check_limits,
-    check_request_id,
-    path_of,
-    request_of,
-)
+from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
@@ -154,7 +147,7 @@ class Router:
             RuntimeError: called on another event loop, or in another process.
             ValueError: `drain` is no number of seconds.
         """
-        check_drain(drain)
+        given.check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
@@ -248,37 +241,47 @@ class Router:
             ShuttingDown: the router is closing.
             ValueError: a value that cannot be read; nothing was sent.
         """
+        fields = {
+            "size": size,
+            "aspect_ratio": aspect_ratio,
+            "n": n,
+            "references": references,
+            "mask": mask,
+            "output_format": output_format,
+            "sensitive": sensitive,
+            "tags": tags,
+            "extra": extra,
+        }
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
-            if request_id is not None:
-                check_request_id(request_id)
-            fields = {
-                "size": size,
-                "aspect_ratio": aspect_ratio,
-                "n": n,
-                "references": references,
-                "mask": mask,
-                "output_format": output_format,
-                "sensitive": sensitive,
-                "tags": tags,
-                "extra": extra,
-            }
+            given.check_request_id(request_id)
             request = request_of(prompt, fields)
-            check_extra(request.extra, self._known_names())
-            shared = await self._life.open()
-            with self._life.request(request_id) as own_id:
-                return await fulfil(
-                    request,
-                    shared=shared,
-                    chain=self._chain(request, chain),
-                    timeout=timeout,
-                    into=path_of(into),
-                    overrides=overrides,
-                    request_id=own_id,
-                )
+            given.check_extra(request.extra, self._known_names())
+            return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
             raise
+
+    async def _fulfil(  # noqa: PLR0917 - one call site, just above
+        self,
+        request: ImageRequest,
+        chain: str | None,
+        timeout: float | None,
+        into: Path | None,
+        overrides: Overrides,
+        request_id: str | None,
+    ) -> ImageResult:
+        shared = await self._life.open()
+        with self._life.request(request_id) as own_id:
+            return await fulfil(
+                request,
+                shared=shared,
+                chain=self._chain(request, chain),
+                timeout=timeout,
+                into=into,
+                overrides=overrides,
+                request_id=own_id,
+            )
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)
@@ -316,7 +319,8 @@ class Router:
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        return await self._life.claim(collect(owner, facts, contender=contender, claim=claim), claim.request_id)
+        work = collect(owner, facts, contender=contender, claim=claim)
+        return await self._life.claim(work, claim.request_id)
 
     # Asking about
 

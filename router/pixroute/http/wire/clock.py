@@ -71,13 +71,13 @@ class Limit:
         self._moved = moved
         self._strike = strike
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = inf
+        self.rings_at = inf
         self._grace: Grace | None = None
         self._over = False
 
     def moved_to(self, due: float) -> None:
         """Ring no later than this; a timer that comes too early is set again."""
-        if due < self._rings_at and self._grace is None and not self._over:
+        if due < self.rings_at and self._grace is None and not self._over:
             self._set(due)
 
     def cancel(self) -> None:
@@ -90,14 +90,14 @@ class Limit:
     def _set(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_at = due
+        self.rings_at = due
         # No clock is finer than a millisecond, and a timer that comes too early is set again.
         self._timer = self._loop.call_later(max(due - self._time(), FINEST), self._judge) if due < inf else None
 
     def _judge(self) -> None:
         if self._over:
             return
-        self._timer, self._rings_at = None, inf
+        self._timer, self.rings_at = None, inf
         now, due = self._time(), self._due()
         if now < due:
             self._grace = None
@@ -144,7 +144,8 @@ class Clock:
             self._at = self._ends_at
         else:
             self._at = min((self.time() if now is None else now) + seconds, self._ends_at)
-        self._limit.moved_to(self._at)
+        if self._at < self._limit.rings_at:
+            self._limit.moved_to(self._at)
 
     @property
     def has_cut(self) -> bool:

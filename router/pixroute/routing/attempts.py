@@ -1,0 +1,274 @@
+"""The attempts of one part of a request: started, fed back as they end, given up; what the planner knows of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+
+from attrs import define, evolve
+
+from pixroute.cost import Cost
+from pixroute.health.admission import Admission
+from pixroute.health.waiting import Waiter
+from pixroute.outcome import Billing, Failure, Stage
+from pixroute.routing.attempt import Attempt
+from pixroute.routing.emitter import Emitter
+from pixroute.routing.part import Part, Place
+from pixroute.routing.record import AttemptRecord
+from pixroute.routing.reserve import leave_out, possibly_billed
+from pixroute.routing.settle import may_retry_quickly
+from pixroute.routing.shared import Shared
+from pixroute.routing.view import SLACK, Start, Tried, View
+
+
+@define
+class _Known:
+    """An attempt and what the planner knows of it."""
+
+    attempt: Attempt
+    tried: Tried
+
+    @property
+    def seen(self) -> Tried:
+        """What is known of it now: nobody joins an answer that is coming in."""
+        if self.tried.ended is None and self.attempt.is_answered:
+            return evolve(self.tried, join_at=inf, join_free_at=inf)
+        return self.tried
+
+
+class Attempts:
+    """The attempts of one part, in the order in which they began.
+
+    Args:
+        shared: what all requests share.
+        part: what is asked, and within which limits.
+        emitter: told of each.
+        on_change: called when one has ended, or turns out to have cost nothing.
+
+    `bug` is what broke in our own code when one ended.
+    """
+
+    def __init__(self, shared: Shared, part: Part, emitter: Emitter, on_change: Callable[[], None]) -> None:
+        self.bug: BaseException | None = None
+        self._shared = shared
+        self._part = part
+        self._emitter = emitter
+        self._on_change = on_change
+        self._known: list[_Known] = []
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def all(self) -> tuple[Attempt, ...]:
+        """Every one."""
+        return tuple([one.attempt for one in self._known])
+
+    @property
+    def in_flight(self) -> list[Attempt]:
+        """Those under way."""
+        return [one.attempt for one in self._known if one.tried.ended is None]
+
+    @property
+    def moves(self) -> int:
+        """A number that grows with all that comes of those under way."""
+        return sum(attempt.moves for attempt in self.in_flight)
+
+    @property
+    def winner(self) -> Attempt | None:
+        """The first that brought a picture."""
+        for one in self._known:
+            if one.attempt.ended is not None and one.attempt.failure is None:
+                one.attempt.won = True
+                return one.attempt
+        return None
+
+    def seen(self) -> tuple[Tried, ...]:
+        """Give what the planner knows of each now."""
+        return tuple([one.seen for one in self._known])
+
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """Give each as a value."""
+        return tuple([record_of(one.attempt, self._part.began) for one in self._known])
+
+    def leave_out(self, view: View, pause: float) -> None:
+        """Take a pause of the machine off those under way."""
+        for one in self._known:
+            if one.tried.ended is None:
+                one.tried = leave_out(view, one.tried, pause)
+                one.attempt.leave_out(pause, ends_at=one.tried.ends_at, deadline=view.deadline)
+
+    def give_up(self, why: str) -> None:
+        """End those under way as CANCELLED."""
+        for one in self._known:
+            one.attempt.give_up(why)
+
+    def clear(self) -> None:
+        """Let go of them, and of who is told: circles would keep pictures until the garbage is collected."""
+        self._known.clear()
+        self._on_change = _tell_nobody
+
+    # Starting
+
+    def start(self, start: Start, now: float, *, deadline: float, round_: int, waiter: Waiter | None) -> Attempt:
+        """Take all that an attempt needs and tell of it; it has ended already if an observer did not agree.
+
+        Args:
+            start: what was decided.
+            now: when.
+            deadline: the request's.
+            round_: counts from 0.
+            waiter: whose promised place is taken.
+        """
+        contender = self._part.contenders[start.index]
+        number = len(self._known) + 1
+        attempt = Attempt(
+            request_id=f"{self._part.request_id}-{self._part.number}.{number}",
+            contender=contender,
+            part=self._part,
+            shared=self._shared,
+            keeper=self,
+            started=now,
+            ends_at=start.ends_at,
+            deadline=deadline,
+            place=self._place_of(start, number, round_),
+        )
+        known = _Known(attempt, _tried(start, attempt))
+        beside = self._silent_one(now) if start.hedge else None
+        refused = self._emitter.refused(attempt)
+        self._part.budget.reserve(contender.candidate.price)
+        if refused is None:
+            attempt.own(self._admitted(attempt, waiter))
+        self._known.append(known)  # from here on `give_up` ends it, whatever is raised
+        self._emitter.begin(attempt, beside=beside)
+        if refused is not None:
+            attempt.reached(Stage.QUEUED)
+            attempt.end(refused)
+        return attempt
+
+    def _place_of(self, start: Start, number: int, round_: int) -> Place:
+        return Place(
+            part=self._part.number,
+            number=number,
+            round=round_,
+            retry=start.retry,
+            hedge=start.hedge,
+            fell_back=start.index > 0,
+        )
+
+    def _silent_one(self, now: float) -> str:
+        """Name the provider whose attempt is joined, and pay for it where that is not free."""
+        live = [one for one in self._known if one.tried.ended is None]
+        if any(one.tried.join_at <= now < one.tried.join_free_at - SLACK for one in live):
+            self._shared.purse.draw()
+        return live[0].attempt.contender.name
+
+    def _admitted(self, attempt: Attempt, waiter: Waiter | None) -> Admission:
+        contender = attempt.contender
+        return self._shared.health.admit(
+            contender.keys,
+            attempt.started,
+            policy=self._part.policy.breaker,
+            request=attempt.request_id,
+            evidence=self._part.asked.fingerprint,
+            expected=contender.candidate.expected,
+            timeout=contender.candidate.timeout,
+            waiter=waiter,
+        )
+
+    # What an attempt tells
+
+    def job(self, attempt: Attempt) -> None:
+        """Pass on that its provider took a job."""
+        self._emitter.job(attempt)
+
+    def retry_at(self, attempt: Attempt, failure: Failure, now: float) -> float | None:
+        """Draw when the same provider is asked once more, if it may be."""
+        if attempt.place.retry or attempt.place.round > 0:
+            return None
+        retry, given = self._part.policy.retry, self._part.timeout is not None
+        if not may_retry_quickly(failure, seconds=now - attempt.started, policy=retry, timeout_given=given):
+            return None
+        from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
+
+        delays = expo(factor=retry.max_delay)
+        next(delays)  # backoff's generators yield None first
+        return now + self._shared.random.random() * float(next(delays))
+
+    def ended(self, attempt: Attempt) -> None:
+        """Feed an ended attempt back."""
+        try:
+            self._take_note(next(one for one in self._known if one.attempt is attempt))
+            self.bug = self.bug or attempt.bug
+        except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here: it ends the request
+            self.bug = error
+        self._on_change()
+
+    def _take_note(self, known: _Known) -> None:
+        """Take note of money, of what the planner knows, and tell."""
+        attempt, price = known.attempt, known.attempt.contender.candidate.price
+        now = attempt.ended if attempt.ended is not None else asyncio.get_running_loop().time()
+        self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
+        known.tried = evolve(
+            known.tried,
+            ended=now,
+            failure=attempt.failure,
+            may_be_billed=possibly_billed(attempt.failure, price),
+            retry_at=attempt.retry_at,
+        )
+        self._emitter.finish(attempt)
+        if attempt.retry_at is not None:
+            round_, name = attempt.place.round, attempt.contender.name
+            self._emitter.retry(now, self._part.number, name, attempt.retry_at, round_)
+
+    def corrected(self, attempt: Attempt, was: Cost) -> None:
+        """Take back what an ended attempt may have cost; its request may be over."""
+        for one in self._known:
+            if one.attempt is attempt:
+                self._part.budget.settle(attempt.contender.candidate.price, None)
+                one.tried = evolve(one.tried, failure=attempt.failure, may_be_billed=False)
+                self._on_change()
+        self._emitter.corrected(attempt, was)
+
+
+def _tell_nobody() -> None:
+    """Do nothing: the part is over."""
+
+
+def _tried(start: Start, attempt: Attempt) -> Tried:
+    return Tried(
+        index=start.index,
+        round=attempt.place.round,
+        started=attempt.started,
+        ends_at=start.ends_at,
+        join_at=start.join_at,
+        join_free_at=start.join_free_at,
+        may_be_billed=attempt.contender.candidate.price != 0,
+        retry=start.retry,
+    )
+
+
+def record_of(attempt: Attempt, began: float) -> AttemptRecord:
+    """Give what happened in an attempt so far, as a value; `began` is when its request did."""
+    place, ended = attempt.place, attempt.ended
+    return AttemptRecord(
+        id=attempt.request_id,
+        part=place.part,
+        number=place.number,
+        round=place.round,
+        provider=attempt.contender.name,
+        model=attempt.contender.member.model,
+        resolution=attempt.contender.keys.resolution,
+        started=attempt.started - began,
+        ended=(asyncio.get_running_loop().time() if ended is None else ended) - began,
+        stage=attempt.stage,
+        billing=attempt.billing,
+        cost=attempt.cost,
+        failure=attempt.failure,
+        hedge=place.hedge,
+        retry=place.retry,
+        won=attempt.won,
+        provider_request_id=attempt.facts.get("provider_request_id"),
+        facts=dict(attempt.facts),
+    )

@@ -1,0 +1,59 @@
+"""One part of a request: what is asked of whom, within which limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import field, frozen
+
+from pixroute.content import Owner
+from pixroute.policy import Policy
+from pixroute.request import ImageRequest
+from pixroute.routing.budget import Budget
+from pixroute.routing.chain import Contender
+
+
+@frozen(kw_only=True)
+class Part:
+    """A part of a request, as it is driven: a request for more pictures than a provider makes at once has several.
+
+    Args:
+        request_id: of the whole request.
+        number: counts from 0.
+        asked: the whole request.
+        request: what this part asks for.
+        contenders: the chain's providers, prepared for it, in order.
+        policy: with what the request itself said.
+        began: the loop's time at which the request began.
+        timeout: seconds for the whole request, as its caller said; None leaves them to the planner.
+        budget: money, shared by all parts.
+        into: the file that the picture is written to.
+        owner: of every picture that comes, until it is delivered.
+    """
+
+    request_id: str
+    number: int = 0
+    asked: ImageRequest
+    request: ImageRequest
+    contenders: tuple[Contender, ...]
+    policy: Policy
+    began: float
+    timeout: float | None
+    budget: Budget
+    into: Path | None = None
+    owner: Owner = field(factory=Owner)
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
+
+    part: int = 0
+    number: int = 1
+    round: int = 0
+    retry: bool = False
+    hedge: bool = False
+    fell_back: bool = False
+
+
+FIRST = Place()
