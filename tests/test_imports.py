@@ -76,6 +76,8 @@ PURE = [
     "values.py", "words.py", "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py",
     "routing/plan.py", "routing/view.py", "routing/verdicts.py", "routing/reserve.py",
     "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
+    "health/phases.py", "health/ramp.py", "health/backoff.py", "health/listening.py", "health/sickness.py",
+    "health/force.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
     "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py",
     "shared/schema.py",

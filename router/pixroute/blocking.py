@@ -71,7 +71,7 @@ class Router:
 
     Raises:
         RuntimeError: a method was called outside `with`, or from an observer; `explain` and `health` may be called
-            anywhere, `disable` and `enable` before `with` too.
+            anywhere, `disable`, `enable`, `force` and `reset` before `with` too.
     """
 
     _loop: _LoopThread | None = None
@@ -123,6 +123,8 @@ class Router:
     reload = _blocking(AsyncRouter.reload)
     disable = _on_loop(AsyncRouter.disable)
     enable = _on_loop(AsyncRouter.enable)
+    force = _on_loop(AsyncRouter.force)
+    reset = _on_loop(AsyncRouter.reset)
     explain = _reading(AsyncRouter.explain)
     health = _reading(AsyncRouter.health)
 

@@ -217,7 +217,11 @@ class HedgeStarted(Event):
 
 @frozen(kw_only=True)
 class BreakerChanged:
-    """A breaker changed its state; `scope` is "origin" or "upstream", `key` names it (an upstream's with resolution).
+    """A breaker changed its state, or an operator said something of it.
+
+    `scope` is "origin" or "upstream", `key` names it (an upstream's with resolution). `until` None while open: not by
+    itself. `forced` is what an operator has said and still holds ("open", "closed", "observe"); `by_operator`: his
+    word is what changed it.
 
     Who needs it: whoever is on call.
     """
@@ -228,6 +232,8 @@ class BreakerChanged:
     reason: str | None
     until: float | None
     scope: str = "upstream"
+    forced: str | None = None
+    by_operator: bool = False
 
 
 @frozen(kw_only=True)

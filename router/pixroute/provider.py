@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+BreakerState = Literal["open", "closed", "observe"]
 Sure = Literal["documented", "captured", "second hand", ""]
 Currency = Annotated[str, Form("[A-Z]{3}", "of three capital letters")]
 
@@ -204,6 +205,8 @@ class ProviderSettings:
         when_full: "wait" for a place, or "spill" to the next provider.
         upstream: a name of the failure domain; providers that give the same share one breaker.
         enabled: false leaves it in the file but out of every chain.
+        breaker_state: what its upstream's breakers are forced to, while it stands here: "open" admits nothing,
+            "closed" lets no evidence open them, "observe" tells what they would do and admits all the same.
     """
 
     attempt_timeout: ByResolution | None = field(
@@ -216,6 +219,7 @@ class ProviderSettings:
     when_full: Literal["wait", "spill"] = "wait"
     upstream: str | None = None
     enabled: bool = True
+    breaker_state: BreakerState | None = None
 
     __attrs_post_init__ = check
 
@@ -384,6 +388,31 @@ class ObserverSpec:
     create: Callable[..., Any] | str
     settings: type | None = None
     summary: str = ""
+
+
+def breaker_states(providers: Mapping[str, Provider]) -> dict[str, BreakerState]:
+    """Give what the settings force breakers to, by upstream; a plugin that raises says nothing.
+
+    Raises:
+        ValueError: two providers of one upstream say different things.
+    """
+    states: dict[str, BreakerState] = {}
+    first: dict[str, str] = {}
+    for name, provider in providers.items():
+        try:
+            state = provider.settings.breaker_state
+            upstream = state and (provider.settings.upstream or provider.identity.upstream)
+        except Exception:  # noqa: BLE001, S112 - a plugin's code: its chains tell of it and bar it
+            continue
+        if state is None or upstream is None:
+            continue
+        if states.setdefault(upstream, state) != state:
+            raise ValueError(
+                f"{first[upstream]!r} and {name!r} share an upstream, and breaker_state is {states[upstream]!r} at one "
+                f"and {state!r} at the other; say the same, or leave one out"
+            )
+        first.setdefault(upstream, name)
+    return states
 
 
 __all__ = [

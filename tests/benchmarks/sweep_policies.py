@@ -23,7 +23,7 @@ from pixroute.simulate.fault import Fault
 from pixroute.simulate.figures import Figures, measure
 from pixroute.simulate.policies import ours
 from pixroute.simulate.run import simulate
-from pixroute.simulate.scenario import UPSTREAMS, Scenario
+from pixroute.simulate.scenario import PROVIDERS, UPSTREAMS, Scenario
 
 COMMON = {"independent": 0.0, "60 % common": 0.6, "90 % common": 0.9}
 CALLERS = Callers(rate=0.2)
@@ -35,6 +35,7 @@ HANG = Scenario(
 OUTAGE = evolve(HANG, name="outage", faults=(Fault(on="banana", kind="overloaded", start=600, lasts=600),))
 BROWN_OUT = evolve(HANG, name="brown-out", faults=(Fault(on="banana", kind="overloaded", share=0.3),))
 SHORT_HANG = evolve(HANG, name="short", callers=evolve(CALLERS, short=0.5, short_timeout=200))
+ALONE = evolve(HANG, name="alone", providers={"banana": PROVIDERS["banana-https"]})
 ALL_DOWN = evolve(
     HANG, name="all down", faults=(Fault(on="*", kind="overloaded", start=300, every=600, down=45),)
 )  # fmt: skip
@@ -114,11 +115,11 @@ SWEEPS = {
     ),
     "open_for": Sweep(
         {
-            "10 … 600": {"breaker.open_for": 10.0},
-            "30 … 600": {},
-            "60 … 600": {"breaker.open_for": 60.0},
-            "30 … 120": {"breaker.max_open": 120.0},
+            "10 … 120": {"breaker.open_for": 10.0},
+            "30 … 120": {},
+            "60 … 120": {"breaker.open_for": 60.0},
             "30 … 300": {"breaker.max_open": 300.0},
+            "30 … 600": {"breaker.max_open": 600.0},
         },
         (HANG, OUTAGE),
         {
@@ -144,6 +145,23 @@ SWEEPS = {
             "P99 s, hang": _of("hang", lambda f: _number(f.delivery.p99)),
             "success, hang": _of("hang", lambda f: f"{f.success:.3%}"),
             "possibly billed, hang": _of("hang", lambda f: f"{f.mean_possibly_billed:.3f}"),
+        },
+    ),
+    "attempt_timeout": Sweep(
+        {
+            "300, 300, 600": {},
+            "1.5 × P99": {"attempt_timeout": {"1K": 225.0, "2K": 270.0, "4K": 375.0}},
+            "1.2 × P99": {"attempt_timeout": {"1K": 180.0, "2K": 216.0, "4K": 300.0}},
+        },
+        (QUIET, HANG, ALONE),
+        {
+            "possibly billed, quiet": _of("quiet", lambda f: f"{f.mean_possibly_billed:.4f}"),
+            "wasted $, quiet": _of("quiet", lambda f: f"{f.wasted:.4f}"),
+            "success, hang": _of("hang", lambda f: f"{f.success:.3%}"),
+            "P99 s, hang": _of("hang", lambda f: _number(f.delivery.p99)),
+            "wasted $, hang": _of("hang", lambda f: f"{f.wasted:.4f}"),
+            "success, alone": _of("alone", lambda f: f"{f.success:.3%}"),
+            "told after s, alone": _of("alone", lambda f: _number(f.error.p95)),
         },
     ),
     "quick_retry": Sweep(

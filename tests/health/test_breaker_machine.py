@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from pixroute.health.breaker import Breaker
+from pixroute.health.force import Forced
 from pixroute.health.states import OpenReason, State
 from pixroute.outcome import Verdict
 from pixroute.policy import BreakerPolicy
@@ -27,6 +28,7 @@ TIMEOUT = 200.0
 WINDOW = 400.0
 ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 BAD = (Verdict.HARD, Verdict.THROTTLE)
+SICK = (OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE)
 
 runs: Counter[str] = Counter()
 
@@ -53,6 +55,8 @@ class Model:
         self.before = 0
         self.calls: list[Call] = []
         self.log: list[tuple[float, int, Verdict]] = []
+        self.forced, self.forced_until, self.judged_from = None, inf, -inf
+        self.told: list[tuple[float, OpenReason]] = []
 
     @property
     def live(self):
@@ -60,20 +64,43 @@ class Model:
         return [call for call in self.calls if call.generation == self.generation]
 
     @property
+    def room(self):
+        """How many its state admits; None for no limit."""
+        return {State.CLOSED: None, State.OPEN: 0, State.HALF_OPEN: self.allowed - len(self.live)}[self.state]
+
+    @property
     def places(self):
         """How many may be admitted; None for no limit."""
-        return {State.CLOSED: None, State.OPEN: 0, State.HALF_OPEN: self.allowed - len(self.live)}[self.state]
+        if self.forced is Forced.OBSERVE and not (self.state is State.OPEN and self.is_told):
+            return None
+        return self.room
+
+    @property
+    def until_told(self):
+        """Until when a hint or one answer keeps it, and which."""
+        return max([(self.now, OpenReason.HINT), (self.hinted_until, OpenReason.HINT), *self.told])
+
+    @property
+    def is_told(self):
+        """Whether more than evidence keeps it open."""
+        return self.reason not in SICK or self.until_told[0] > self.now
 
     def instants(self):
         """Everything that time alone will do, as (when, what)."""
+        if self.forced is not None:
+            yield self.forced_until, self.end_force
         if self.state is State.OPEN:
             yield self.until, self.reopen
         overdue = sorted(call.started + 150 for call in self.live)
-        if len(overdue) >= 3:
-            yield overdue[2], lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+        judged = self.forced is not Forced.CLOSED
+        if len(overdue) >= 3 and judged:
+            yield max(self.judged_from, overdue[2]), lambda: self.sicken(OpenReason.OVERDUE, answered=False)
         if self.state is State.HALF_OPEN and self.live:
-            if self.allowed == 1:
-                yield self.live[0].started + 120, lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+            if self.allowed == 1 and judged:
+                yield (
+                    max(self.judged_from, self.live[0].started + 120),
+                    lambda: self.sicken(OpenReason.OVERDUE, answered=False),
+                )
             if self.answered:
                 yield self.ramp_from + 3, self.ramp
 
@@ -88,9 +115,54 @@ class Model:
         """End an open period."""
         if self.reason is OpenReason.HINT:
             self.state, self.reason = State.CLOSED, None
+        elif self.forced is Forced.CLOSED:
+            self.state, self.reason, self.healthy_since = State.CLOSED, None, self.now
         else:
             self.state, self.allowed, self.proven = State.HALF_OPEN, 1, False
         self.until = -inf
+
+    def end_force(self):
+        """Judge again, from now on."""
+        self.forced, self.forced_until, self.judged_from = None, inf, self.now
+
+    def clear_up(self):
+        """Close, unless a hint or one answer keeps it."""
+        until, reason = self.until_told
+        if until > self.now:
+            self.state, self.reason, self.until = State.OPEN, reason, until
+        elif self.state is not State.CLOSED:
+            self.state, self.reason, self.until, self.healthy_since = State.CLOSED, None, -inf, self.now
+
+    def force(self, forced, until):
+        """Do as an operator says."""
+        held = self.state is State.OPEN and self.reason is OpenReason.FORCED
+        self.judged_from = self.now if self.forced is Forced.CLOSED else self.judged_from
+        self.forced, self.forced_until = forced, until
+        if forced is Forced.OPEN:
+            self.forced, self.forced_until = None, inf
+            self.until = self.until_told[0]
+            self.open(OpenReason.FORCED, until, answered=True)
+        elif forced is Forced.CLOSED or held:
+            self.clear_up()
+
+    def release(self):
+        """End what was forced."""
+        if self.state is State.OPEN and self.reason is OpenReason.FORCED:
+            if self.until_told[0] > self.now:
+                self.clear_up()
+            else:
+                self.reopen()
+        elif self.forced is not None:
+            self.end_force()
+
+    def reset(self):
+        """Begin as new."""
+        self.forced, self.forced_until = None, inf
+        self.state, self.reason, self.until, self.hinted_until = State.CLOSED, None, -inf, -inf
+        self.generation += 1
+        self.k, self.healthy_since = 0, -inf
+        self.told.clear()
+        self.log.clear()
 
     def ramp(self):
         """Three seconds without failure."""
@@ -106,6 +178,8 @@ class Model:
 
     def sicken(self, reason, *, answered, refused=False):
         """Open for 30·2^k, at most 120; after a quick refusal 10."""
+        if self.forced is Forced.CLOSED:
+            return
         if self.now - self.healthy_since >= 600:
             self.k = 0
         longest = 10 if refused else 120
@@ -123,13 +197,18 @@ class Model:
         self.state, self.reason, self.answered = State.OPEN, reason, answered
         self.until = max(self.until, until)
 
+    @property
+    def again(self):
+        """Why a half-open one opens again."""
+        return OpenReason.STREAK if self.reason is OpenReason.FORCED else self.reason
+
     def hint(self, until):
         """Wait for what the provider asked."""
         self.hinted_until = max(self.hinted_until, until)
         if self.state is State.CLOSED:
             self.state, self.reason = State.OPEN, OpenReason.HINT
         elif self.state is State.HALF_OPEN:
-            self.open(self.reason, until, answered=self.answered)
+            self.open(self.again, until, answered=self.answered)
         self.until = max(self.until, until)
 
     def start(self, call):
@@ -155,7 +234,7 @@ class Model:
                 self.allowed = max(self.allowed // 2, len(self.live), 1)
                 self.ramp_from = self.now
             elif verdict in BAD:
-                self.sicken(self.reason, answered=answered, refused=refused)
+                self.sicken(self.again, answered=answered, refused=refused)
         elif verdict is not Verdict.NEUTRAL:
             pause = self.state is State.OPEN
             if pause and verdict in BAD and (hinted or verdict is Verdict.THROTTLE):
@@ -200,7 +279,7 @@ class BreakerMachine(RuleBasedStateMachine):
             self.breaker.evaluate(self.breaker.next_check)
         self.model.go_to(end)
 
-    @precondition(lambda self: self.model.state is State.OPEN)
+    @precondition(lambda self: self.model.state is State.OPEN and self.model.until < inf)
     @rule()
     def wait_to_the_end(self):
         """Go to the end of the open period."""
@@ -221,7 +300,9 @@ class BreakerMachine(RuleBasedStateMachine):
                 timeout=TIMEOUT,
                 survival=lambda _: 1.0,
             )
-            self.model.start(Call(token, request, self.model.now, self.model.generation))
+            beyond = self.model.room is not None and self.model.room <= 0  # admitted only because it is observed
+            generation = -1 if beyond else self.model.generation
+            self.model.start(Call(token, request, self.model.now, generation))
             assert token.generation == self.breaker.generation
 
     @precondition(lambda self: self.model.calls)
@@ -250,8 +331,36 @@ class BreakerMachine(RuleBasedStateMachine):
         """One answer is enough."""
         self.breaker.open_now(OpenReason.FORBIDDEN, seconds, self.model.now)
         model = self.model
+        model.told.append((model.now + seconds, OpenReason.FORBIDDEN))
         if model.state is not State.OPEN or model.now + seconds > model.until:
             model.open(OpenReason.FORBIDDEN, model.now + seconds, answered=True)
+
+    @rule(forced=st.sampled_from(Forced), seconds=st.sampled_from([20, 200, inf]))
+    def force(self, forced, seconds):
+        """An operator says what it is to be."""
+        self.breaker.force(forced, self.model.now + seconds, self.model.now)
+        self.model.force(forced, self.model.now + seconds)
+        self.by_operator()
+
+    @rule()
+    def release(self):
+        """An operator takes back what was forced."""
+        self.breaker.release(self.model.now)
+        self.model.release()
+        self.by_operator()
+
+    @rule()
+    def reset(self):
+        """An operator has it begin as new."""
+        self.breaker.reset(self.model.now)
+        self.model.reset()
+        self.by_operator()
+
+    def by_operator(self):
+        """Take note that `until` may be another, and let time act."""
+        self.early = True
+        self.was = (State.CLOSED, -inf)
+        self.model.go_to(self.model.now)
 
     @invariant()
     def agrees_with_the_model(self):
@@ -263,6 +372,8 @@ class BreakerMachine(RuleBasedStateMachine):
         assert view.until == (model.until if model.state is State.OPEN else None)
         assert view.allowed == (model.allowed if model.state is State.HALF_OPEN else None)
         assert self.breaker.in_flight == len(model.calls)
+        held = model.state is State.OPEN and model.reason is OpenReason.FORCED
+        assert view.forced is (Forced.OPEN if held else model.forced)
 
     @invariant()
     def never_more_live_than_allowed(self):

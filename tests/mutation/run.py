@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 LEAST = 0.95
 AT_ONCE = 2
 
-HEALTH = tuple(f"tests/health/test_{name}.py" for name in ("evidence", "in_flight", "stall", "breaker", "properties"))
+HEALTH = tuple(
+    f"tests/health/test_{name}.py" for name in ("evidence", "in_flight", "stall", "breaker", "forced", "properties")
+)
 ENDING = tuple(f"tests/routing/test_{name}.py" for name in ("ending", "attempt"))
 LIFE = tuple(f"tests/routing/test_{name}.py" for name in ("life", "life_edges", "closing", "reload"))
 TESTS = {
@@ -34,6 +36,11 @@ TESTS = {
     "router/pixroute/routing/verdicts.py": ("tests/routing/test_plan.py",),
     "router/pixroute/routing/reserve.py": ("tests/routing/test_plan.py",),
     "router/pixroute/health/breaker.py": HEALTH,
+    "router/pixroute/health/phases.py": HEALTH,
+    "router/pixroute/health/ramp.py": HEALTH,
+    "router/pixroute/health/backoff.py": HEALTH,
+    "router/pixroute/health/sickness.py": HEALTH,
+    "router/pixroute/health/listening.py": HEALTH,
     "router/pixroute/health/in_flight.py": HEALTH,
     "router/pixroute/health/evidence.py": HEALTH,
     "router/pixroute/health/stall.py": HEALTH,

@@ -64,11 +64,39 @@ POLICIES = st.builds(
     hedge_after=st.sampled_from([1.5, 0.5, "off"]),
     on_moderated=st.sampled_from(["stop", "next"]),
     max_cost=st.sampled_from([None, None, Decimal("0.13")]),
+    give_up_after=st.sampled_from([0.0, 20.0, 80.0, "deadline"]),
     retry=st.builds(RetryPolicy, quick=st.booleans(), rounds=st.sampled_from([(), (5.0, 15.0, 45.0)])),
     breaker=st.builds(
-        BreakerPolicy, max_failures=st.sampled_from([2, 5]), stall=st.sampled_from(["off", "observe", "open"])
+        BreakerPolicy,
+        max_failures=st.sampled_from([2, 5]),
+        max_overdue=st.sampled_from([1, 3]),
+        overdue_share=st.sampled_from([0.0, 0.01, 0.5]),
+        stall=st.sampled_from(["off", "observe", "open"]),
     ),
 )
+
+
+@st.composite
+def operators(draw):
+    """What an operator says, when, of which provider."""
+    return {
+        "at": draw(st.sampled_from([0.0, 1.0, 45.0, 150.0, 260.0, 600.0])),
+        "provider": draw(st.integers(0, 3)),
+        "act": draw(st.sampled_from(["open", "closed", "observe", "reset", "disable", "enable"])),
+        "seconds": draw(st.sampled_from([None, 15.0, 300.0])),
+        "scope": draw(st.sampled_from(["upstream", "origin"])),
+        "resolution": draw(st.sampled_from([None, "2K", "4K"])),
+    }
+
+
+def say(router, names, word):
+    """Say it."""
+    name, act = names[word["provider"] % len(names)], word["act"]
+    if act in ("reset", "disable", "enable"):
+        getattr(router, act)(name)
+    else:
+        resolution = word["resolution"] if word["scope"] == "upstream" else None
+        router.force(name, act, seconds=word["seconds"], scope=word["scope"], resolution=resolution)
 
 
 @st.composite
@@ -85,7 +113,7 @@ def asks(draw):
     }
 
 
-def run_once(table, policy, requests, seed):
+def run_once(table, policy, requests, words, seed):
     """Run all requests through one router; give the trace of events, told as text, and how each ended."""
     fakes = {
         name: FakeProvider(
@@ -127,6 +155,8 @@ def run_once(table, policy, requests, seed):
 
     async def main():
         async with fake_router(**fakes, policy=policy, observers=[checker, trace.append], seed=seed) as router:
+            for word in words:
+                asyncio.get_running_loop().call_later(word["at"], say, router, list(fakes), word)
             ends = await asyncio.gather(*(ask(router, wish) for wish in requests))
             await asyncio.sleep(0.01)
             assert all(fake.in_flight == 0 for fake in fakes.values()), "an attempt was left behind"
@@ -138,14 +168,20 @@ def run_once(table, policy, requests, seed):
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(providers(), POLICIES, st.lists(asks(), min_size=1, max_size=8), st.integers(0, 3))
-def test_invariants_hold_whatever_happens(table, policy, requests, seed):
+@given(
+    providers(),
+    POLICIES,
+    st.lists(asks(), min_size=1, max_size=8),
+    st.lists(operators(), max_size=4),
+    st.integers(0, 3),
+)
+def test_invariants_hold_whatever_happens(table, policy, requests, words, seed):
     """I1 to I8 by the events, I4 by what is left, I10 by running it twice."""
-    ends, trace = run_once(table, policy, requests, seed)
+    ends, trace = run_once(table, policy, requests, words, seed)
 
     for end in ends:
         event(end)
-    again, retraced = run_once(table, policy, requests, seed)
+    again, retraced = run_once(table, policy, requests, words, seed)
     first = next((pair for pair in zip(trace, retraced, strict=False) if pair[0] != pair[1]), None)
     assert first is None
     assert (again, len(retraced)) == (ends, len(trace))

@@ -244,6 +244,17 @@ def test_it_is_read_and_switched_before_it_is_opened():
     assert result.provider == "two"
 
 
+def test_it_is_forced_before_it_is_opened():
+    """What is said then is shown, and holds from the opening on."""
+    router = fake_router(one=FakeProvider(), two=FakeProvider())
+
+    router.force("one", "open", seconds=60)
+
+    assert {entry.state for entry in router.health()} == {"open"}
+    assert [plan.forced for plan in router.explain().providers] == ["open", None]
+    assert run_virtual(router.generate("a lighthouse")).provider == "two"
+
+
 def test_reading_moves_nothing():
     """A breaker whose time has come is shown half-open, and becomes so when a request comes."""
     changes = []
@@ -272,6 +283,10 @@ async def test_it_is_read_from_any_thread_and_switched_on_the_loop_alone():
         told.append(router.explain().first)
         with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
             router.disable("fake-1")
+        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            router.force("fake-1", "open")
+        with pytest.raises(RuntimeError, match="call_soon_threadsafe"):
+            router.reset("fake-1")
 
     async with fake_router(FakeProvider()) as router:
         await router.generate("a lighthouse")

@@ -185,6 +185,40 @@ def test_health_outlives_a_reload(tmp_path):
     assert {("upstream", "open"), ("provider", "disabled")} <= run_virtual(main())
 
 
+def test_a_file_forces_breakers_and_lets_go_of_them(tmp_path):
+    """At load and at reload; what it no longer says is over, and what it does not change is left alone."""
+
+    def states(router):
+        return {(entry.state, entry.forced) for entry in router.health() if entry.scope == "upstream"}
+
+    async def main():
+        async with Router.from_config(config(tmp_path, one={"breaker_state": "open"})) as router:
+            seen = [states(router)]
+            await router.reload(config(tmp_path, one={"breaker_state": "observe"}))
+            seen.append(states(router))
+            router.force("one", "closed")
+            await router.reload(config(tmp_path, one={"breaker_state": "observe", "edition": 2}))
+            seen.append(states(router))
+            await router.reload(config(tmp_path, one={}))
+            seen.append(states(router))
+            return seen
+
+    assert run_virtual(main()) == [
+        {("open", "open")},
+        {("closed", "observe")},
+        {("closed", "closed")},
+        {("closed", None)},
+    ]
+
+
+def test_a_file_that_forces_one_upstream_both_ways_is_wrong(tmp_path):
+    """Providers that share breakers cannot have two states."""
+    said = config(tmp_path, one={"breaker_state": "open"}, two={"breaker_state": "closed"})
+
+    with pytest.raises(ConfigError, match="'one' and 'two' share an upstream"):
+        Router.from_config(said)
+
+
 def test_the_limits_are_those_of_now(tmp_path):
     """`max_in_flight`, an attempt's time-out and the usual times hold from the reload on; slots taken still count."""
     times = {"1K": [1, 2, 3], "other": [1, 2, 3]}

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from pixroute import Capabilities, FailureKind, ImageRequest, InvalidRequest, Policy, Router, Size
+from pixroute import AllProvidersFailed, Capabilities, FailureKind, ImageRequest, InvalidRequest, Policy, Router, Size
+from pixroute.events import BreakerChanged
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual
 from pixroute.testing.fake import blank_png
 
@@ -230,7 +231,61 @@ class TestSwitching:
 
         assert (during.provider, state, after.provider) == ("two", "disabled", "one")
 
-    @pytest.mark.parametrize("switch", ["disable", "enable"])
+    async def test_a_breaker_that_is_forced_open_sends_everybody_on(self):
+        """Until it is reset; health, explain and the record say why."""
+        told = []
+        async with fake_router(one=FakeProvider(), two=FakeProvider(), observers=[told.append]) as router:
+            router.force("one", "open")
+            during = await router.generate("a lighthouse")
+            plan = router.explain().providers[0]
+            entry = next(entry for entry in router.health() if entry.forced)
+            router.reset("one")
+            after = await router.generate("a lighthouse")
+
+        assert (during.provider, after.provider) == ("two", "one")
+        assert (plan.ruling, plan.forced) == ("an operator has forced its breaker open", "open")
+        assert (entry.state, entry.reason, entry.until, entry.forced_until) == ("open", "forced", None, None)
+        changes = [event for event in told if isinstance(event, BreakerChanged)]
+        assert [(event.state, event.by_operator) for event in changes] == [("open", True)] * 4 + [("closed", True)] * 5
+
+    async def test_nobody_waits_for_what_is_forced_open_for_ever(self):
+        """It is told at once, without a time to come back."""
+        async with fake_router(one=FakeProvider()) as router:
+            router.force("one", "open")
+            with pytest.raises(AllProvidersFailed, match="forced its breaker open") as raised:
+                await router.generate("a lighthouse")
+
+        assert raised.value.retry_after is None
+
+    async def test_a_breaker_that_is_forced_closed_goes_on(self):
+        """Failures open nothing, until its time is over."""
+        async with fake_router(one=FakeProvider(fail(FailureKind.EMPTY))) as router:
+            router.force("one", "closed", seconds=3600)
+            for number in range(9):
+                with pytest.raises(AllProvidersFailed):
+                    await router.generate(f"lighthouse {number}")
+            states = {entry.state for entry in router.health() if entry.scope == "upstream"}
+
+        assert states == {"closed"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"state": "ajar"}, "state"),
+            ({"state": "open", "seconds": 0}, "seconds"),
+            ({"state": "open", "resolution": "8K"}, "resolution"),
+            ({"state": "open", "scope": "account"}, "scope"),
+            ({"state": "open", "scope": "origin", "resolution": "4K"}, "leave out resolution"),
+            ({"state": "open", "provider": "three"}, "there is no provider 'three'"),
+        ],
+    )
+    async def test_what_cannot_be_forced_is_told(self, arguments, said):
+        """With the argument's name."""
+        async with fake_router(one=FakeProvider()) as router:
+            with pytest.raises(ValueError, match=said):
+                router.force(**{"provider": "one", **arguments})
+
+    @pytest.mark.parametrize("switch", ["disable", "enable", "reset"])
     async def test_an_unknown_name_is_told(self, switch):
         """With those there are."""
         async with fake_router(one=FakeProvider(), two=FakeProvider()) as router:

@@ -71,6 +71,32 @@ def test_nothing_is_found_where_nothing_is_wrong(sick):
     assert any(isinstance(event, BreakerChanged) for event in events)
 
 
+def forced(**fields):
+    """What is told of p0's breaker."""
+    said = {"at": 0.0, "key": f"{SICK[0].identity.upstream} 4K", "reason": "streak", "until": 900.0, "state": "open"}
+    return BreakerChanged(**{**said, **fields})
+
+
+def test_a_call_to_a_breaker_that_is_observed_is_none_to_an_open_one(sick):
+    """I7: an operator lets pass what evidence alone would keep back, and nothing else."""
+    table, events, _ = sick
+    calls = [event for event in events if not isinstance(event, BreakerChanged)]
+
+    assert "I7" not in violations(table, [forced(forced="observe"), *calls])
+    assert "I7" in violations(table, [forced(forced="observe", reason="hint"), *calls])
+    assert "I7" in violations(table, [forced(), *calls])
+
+
+def test_an_operator_alone_ends_an_opening_early(sick):
+    """I8: `until` moves earlier by his word; what he forced open for ever ends by no other."""
+    table, _, _ = sick
+    closed = {"at": 5.0, "state": "closed", "reason": None, "until": None}
+
+    assert violations(table, [forced(reason="hint"), forced(**closed, by_operator=True)]) == []
+    assert violations(table, [forced(reason="hint"), forced(**closed)]) == ["I8"]
+    assert violations(table, [forced(reason="forced", until=None), forced(**closed)]) == ["I8"]
+
+
 def test_a_third_call_that_may_be_billed_is_found(sick):
     """I1: the limit holds at every instant."""
     table, events, _ = sick

@@ -11,7 +11,7 @@ from pixroute.config.model import Config, ObserverConfig, ProviderConfig
 from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import Observer, check_observer
 from pixroute.plugins import resolve
-from pixroute.provider import Price, Provider
+from pixroute.provider import Price, Provider, breaker_states
 from pixroute.words import join
 
 
@@ -51,6 +51,10 @@ def build(config: Config, before: Built | None = None) -> Built:
         made = [name for name in chain.providers if name in providers]
         prices = {name: enabled[name].settings.price or providers[name].price for name in made}
         problems += two_currencies(join("chains", chain.name), prices)
+    try:
+        breaker_states(providers)
+    except ValueError as error:
+        problems.append(Problem("providers", str(error)))
     if problems:
         raise ConfigError(problems, source=config.source)
     return Built(config=config, providers=providers, observers=observers)

@@ -55,6 +55,10 @@ class InFlight:
         flight.older = {copy(token) for token in tuple(self.older)}
         return flight
 
+    def add(self, token: Token, *, live: bool) -> None:
+        """Take an admission in; one that is not `live` is no evidence."""
+        (self.live if live else self.older).add(token)
+
     def retire(self) -> None:
         """Begin a new generation."""
         self.older |= self.live

@@ -11,6 +11,7 @@ from pixroute.events import BreakerChanged
 from pixroute.health.admission import Admission
 from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
+from pixroute.health.force import Forced, Order
 from pixroute.health.holds import Holds
 from pixroute.health.in_flight import Token
 from pixroute.health.latency import LearnedLatency
@@ -22,6 +23,7 @@ from pixroute.health.waiting import Line, Waiter
 from pixroute.outcome import Hold
 from pixroute.policy import BreakerPolicy
 from pixroute.provider import Quantiles
+from pixroute.request import RESOLUTIONS
 
 
 class Health:
@@ -144,13 +146,12 @@ class Health:
         admission = Admission(self, route, tokens)
         try:
             for scope in route.scopes:
-                breaker = scope.breaker
-                breaker.policy = policy
-                tokens.append(
-                    breaker.admit(
-                        now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
-                    )
+                scope.breaker.policy = policy
+                take = scope.breaker.admit
+                took = take(
+                    now, request=request, evidence=evidence, expected=expected, timeout=timeout, survival=survival
                 )
+                tokens.append(took)
             self._arm(*route.scopes)
         except BaseException:
             admission.give_back(slot=True)
@@ -191,6 +192,30 @@ class Health:
     def enable(self, provider: str) -> None:
         """Ask a provider again."""
         self._disabled.discard(provider)
+        self.pass_on()
+
+    def obey(self, order: Order, now: float) -> None:
+        """Do as an operator says, also to breakers that nobody has asked for yet."""
+        scopes: list[Scope] = []
+        if order.scope == "account":
+            self._holds.forget(order.key)
+        elif order.scope == "origin":
+            scopes = [self._origin(order.key)]
+        else:
+            upstream = self._upstreams.setdefault(order.key, Upstream(order.key))
+            wanted = RESOLUTIONS if order.resolution is None else [order.resolution]
+            scopes = [upstream.scope(each, self._scope, now) for each in wanted]
+            if order.act == "reset" and order.resolution is None:
+                upstream.forget()
+        for scope in scopes:
+            match order.act:
+                case "release":
+                    scope.breaker.release(now)
+                case "reset":
+                    scope.breaker.reset(now)
+                case Forced() as forced:
+                    scope.breaker.force(forced, now + order.seconds, now)
+        self._arm(*scopes)
         self.pass_on()
 
     def changed(self, provider: str, max_in_flight: int | None) -> None:
@@ -294,12 +319,14 @@ class Health:
         def tell() -> None:
             self._on_change(
                 BreakerChanged(
-                    at=breaker.since,
+                    at=breaker.changed_at,
                     key=key,
                     scope="upstream" if silence else "origin",
                     state=breaker.state,
                     reason=breaker.reason,
-                    until=breaker.until,
+                    until=None if breaker.until == inf else breaker.until,
+                    forced=breaker.forced,
+                    by_operator=breaker.by_operator,
                 )
             )
 

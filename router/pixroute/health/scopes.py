@@ -10,6 +10,7 @@ from attrs import frozen
 
 from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
+from pixroute.health.force import Forced
 from pixroute.health.holds import Holds
 from pixroute.health.states import OpenReason
 from pixroute.request import Resolution
@@ -33,6 +34,7 @@ class Block(StrEnum):
     DISABLED = "disabled"
     HOLD = "account held"
     OPEN = "breaker open"
+    FORCED = "breaker forced open"
     HALF_OPEN_FULL = "half-open, all places taken"
     SLOT = "all slots taken"
 
@@ -44,9 +46,10 @@ class Standing:
     Args:
         admits: whether it may.
         block: the first of what keeps it.
-        until: when it may by itself, as known now; None: unknown.
+        until: when it may by itself, as known now; None: unknown; inf: never.
         reason: why the upstream's breaker opened, whatever `admits` says.
         throttled: the upstream asked to wait, or refused for rate and has delivered nothing since.
+        forced: what an operator has said of the upstream's breaker.
     """
 
     admits: bool
@@ -54,6 +57,7 @@ class Standing:
     until: float | None = None
     reason: OpenReason | None = None
     throttled: bool = False
+    forced: Forced | None = None
 
     @property
     def why(self) -> str:
@@ -120,6 +124,7 @@ class Route:
             until=until,
             reason=breaker.reason,
             throttled=breaker.throttled(now),
+            forced=breaker.forced,
         )
 
     def promise(self, change: int) -> None:
@@ -139,7 +144,8 @@ class Route:
         if (held := self._holds.until(self.keys.account, now)) is not None:
             return Block.HOLD, max([held, *opens])
         if opens:
-            return Block.OPEN, max(opens)
+            forced = any(scope.breaker.forced is Forced.OPEN for scope in full)
+            return Block.FORCED if forced else Block.OPEN, max(opens)
         if full:
             return Block.HALF_OPEN_FULL, None
         return (None, None) if self.bulkhead.room(promised=promised) else (Block.SLOT, None)

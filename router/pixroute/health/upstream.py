@@ -56,6 +56,10 @@ class Upstream:
         for scope in self.scopes.values():
             scope.breaker.open_now(reason, seconds, now)
 
+    def forget(self) -> None:
+        """Forget what was said to all; breakers that come later begin as new."""
+        self._hinted_until = self._gone_until = -inf
+
     def _catch_up(self, breaker: Breaker, now: float) -> None:
         if now < self._gone_until:
             breaker.open_now(self._gone_reason, self._gone_until - now, now)

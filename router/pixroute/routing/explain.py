@@ -20,7 +20,8 @@ class ProviderPlan:
     """One provider of the chain: what would become of it, in seconds and money per attempt.
 
     `known` false: `expected` are guesses from the time-out, with which nothing is refused. The sources
-    say who gave price and expected times: "configuration", a plugin's words, or nobody.
+    say who gave price and expected times: "configuration", a plugin's words, or nobody. `forced`: what an operator
+    has said of the upstream's breaker ("open", "closed", "observe").
     """
 
     name: str
@@ -37,6 +38,7 @@ class ProviderPlan:
     latency_source: str
     upstream: str
     plaintext: bool
+    forced: str | None = None
 
     @property
     def cut(self) -> str:
@@ -98,6 +100,7 @@ def explain(
                 latency_source=_latency_source(contender),
                 upstream=contender.candidate.upstream,
                 plaintext=contender.member.identity.plaintext,
+                forced=view.standings[place].forced,
             )
             for place, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True))
         ),

@@ -23,10 +23,12 @@ from attrs import evolve
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
-from pixroute.health.registry import Health, still
+from pixroute.health.force import Order
+from pixroute.health.registry import Health
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.observers import Observers, close_observers
 from pixroute.routing.opening import make_shared
+from pixroute.routing.operator import Operator
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.shared import Shared
 from pixroute.values import Mistake
@@ -71,7 +73,7 @@ class Life:
         sharing: SharedSettings | None,
     ) -> None:
         self.providers = dict(providers)
-        self._disabled: set[str] = set()
+        self._operator = Operator(providers)
         self.observers = dict(observers)
         self._transport = transport
         self._connect = connect
@@ -106,6 +108,7 @@ class Life:
         """
         if self._shared is None:
             self._shared = self._alarm.shared = self._made(asyncio.get_running_loop())
+            self._operator.take_over(self._shared.health, self.now)
             self._opening = asyncio.create_task(self._start())
         self.check_here()
         if self._opening is not None and not self._closing:
@@ -139,8 +142,6 @@ class Life:
             observers=self._observing(loop),
             reap=self._reap,
         )
-        for name in self._disabled:
-            shared.health.disable(name)
         self._put_gate(shared)
         self._stack.callback(self._close_observers)
         self._stack.push_async_callback(quietly, shared.heartbeat.stop)
@@ -201,7 +202,7 @@ class Life:
         """Give health as it is now, to be read: what is asked of it moves nothing, in any thread."""
         if self._shared is not None:
             return self._shared.health.copied(self.now)
-        return still(disabled=self._disabled)
+        return self._operator.reading()
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
@@ -210,9 +211,17 @@ class Life:
             RuntimeError: neither.
         """
         self.check_here()
-        (self._disabled.discard if wanted else self._disabled.add)(provider)
-        if self._shared is not None:
-            (self._shared.health.enable if wanted else self._shared.health.disable)(provider)
+        self._operator.able(provider, wanted=wanted)
+
+    def obey(self, *orders: Order) -> None:
+        """Do to breakers and holds as an operator says: before opening, or on the loop.
+
+        Raises:
+            RuntimeError: neither.
+        """
+        self.check_here()
+        for order in orders:
+            self._operator.say(order, self.now)
 
     # Telling
 
@@ -321,6 +330,7 @@ class Life:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
         for name, provider in new.items():
             shared.health.changed(name, provider.settings.max_in_flight)
+        self._operator.reload(providers, self.now)
 
     def _retire(self, providers: Mapping[str, Provider], observers: Mapping[str, events.Observer]) -> None:
         for name in providers:

@@ -123,7 +123,7 @@ def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tri
     return (view.standings[index].until or view.now) <= latest
 
 
-_WAITED_FOR = (Ruling.OPEN, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
+_WAITED_FOR = (Ruling.OPEN, Ruling.FORCED, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
 
 
 def _latest_start(view: View, index: int) -> float:
@@ -156,7 +156,7 @@ def _retry_after(view: View) -> float | None:
     times = [
         standing.until - view.now
         for candidate, standing in zip(view.candidates, view.standings, strict=True)
-        if candidate.barred is None and standing.until is not None
+        if candidate.barred is None and standing.until is not None and standing.until < inf
     ]
     return max(0.0, min(times)) if times else None
 

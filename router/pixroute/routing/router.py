@@ -16,8 +16,8 @@ from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import check_observer
 from pixroute.plugins import PluginsOnDemand, PluginSource
 from pixroute.policy import Overrides, Policy
-from pixroute.provider import Provider
-from pixroute.request import ImageRequest, Reference, Size
+from pixroute.provider import BreakerState, Provider
+from pixroute.request import ImageRequest, Reference, Resolution, Size
 from pixroute.result import ImageResult
 from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
@@ -26,6 +26,7 @@ from pixroute.routing.chain import Chain, Contender, Member, build_chains, conte
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
+from pixroute.routing.operator import force_order, reset_orders
 from pixroute.routing.view import View
 from pixroute.values import check_one
 
@@ -401,12 +402,39 @@ class Router:
         self._life.able(self._known(provider), wanted=False)
 
     def enable(self, provider: str) -> None:
-        """Put a provider back that was disabled.
-
-        Raises:
-            RuntimeError: as `disable`.
-        """
+        """Put a provider back that was disabled; raises as `disable`."""
         self._life.able(self._known(provider), wanted=True)
+
+    def force(
+        self,
+        provider: str,
+        state: BreakerState,
+        *,
+        seconds: float | None = None,
+        scope: Literal["upstream", "origin"] = "upstream",
+        resolution: Resolution | None = None,
+    ) -> None:
+        """Force the breakers that a provider depends on, for all who share them (semantics §4.2).
+
+        Args:
+            provider: its name.
+            state: "open" admits nothing, and one probe when its time is over; "closed" is opened by no evidence, only
+                by a hint or an answer that is enough; "observe" tells what it would refuse for evidence, and admits.
+            seconds: how long; None: until another word, `reset`, or another `breaker_state` of a reloaded file.
+            scope: its upstream's breakers, or its origin's.
+            resolution: of the upstream, this one only; None: all.
+
+        Raises: as `disable`; ValueError: no such provider, or a value that may not stand there.
+        """
+        member = Member.of(self._known(provider), self._life.providers[provider])
+        self._life.obey(force_order(member, state, seconds=seconds, scope=scope, resolution=resolution))
+
+    def reset(self, provider: str) -> None:
+        """Forget what was found of a provider's upstream, origin and account, hints, holds and forces included.
+
+        What is in flight is no evidence any more; learned times stay, and so does `disable`. Raises as `disable`.
+        """
+        self._life.obey(*reset_orders(Member.of(self._known(provider), self._life.providers[provider])))
 
     def _known_names(self) -> Collection[str]:
         """Give every provider's name, those of the configuration that are not enabled included."""

@@ -42,6 +42,7 @@ def hindered(view: View, index: int, live: list[Tried]) -> Ruling | None:
 _BLOCKED = {
     Block.HOLD: Ruling.HOLD,
     Block.OPEN: Ruling.OPEN,
+    Block.FORCED: Ruling.FORCED,
     Block.HALF_OPEN_FULL: Ruling.PROBING,
     Block.DISABLED: Ruling.DISABLED,
 }

@@ -32,6 +32,7 @@ class Ruling(Enum):
     PLAINTEXT = "is plaintext and the request is sensitive"
     HOLD = "its account is on hold"
     OPEN = "its breaker is open"
+    FORCED = "an operator has forced its breaker open"
     PROBING = "its breaker is half-open and all places are taken"
     FULL = "all its slots are taken"
     SIBLING = "shares the upstream that just failed; others come first"

@@ -68,13 +68,22 @@ class _Request:
 class _Gate:
     """A breaker as its events tell it; `live` and `successes` count since it became half-open.
 
-    `before`: attempts in flight when it last opened from closed.
+    `since`: when it came to its state. `before`: attempts in flight when it last opened from closed. `lenient`: it was
+    observed while half-open, so that nobody knows which of the attempts are probes.
     """
 
     last: BreakerChanged
+    since: float
     before: int = 0
     live: set[str] = Factory(set)
     successes: int = 0
+    lenient: bool = False
+
+    @property
+    def observed(self) -> bool:
+        """Whether an operator lets pass what evidence alone would keep back."""
+        told = self.last.state == "open" and self.last.reason not in _CUT_SHORT
+        return self.last.forced == "observe" and not told
 
 
 class Invariants:
@@ -243,11 +252,20 @@ class Invariants:
         gate = self._gates.get(event.key)
         if gate is not None:
             self._check_until(gate.last, event)
+            if event.state == gate.last.state == "half-open":  # only an operator's word was said, or is over
+                gate.lenient |= gate.observed
+                gate.last = event
+                return
         opens = event.state == "open" and (gate is None or gate.last.state == "closed")
-        self._gates[event.key] = _Gate(event, self._in_flight[event.key] if opens or gate is None else gate.before)
+        self._gates[event.key] = _Gate(
+            event, event.at, self._in_flight[event.key] if opens or gate is None else gate.before
+        )
 
     def _check_until(self, before: BreakerChanged, event: BreakerChanged) -> None:
-        if before.state != "open" or before.until is None:
+        if event.by_operator or before.state != "open":
+            return
+        if before.until is None:
+            self._say("I8", f"{event.key} was forced open, now {event.state}")
             return
         early_end = event.state == "half-open" and before.reason in _CUT_SHORT
         left = event.until if event.state == "open" else event.at
@@ -266,15 +284,17 @@ class Invariants:
     def _pass_gates(self, event: AttemptStarted) -> None:
         self._in_flight.update(self._keys_of(event))
         for gate in self._gates_of(event):
+            if gate.last.state == "open" and gate.observed:
+                continue
             if gate.last.state == "open":
                 self._say("I7", f"{event.attempt} was sent to {gate.last.key}, which is open")
             elif gate.last.state == "half-open":
                 gate.live.add(event.attempt)
                 # From the first sign of life on an eighth of what was in flight before, doubling by each success and,
                 # if answers had opened it, each 3 s; this is the most it can be.
-                steps = gate.successes + int((event.at - gate.last.at + 0.001) // RAMP_EVERY)
+                steps = gate.successes + int((event.at - gate.since + 0.001) // RAMP_EVERY)
                 allowed = max(1, gate.before // RAMP_SHARE) * 2**steps
-                if len(gate.live) > allowed:
+                if len(gate.live) > allowed and not gate.observed and not gate.lenient:
                     self._say(
                         "I7", f"{event.attempt} is number {len(gate.live)} in {gate.last.key}, which is half-open"
                     )

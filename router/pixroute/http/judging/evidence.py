@@ -72,6 +72,8 @@ _NAMED_NOT_FOUND = re.compile(
 """Who can say what exactly it has not knows the API: that is no missing path."""
 _WHOLE_TASK = re.compile(r"(your|the|this) (task|job|request|generation) (has )?failed\.?", re.IGNORECASE)
 """Says nothing beside a machine word that tells why: Azure's `contentFilter`."""
+_NOT_FOUND_OR = re.compile(r"not found or\b", re.IGNORECASE)
+"""Under 404: Vertex's "was not found or your project does not have access to it"."""
 _OF_A_PATH = frozenset({404, 501})
 _RELAYED = "badresponsestatuscode"
 _OF_THE_MODEL = frozenset({"model", "model_name", "model_id", "modelid", "deployment"})
@@ -128,7 +130,7 @@ def _judge(error: ErrorBody) -> Finding:
         said = _K.INVALID
     if said is _K.INVALID:
         return _complaint(error)
-    words = _words(error)
+    words = _gone_rather(error) or _words(error)
     if said is _K.MODERATED and words and words.kind is _K.SERVER_ERROR and not _WHOLE_TASK.fullmatch(error.text):
         return words  # who could not look at a picture did not judge it
     if said is _K.MODEL_GONE and error.status == 403 and words and words.kind is _K.FORBIDDEN:
@@ -144,6 +146,11 @@ def _judge(error: ErrorBody) -> Finding:
     if error.param is not None and not about_model and error.status != 429 and 400 <= error.status < 500:
         return _complaint(error)
     return words or _class(error)
+
+
+def _gone_rather(error: ErrorBody) -> Finding | None:
+    """Read "was not found or your project does not have access to it" under 404 as what the status says."""
+    return Finding(kind=_K.MODEL_GONE) if error.status == 404 and _NOT_FOUND_OR.search(error.text) else None
 
 
 def _complaint(error: ErrorBody) -> Finding:
