@@ -14,19 +14,21 @@ from pixroute.config import schema
 from pixroute.config.model import When
 from pixroute.config.reader import SHARED
 from pixroute.config.serve import ServeSettings
+from pixroute.config.shared import SharedSettings
 from pixroute.http import HttpSettings
 from pixroute.ledger import Ledger, LedgerSettings
 from pixroute.plugins import Plugins
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ProviderSettings
+from pixroute.shared.budgets import Budget, Covers
 from pixroute.values import describe, field_kinds, members
 
 
 def configuration(plugins: Plugins) -> Lines:
     """Describe every table of the file and every option."""
     yield "# Configuration\n"
-    yield "A TOML file with the tables `[chains]`, `[providers.NAME]`, `[policy]`, `[[rules]]`, `[observers.NAME]` and"
-    yield "`[serve]`."
+    yield "A TOML file with the tables `[chains]`, `[providers.NAME]`, `[policy]`, `[[rules]]`, `[observers.NAME]`,"
+    yield "`[budgets.NAME]`, `[shared]` and `[serve]`."
     yield "All mistakes are told at once, each with its path. What a request says goes before its provider's table,"
     yield "that before its chain's, that before `[policy]`. Times are seconds; a resolution is `1K`, `2K`, `4K`"
     yield "or `other`."
@@ -49,6 +51,14 @@ def configuration(plugins: Plugins) -> Lines:
             yield f"\n## `[observers.{name}]`\n"
             yield f"It offers {spec.summary}; `pip install 'pixroute[{name}]'`.\n"
             yield from options(spec.settings)
+    yield "\n## `[budgets.NAME]`\n"
+    yield sentence(Budget) + " See [budgets](../budgets.md).\n"
+    yield from options(Budget)
+    yield "\n`when` may say:\n"
+    yield from options(Covers)
+    yield "\n## `[shared]`\n"
+    yield sentence(SharedSettings) + "\n"
+    yield from options(SharedSettings)
     yield "\n## `[serve]`\n"
     yield sentence(ServeSettings) + "\n"
     yield from options(ServeSettings)
@@ -99,10 +109,16 @@ def default(field: attrs.Attribute[Any], cls: type) -> str:
     if field.default is attrs.NOTHING:
         return "required"
     made = isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]  # a class, though typed as a function
-    value = getattr(cls(), field.name) if made else field.default
+    value = _made(field, cls) if made else field.default
     if value is None or attrs.has(type(value)) or value in ({}, (), frozenset(), ""):
         return "–"
     return f"`{toml(value)}`"
+
+
+def _made(field: attrs.Attribute[Any], cls: type) -> Any:
+    """Give what a class puts where nothing is said; what a factory makes where it cannot be made of nothing."""
+    required = any(one.default is attrs.NOTHING for one in attrs.fields(cls))
+    return field.default.factory() if required else getattr(cls(), field.name)  # type: ignore[union-attr]
 
 
 def toml(value: Any) -> str:

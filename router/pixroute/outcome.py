@@ -300,7 +300,7 @@ class Failure:
     `timed_out`: a clock of ours ended it; `answered`: a complete HTTP answer came. `url`: where a paid picture lies
     that could not be fetched. `blame`: whose fault it is. `evidence`: what the kind rests on.
     `other_route`: the provider has another way to the same model, and goes it when it is asked again.
-    `task`: what an asynchronous gateway gave in place of a picture.
+    `task`: what an asynchronous gateway gave in place of a picture. `stops`: nobody else is to be asked either.
     """
 
     kind: FailureKind
@@ -320,6 +320,7 @@ class Failure:
     evidence: Evidence = Evidence.MACHINE
     other_route: bool = False
     task: str | None = None
+    stops: bool = False
 
     @blame.default
     def _blame_of_kind(self) -> Blame:

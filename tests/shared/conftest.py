@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,14 +64,12 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
+def cluster():
     """Give a running server, or skip with the reason."""
     if BIN is None or os.getuid():
         pytest.skip("needs Debian's postgresql, and root to run it as the user postgres")
     pytest.importorskip("asyncpg")
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
-    running = Cluster(folder)
-    yield running
-    running.stop("immediate")
+    with tempfile.TemporaryDirectory(prefix="pixroute-postgres-") as folder:  # pytest's own no other user may enter
+        running = Cluster(Path(folder))
+        yield running
+        running.stop("immediate")

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import click
 
 from pixroute.cli.batch import batch
+from pixroute.cli.budgets import budgets
 from pixroute.cli.calibrate import calibrate
 from pixroute.cli.cheapest import cheapest
 from pixroute.cli.check import check
@@ -52,6 +53,7 @@ for command in (
     keys,
     emulate,
     ledger,
+    budgets,
     schema,
     simulate,
     calibrate,

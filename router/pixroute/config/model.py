@@ -9,9 +9,11 @@ import attrs
 from attrs import evolve, field, frozen
 
 from pixroute.config.serve import ServeSettings
+from pixroute.config.shared import SharedSettings
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.request import ImageRequest, Resolution
+from pixroute.shared.budgets import Budget
 from pixroute.values import KIND
 
 DEFAULT_CHAIN = "default"
@@ -105,6 +107,8 @@ class Config:
     rules: tuple[Rule, ...] = ()
     policy: Policy = field(factory=Policy)
     observers: Mapping[str, ObserverConfig] = field(factory=dict)
+    budgets: Mapping[str, Budget] = field(factory=dict)
+    shared: SharedSettings | None = None
     serve: ServeSettings = field(factory=ServeSettings)
     said: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
     source: str = "configuration"

@@ -12,16 +12,18 @@ from cattrs import Converter
 from pixroute.config.build import two_currencies
 from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
 from pixroute.config.serve import ServeSettings
+from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
 from pixroute.plugins import RAISED_BY_PLUGINS, PluginSource
 from pixroute.policy import Policy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
+from pixroute.shared.budgets import Budget
 from pixroute.words import join, nearest
 
 T = TypeVar("T")
-TABLES = ("chains", "rules", "providers", "policy", "observers", "serve")
+TABLES = ("chains", "rules", "providers", "policy", "observers", "budgets", "shared", "serve")
 SHARED = {
     "breaker": "all chains share the breakers: say it in [policy.breaker]",
     "connect_timeout": "all chains share the connections: say it in [policy] or in the provider",
@@ -53,6 +55,8 @@ class Reader:
             rules=self.rules(),
             policy=policy,
             observers=self.each("observers", self.observer),
+            budgets=self.each("budgets", self.budget),
+            shared=self.shared(),
             serve=self.serve(),
             said=self.said,
             source=self.source,
@@ -170,6 +174,28 @@ class Reader:
             if isinstance(name, str) and name not in chains:
                 self.wrong(join(path, "chain"), f'no chain is named "{name}"{nearest(name, chains)}')
         return tuple(rule for rule in rules if rule is not None)
+
+    def budget(self, name: str, said: Any) -> Budget | None:
+        """Read one budget, which may name chains and providers."""
+        path = join("budgets", name)
+        budget = self.value(said, Budget, path)
+        if budget is not None:
+            for word, named, known in (
+                ("chain", budget.when.chain, self.table("chains")),
+                ("provider", budget.when.provider, self.table("providers")),
+            ):
+                for one in sorted(named - set(known)):
+                    self.wrong(f"{path}.when.{word}", f'no {word} is named "{one}"{nearest(one, known)}')
+        return budget
+
+    def shared(self) -> SharedSettings | None:
+        """Read where processes keep what they share."""
+        if "shared" not in self.said:
+            return None
+        settings = self.value(said := self.table("shared"), SharedSettings, "shared")
+        if settings is not None:
+            self.check_secrets(settings, said, "shared")
+        return settings
 
     def serve(self) -> ServeSettings:
         """Read the gateway's table, whose models mean chains or providers."""

@@ -15,12 +15,14 @@ from pixroute.config.model import When
 from pixroute.config.reader import SHARED
 from pixroute.config.secrets import VARIABLE
 from pixroute.config.serve import ServeSettings
+from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import LatencyTable
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
 from pixroute.provider import Currency, Latency, Price, ProviderSpec
 from pixroute.request import RESOLUTIONS
 from pixroute.secret import Secret
+from pixroute.shared.budgets import Budget
 from pixroute.values import Form, Money, Range, field_kinds, members
 
 Schema = dict[str, Any]
@@ -39,6 +41,8 @@ def json_schema(plugins: Plugins) -> Schema:
         "providers": {"type": "object", "additionalProperties": {"oneOf": providers}},
         "policy": schema_of(Policy),
         "observers": _object(dict.fromkeys(plugins.observers, _object({})) | observers),
+        "budgets": {"type": "object", "additionalProperties": schema_of(Budget)},
+        "shared": schema_of(SharedSettings),
         "serve": schema_of(ServeSettings),
     }
     return {"$schema": DIALECT, "title": "pixroute", **_object(tables, required=["chains", "providers"])}

@@ -29,6 +29,7 @@ from pixroute.routing.view import SLACK
 if TYPE_CHECKING:
     from pixroute.health.admission import Admission
     from pixroute.routing.chain import Contender
+    from pixroute.routing.gate import Gate
     from pixroute.routing.keeper import Keeper
     from pixroute.routing.part import Part, Place
     from pixroute.routing.shared import Shared
@@ -94,6 +95,7 @@ class Attempt:
     ) -> None:
         self.request_id = request_id
         self.contender = contender
+        self.chain = part.chain
         self.asked = part.asked
         self.part = part.request
         self.into = part.into
@@ -108,6 +110,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._owner = part.owner
         self._keeper = keeper
+        self._gate = shared.gate
         self._reap = shared.reap
         self._time = shared.heartbeat.look
 
@@ -241,9 +244,11 @@ class Attempt:
 
     async def _run(self) -> None:
         cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
-        cutter.moved_to(self.ends_at)
         try:
-            outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
+            outcome: Outcome | None = None if self._gate is None else await self._refused(self._gate)
+            if outcome is None:
+                cutter.moved_to(self.ends_at)
+                outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
         except asyncio.CancelledError as error:
             if self.ended is not None or self._is_cancelled:
                 self._works = False
@@ -260,6 +265,17 @@ class Attempt:
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()
+
+    async def _refused(self, gate: Gate) -> Failure | None:
+        """Wait before the gate, which is none of the attempt's time, and say why it must not be sent."""
+        stage, began = self.stage, self._time()
+        self.stage = Stage.QUEUED
+        refused = await gate.enter(self)
+        if refused is None and self.ended is None:
+            waited = self._time() - began
+            self.stage, self.started = stage, self.started + waited
+            self.ends_at = min(self.ends_at + waited, max(self.ends_at, self.deadline))
+        return refused
 
     @property
     def _is_cancelled(self) -> bool:

@@ -210,6 +210,8 @@ class Attempts:
         attempt, price = known.attempt, known.attempt.contender.candidate.price
         now = attempt.ended if attempt.ended is not None else asyncio.get_running_loop().time()
         self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
+        if self._shared.gate is not None:
+            self._shared.gate.leave(attempt)
         known.tried = evolve(
             known.tried,
             ended=now,

@@ -155,6 +155,9 @@ def _kind_and_head(
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
         return errors.Moderated, "The provider declined the content; change the prompt."
+    unpaid = [failure for failure in failures if failure.kind is FailureKind.SKIPPED and failure.blame is Blame.MONEY]
+    if unpaid and (unpaid == failures or unpaid[-1].stops):
+        return errors.BudgetExceeded, unpaid[-1].message
     if failures and all(failure.blame is Blame.OURS for failure in failures):
         what = "nothing was sent." if not billed else f"{billed} may have been billed."
         return errors.AllProvidersFailed, f"This machine could not do its part, as told below; {what}"

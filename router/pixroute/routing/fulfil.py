@@ -114,6 +114,7 @@ class _Request:
             Part(
                 request_id=self.request_id,
                 number=number,
+                chain=self.chain.name,
                 asked=self.asked,
                 request=part,
                 contenders=contenders(self.chain, part, self.policy, self.shared.health, overrides),

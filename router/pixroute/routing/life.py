@@ -34,8 +34,10 @@ from pixroute.routing.shared import Shared
 from pixroute.values import Mistake
 
 if TYPE_CHECKING:
+    from pixroute.config.shared import SharedSettings
     from pixroute.http.transport import Transport
     from pixroute.provider import Provider
+    from pixroute.shared.budgets import Budget
 
 T = TypeVar("T")
 
@@ -56,6 +58,7 @@ class Life:
         transport: the caller's, or None for one of its own.
         connect: seconds for a connection of its own transport.
         seed: makes jitter, probes and ids repeatable; None draws another in every process.
+        budgets, sharing: what the gate before every attempt keeps, and where.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Life:
         transport: Transport | None,
         connect: float,
         seed: int | None,
+        budgets: Mapping[str, Budget],
+        sharing: SharedSettings | None,
     ) -> None:
         self.providers = dict(providers)
         self._operator = Operator(providers)
@@ -73,6 +78,8 @@ class Life:
         self._transport = transport
         self._connect = connect
         self._seed = seed
+        self.budgets = dict(budgets)
+        self.sharing = sharing
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._shared: Shared | None = None
@@ -135,12 +142,24 @@ class Life:
             observers=self._observing(loop),
             reap=self._reap,
         )
+        self._put_gate(shared)
         self._stack.callback(self._close_observers)
         self._stack.push_async_callback(quietly, shared.heartbeat.stop)
         self._stack.push_async_callback(quietly, shared.health.close)
         self._stack.push_async_callback(quietly, shared.http.aclose)
         self._stack.push_async_callback(closed, self._started)
         return shared
+
+    def _put_gate(self, shared: Shared) -> None:
+        """Put a gate before the attempts, once there is anything that it keeps."""
+        if self.budgets and shared.gate is None:
+            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets
+
+            shared.gate, stores = make_gate(self.budgets, self.sharing)
+            self._stack.push_async_callback(quietly, stores.aclose)
+            self._stack.push_async_callback(quietly, shared.gate.leases.aclose)
+        elif shared.gate is not None:
+            shared.gate.budgets = self.budgets
 
     async def _start(self) -> None:
         for name, provider in self.providers.items():
@@ -269,6 +288,12 @@ class Life:
         task.add_done_callback(lambda _: warn.cancel())
 
     # Changing
+
+    def rebudget(self, budgets: Mapping[str, Budget]) -> None:
+        """Go on with other budgets; what was spent counts on where a name stays."""
+        self.budgets = dict(budgets)
+        if self._shared is not None:
+            self._put_gate(self._shared)
 
     async def replace(
         self,

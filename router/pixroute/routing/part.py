@@ -20,6 +20,7 @@ class Part:
     Args:
         request_id: of the whole request.
         number: counts from 0.
+        chain: its name.
         asked: the whole request.
         request: what this part asks for.
         contenders: the chain's providers, prepared for it, in order.
@@ -33,6 +34,7 @@ class Part:
 
     request_id: str
     number: int = 0
+    chain: str = "default"
     asked: ImageRequest
     request: ImageRequest
     contenders: tuple[Contender, ...]

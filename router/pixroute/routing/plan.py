@@ -162,4 +162,6 @@ def _retry_after(view: View) -> float | None:
 
 
 def _is_final(failure: Failure | None, policy: Policy) -> bool:
-    return failure is not None and failure.kind is FailureKind.MODERATED and policy.on_moderated == "stop"
+    if failure is None:
+        return False
+    return failure.stops or (failure.kind is FailureKind.MODERATED and policy.on_moderated == "stop")

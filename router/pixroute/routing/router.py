@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, Unpack
 from attrs import asdict
 
 from pixroute import events
-from pixroute.errors import PluginError
+from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import check_observer
 from pixroute.plugins import PluginsOnDemand, PluginSource
 from pixroute.policy import Overrides, Policy
@@ -33,9 +33,12 @@ from pixroute.values import check_one
 if TYPE_CHECKING:
     from pixroute.config.build import Built
     from pixroute.config.model import Config
+    from pixroute.config.shared import SharedSettings
     from pixroute.health.report import HealthEntry
     from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
+    from pixroute.routing.gate import BudgetEntry
+    from pixroute.shared.budgets import Budget
 
 
 class Router:
@@ -52,6 +55,8 @@ class Router:
         observers: told every event, by name.
         seed: makes jitter and probes repeatable; None draws one.
         transport: how connections are paced and kept alive, and from whom names are resolved; closed with the router.
+        budgets: money for periods, by name; they outlive this process only with `shared`.
+        shared: where processes keep what they share.
 
     Raises:
         ValueError: a chain names an unknown provider or none at all.
@@ -67,6 +72,8 @@ class Router:
         observers: Mapping[str, events.Observer] | None = None,
         seed: int | None = None,
         transport: Transport | None = None,
+        budgets: Mapping[str, Budget] | None = None,
+        shared: SharedSettings | None = None,
     ) -> None:
         check_one(policy, Policy | None, "policy")
         policy = policy or Policy()
@@ -81,6 +88,8 @@ class Router:
             transport=transport,
             connect=policy.connect_timeout,
             seed=seed,
+            budgets=budgets or {},
+            sharing=shared,
         )
 
     @classmethod
@@ -115,7 +124,14 @@ class Router:
         from pixroute.config.build import build  # noqa: PLC0415 - as above
 
         built = build(config)
-        router = cls(providers=built.providers, chains=_said_chains(config), policy=config.policy, **options)
+        router = cls(
+            providers=built.providers,
+            chains=_said_chains(config),
+            policy=config.policy,
+            budgets=config.budgets,
+            shared=config.shared,
+            **options,
+        )
         router._adopt(built)
         router._life.observers = router._all_observers(built)
         return router
@@ -175,6 +191,8 @@ class Router:
         async with self._reloading:
             if isinstance(config, str | PathLike):
                 config = await asyncio.to_thread(lambda path: load(path, plugins or PluginsOnDemand()), Path(config))
+            if config.shared != self._life.sharing:
+                raise ConfigError([Problem("shared", "changes with a restart only")], source=config.source)
             built = build(config, self._built)
             chains = build_chains(_said_chains(config), built.providers, config.policy)
             await self._life.replace(
@@ -183,6 +201,7 @@ class Router:
                 source=config.source,
                 connect=config.policy.connect_timeout,
             )
+            self._life.rebudget(config.budgets)
             self._chains = chains  # in the same breath: a request sees all of the old configuration or all of the new
             self._adopt(built)
 
@@ -356,6 +375,15 @@ class Router:
             timeout=timeout if timeout is not None else policy.timeout,
             currency=found.currency,
         )
+
+    async def budgets(self) -> tuple[BudgetEntry, ...]:
+        """Tell where every budget stands in its present window.
+
+        Raises:
+            StoreAway: the store that keeps them does not answer.
+        """
+        shared = await self._life.open()
+        return () if shared.gate is None else await shared.gate.standing()
 
     def health(self) -> tuple[HealthEntry, ...]:
         """Tell every breaker's state, since when and why; holds, slots, and what is disabled.

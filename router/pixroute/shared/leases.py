@@ -21,6 +21,11 @@ from pixroute.shared.schema import VERSION
 
 log = logging.getLogger(__name__)
 
+
+def _warn(text: str) -> None:
+    log.warning("%s", text, extra={"store": text})
+
+
 TOGETHER = 100
 """Calls at most in one transaction."""
 AGAIN = 1.0
@@ -117,7 +122,7 @@ class Leases:
     kept: Kept
     away: Literal["refuse", "share"] = "refuse"
     owner: str = field(factory=lambda: uuid.uuid4().hex)
-    told: Callable[[str], None] = log.warning
+    told: Callable[[str], None] = _warn
     processes: int = 1  # as last seen; the health exchange keeps it
     _calls: list[_Call] = field(factory=list, init=False)
     _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
@@ -182,6 +187,42 @@ class Leases:
 
         async def work(query: Query) -> dict[str, Standing]:
             return {name: await _standing(query, "budget", name) for name in names}
+
+        return await self.kept.transact(work)
+
+    async def judge(self, attempt: str, *, billed: bool) -> tuple[str, ...]:
+        """Say what an attempt that was possibly billed turned out to be; gives the windows that it counts in.
+
+        Also of one whose process died before it could tell. The operator's word is a total of its own, beside those
+        of processes that may go on writing theirs.
+
+        Raises:
+            StoreAway: as of the store.
+        """
+
+        async def work(query: Query) -> tuple[str, ...]:
+            await self._enter(query)
+            told = await query(
+                "DELETE FROM pixroute_doubt WHERE attempt = :attempt RETURNING name, amount, ends", attempt=attempt
+            )
+            dead = await query(
+                """DELETE FROM pixroute_lease WHERE attempt = :attempt AND kind = 'budget' AND until < {now}
+                RETURNING name, amount""",
+                attempt=attempt,
+            )
+            rows = [(row["name"], row["amount"] if billed else 0, -row["amount"], row["ends"]) for row in told]
+            rows += [(row["name"], row["amount"] if billed else 0, 0, 0.0) for row in dead]
+            for name, spent, possibly, ends in rows:
+                await query(
+                    """INSERT INTO pixroute_spent VALUES ('operator', :name, :spent, :possibly, :ends)
+                    ON CONFLICT (owner, name) DO UPDATE SET spent = pixroute_spent.spent + excluded.spent,
+                    possibly = pixroute_spent.possibly + excluded.possibly""",
+                    name=name,
+                    spent=int(spent),
+                    possibly=int(possibly),
+                    ends=float(ends),
+                )
+            return tuple(str(name) for name, *_ in rows)
 
         return await self.kept.transact(work)
 
