@@ -14,7 +14,8 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-from pixroute.shared.leases import Hold, Lease, Leases, Refused, Settlement, Standing
+from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
+from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def make_gate(budgets: Mapping[str, Budget], shared: SharedSettings | None) -> t
     return Gate(budgets, leases, time.time), stores
 
 
-def _entry(name: str, budget: Budget, hold: Hold, standing: Standing) -> BudgetEntry:
+def _entry(name: str, budget: Budget, hold: Hold, standing: Taken) -> BudgetEntry:
     spent, possibly, reserved = (
         Decimal(amount) / MILLIONTHS for amount in (standing.spent, standing.possibly, standing.reserved)
     )
