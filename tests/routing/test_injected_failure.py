@@ -29,12 +29,12 @@ class Broken(RuntimeError):
 
 BEFORE_A_PICTURE = (
     "pixroute.routing.run:plan",
-    "pixroute.routing.fulfil:contenders",
+    "pixroute.routing.fulfil:prepared_providers",
     "pixroute.routing.fulfil:cut",
     "pixroute.routing.budget:Budget.reserve",
     "pixroute.routing.attempts:Tried",
     "pixroute.routing.attempts:Attempt",
-    "pixroute.health.registry:Health.standing",
+    "pixroute.health.registry:Health.status",
     "pixroute.health.registry:Health.admit",
     "pixroute.health.breaker:Breaker.admit",
     "pixroute.routing.attempt:Attempt.run_here",
