@@ -97,6 +97,7 @@ class Bench:
             request_id="r-1",
             prepared=self.prepared,
             part=SimpleNamespace(
+                chain="default",
                 asked=ImageRequest("a lighthouse"),
                 request=SimpleNamespace(n=n),
                 into=None,
@@ -104,6 +105,7 @@ class Bench:
             ),
             shared=SimpleNamespace(
                 http=None,
+                gate=None,
                 reap=lambda task, name: self.reaped.append(name),
                 heartbeat=SimpleNamespace(look=time or asyncio.get_running_loop().time),
             ),
