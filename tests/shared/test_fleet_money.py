@@ -26,15 +26,15 @@ async def audited(store, highest, ended):
     auditor = Leases(stores.kept)
     while not ended.is_set():
         try:
-            standing = (await auditor.standing(["team@day"]))["team@day"]
+            status = (await auditor.status(["team@day"]))["team@day"]
         except StoreAway:
             pass
         else:
-            highest.append(standing)
+            highest.append(status)
         await asyncio.sleep(0.02)
-    standing = (await auditor.standing(["team@day"]))["team@day"]
+    status = (await auditor.status(["team@day"]))["team@day"]
     await stores.aclose()
-    return standing
+    return status
 
 
 async def fleet(store, folder, disturb):
@@ -88,7 +88,7 @@ def judge(ledgers, highest, final):
     unknown = dead["sent"] - sum(dead[word] for word in ("spent", "possibly", "free")) + 2 * 10
     print({"living": dict(living), "dead": dict(dead), "looks": len(highest), "final": final})
 
-    assert max(standing.taken for standing in highest) <= LIMIT
+    assert max(status.taken for status in highest) <= LIMIT
     assert final.taken <= LIMIT
     assert all(line for ledger in ledgers[2:] for line in [ledger[-1].get("done")])
     # of those that lived, each is counted to the cent; of those that were killed, all that was sent is accounted for

@@ -78,7 +78,7 @@ class Refused:
 
 
 @frozen
-class Standing:
+class LeaseStatus:
     """Where a budget's window or a provider's places stand, in millionths or places."""
 
     spent: int
@@ -178,15 +178,15 @@ class Leases:
             await asyncio.wait([self._worker], timeout=1.5 * AGAIN)
             self._worker.cancel()
 
-    async def standing(self, names: Iterable[str]) -> dict[str, Standing]:
+    async def status(self, names: Iterable[str]) -> dict[str, LeaseStatus]:
         """Read where budgets stand.
 
         Raises:
             StoreAway: as of the store.
         """
 
-        async def work(query: Query) -> dict[str, Standing]:
-            return {name: await _standing(query, "budget", name) for name in names}
+        async def work(query: Query) -> dict[str, LeaseStatus]:
+            return {name: await _status(query, "budget", name) for name in names}
 
         return await self.kept.transact(work)
 
@@ -307,7 +307,7 @@ class Leases:
         leases = [call.lease for call in self._batch if call.settlement is None]
         holds = {(hold.kind, hold.name): hold for lease in leases for hold in lease.holds}
         for kind, name in holds:
-            self._taken[kind, name] = (await _standing(query, kind, name)).taken
+            self._taken[kind, name] = (await _status(query, kind, name)).taken
         answers = iter([self._judged(lease) for lease in leases])
         given = [None if call.settlement is not None else next(answers) for call in self._batch]
         await self._insert(
@@ -398,7 +398,7 @@ def _numbered(form: str, rows: Sequence[Values]) -> tuple[str, dict[str, str | i
     return marks, {f"r{number}_{place}": value for number, row in enumerate(rows) for place, value in enumerate(row)}
 
 
-async def _standing(query: Query, kind: str, name: str) -> Standing:
+async def _status(query: Query, kind: str, name: str) -> LeaseStatus:
     """Add up what all processes have spent and hold; a dead process's place is free, its money is not.
 
     One statement sees one moment: two would count twice what was settled between them.
@@ -413,4 +413,4 @@ async def _standing(query: Query, kind: str, name: str) -> Standing:
         name=name,
     )
     dead = int(row["dead"]) if kind == "budget" else 0
-    return Standing(int(row["spent"]), int(row["possibly"]) + dead, int(row["living"]))
+    return LeaseStatus(int(row["spent"]), int(row["possibly"]) + dead, int(row["living"]))
