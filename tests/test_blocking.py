@@ -127,9 +127,9 @@ def test_plain_methods_are_called_where_the_router_lives():
     """explain, health, disable and enable work as they do there."""
     with router(FakeProvider()) as one:
         one.disable("fake")
-        disabled = one.explain().providers[0].ruling
+        disabled = one.explain().providers[0].verdict
         one.enable("fake")
-        enabled = one.explain().providers[0].ruling
+        enabled = one.explain().providers[0].verdict
         health = one.health()
 
     assert (disabled, enabled) == ("is disabled", "may start")

@@ -41,7 +41,7 @@ def _first() -> View:
         now=0.0,
         deadline=900.0,
         candidates=(_candidate("http", "google"), _candidate("https", "google"), _candidate("seedream", "ark")),
-        standings=(ADMITS,) * 3,
+        statuses=(ADMITS,) * 3,
         policy=Policy(),
     )
 

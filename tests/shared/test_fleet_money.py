@@ -26,13 +26,13 @@ async def audited(store, highest, ended):
     auditor = Leases(stores.kept)
     while not ended.is_set():
         try:
-            standing = (await auditor.standing(["team@day"]))["team@day"]
+            standing = (await auditor.status(["team@day"]))["team@day"]
         except StoreAway:
             pass
         else:
             highest.append(standing)
         await asyncio.sleep(0.02)
-    standing = (await auditor.standing(["team@day"]))["team@day"]
+    standing = (await auditor.status(["team@day"]))["team@day"]
     await stores.aclose()
     return standing
 

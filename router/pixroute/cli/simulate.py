@@ -55,7 +55,7 @@ def simulate(
 
 def _require(*modules: str) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
-        raise click.UsageError(f"{missing[0]} is not installed; install pixroute[simulate].")
+        raise click.UsageError(f"{missing[0]} is not installed: pip install 'pixroute[simulate]'")
 
 
 def _run_all(world: Scenario, contestants: Sequence[Contestant], seeds: int) -> list[Group]:

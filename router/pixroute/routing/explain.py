@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from pixroute.provider import Quantiles
 from pixroute.request import Resolution
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, reserve, worst_cost
 from pixroute.routing.view import View
@@ -26,7 +26,7 @@ class ProviderPlan:
 
     name: str
     model: str | None
-    ruling: str
+    verdict: str
     resolution: Resolution
     timeout: float
     expected: Quantiles
@@ -48,7 +48,7 @@ class ProviderPlan:
         return f"{self.timeout:.0f} s{why}"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.ruling}; {self.cut}"
+        return f"{self.name}: {self.verdict}; {self.cut}"
 
 
 @frozen(kw_only=True)
@@ -69,7 +69,13 @@ class Explanation:
 
 
 def explain(
-    view: View, contenders: tuple[Contender, ...], *, chain: str, parts: int, timeout: float | None, currency: str
+    view: View,
+    prepared_providers: tuple[PreparedProvider, ...],
+    *,
+    chain: str,
+    parts: int,
+    timeout: float | None,
+    currency: str,
 ) -> Explanation:
     """Explain one part and multiply."""
     seconds = timeout if timeout is not None else default_budget(view)
@@ -80,33 +86,33 @@ def explain(
     return Explanation(
         chain=chain,
         parts=parts,
-        first="nothing can be asked now" if index is None else f"start {contenders[index].name}",
+        first="nothing can be asked now" if index is None else f"start {prepared_providers[index].name}",
         worst_seconds=seconds,
         worst_cost=None if cost is None else min(cost * parts, view.money_left or cost * parts),
         currency=currency,
         providers=tuple(
             ProviderPlan(
-                name=contender.name,
-                model=contender.member.model,
-                ruling=contender.unfit or ruling.value,
-                resolution=contender.keys.resolution,
-                timeout=contender.candidate.timeout,
-                expected=contender.candidate.expected,
-                known=contender.candidate.known,
+                name=prepared.name,
+                model=prepared.member.model,
+                verdict=prepared.unfit or verdict.value,
+                resolution=prepared.keys.resolution,
+                timeout=prepared.candidate.timeout,
+                expected=prepared.candidate.expected,
+                known=prepared.candidate.known,
                 reserve=reserve(view, place, seconds),
-                join_after=None if contender.candidate.hedge_after == inf else contender.candidate.hedge_after,
-                price=contender.unit_price,
-                price_source=contender.member.price.source if contender.member.price else "",
-                latency_source=_latency_source(contender),
-                upstream=contender.candidate.upstream,
-                plaintext=contender.member.identity.plaintext,
-                forced=view.standings[place].forced,
+                join_after=None if prepared.candidate.hedge_after == inf else prepared.candidate.hedge_after,
+                price=prepared.unit_price,
+                price_source=prepared.member.price.source if prepared.member.price else "",
+                latency_source=_latency_source(prepared),
+                upstream=prepared.candidate.upstream,
+                plaintext=prepared.member.identity.plaintext,
+                forced=view.statuses[place].forced,
             )
-            for place, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True))
+            for place, (prepared, verdict) in enumerate(zip(prepared_providers, decided.verdicts, strict=True))
         ),
     )
 
 
-def _latency_source(contender: Contender) -> str:
-    latency = contender.member.latency
-    return latency.source if contender.keys.resolution in latency.table else ""
+def _latency_source(prepared: PreparedProvider) -> str:
+    latency = prepared.member.latency
+    return latency.source if prepared.keys.resolution in latency.table else ""

@@ -22,7 +22,7 @@ from pixroute.result import ImageResult
 from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
-from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
+from pixroute.routing.chain import Chain, Member, PreparedProvider, build_chains, prepared_providers
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
@@ -331,14 +331,14 @@ class Router:
         if not isinstance(owner, JobProvider):
             raise ValueError(f"provider {provider!r} takes no jobs")  # noqa: TRY004 - a wrong name, not a wrong type
         chain = Chain.of(provider, [Member.of(provider, owner)], Policy())
-        (contender,) = contenders(chain, ANYTHING, chain.policy, shared.health, {})
+        (prepared,) = prepared_providers(chain, ANYTHING, chain.policy, shared.health, {})
         claim = Claim(
             request_id=self._life.new_id(),
-            ends_at=self._life.now + (contender.candidate.timeout if timeout is None else timeout),
+            ends_at=self._life.now + (prepared.candidate.timeout if timeout is None else timeout),
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        work = collect(owner, facts, contender=contender, claim=claim)
+        work = collect(owner, facts, prepared=prepared, claim=claim)
         return await self._life.claim(work, claim.request_id)
 
     # Asking about
@@ -358,12 +358,12 @@ class Router:
         found = self._chain(request, chain)
         policy = found.policy.overlaid(overrides)
         parts = cut(request, found)
-        ready: tuple[Contender, ...] = contenders(found, parts[0], policy, health, overrides)
+        ready: tuple[PreparedProvider, ...] = prepared_providers(found, parts[0], policy, health, overrides)
         view = View(
             now=now,
             deadline=now,
-            candidates=tuple(contender.candidate for contender in ready),
-            standings=tuple(health.standing(contender.keys, now) for contender in ready),
+            candidates=tuple(prepared.candidate for prepared in ready),
+            statuses=tuple(health.status(prepared.keys, now) for prepared in ready),
             policy=policy,
             money_left=policy.max_cost,
         )
@@ -383,7 +383,7 @@ class Router:
             StoreAway: the store that keeps them does not answer.
         """
         shared = await self._life.open()
-        return () if shared.gate is None else await shared.gate.standing()
+        return () if shared.gate is None else await shared.gate.status()
 
     def health(self) -> tuple[HealthEntry, ...]:
         """Tell every breaker's state, since when and why; holds, slots, and what is disabled.

@@ -113,7 +113,7 @@ class Leases:
             await asyncio.wait([self._worker], timeout=1.5 * AGAIN)
             self._worker.cancel()
 
-    async def standing(self, names: Iterable[str]) -> dict[str, Taken]:
+    async def status(self, names: Iterable[str]) -> dict[str, Taken]:
         """Read where budgets stand.
 
         Raises:

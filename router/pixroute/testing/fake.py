@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
@@ -28,6 +28,10 @@ from pixroute.provider import (
 )
 from pixroute.request import ImageRequest
 from pixroute.routing.router import Router
+
+if TYPE_CHECKING:
+    from pixroute.config.shared import SharedSettings
+    from pixroute.shared.budgets import Budget
 
 
 @frozen(kw_only=True)
@@ -174,17 +178,43 @@ def _pictures(request: ImageRequest) -> Success:
 
 def fake_router(
     *providers: Provider,
+    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]] | None = None,
     policy: Policy | None = None,
-    observers: Iterable[Observer] = (),
+    choose: Callable[[ImageRequest], str | None] | None = None,
+    observers: Mapping[str, Observer] | Iterable[Observer] = (),
+    budgets: Mapping[str, Budget] | None = None,
+    shared: SharedSettings | None = None,
     seed: int = 0,
     **named: Provider,
 ) -> Router:
-    """Give a router without network: `fake_router(FakeProvider())`, or with names, in the order of the chain."""
-    table = {**{f"fake-{number}": provider for number, provider in enumerate(providers, 1)}, **named}
+    """Give a router without network: `fake_router(FakeProvider())`, or with names, in the order of the chain.
+
+    Args:
+        providers: named `fake-1`, `fake-2`, …; without any, one that delivers at once.
+        named: providers by their names.
+        observers: by name, as `Router` takes them, or a list: those are named `observer-1`, `observer-2`, …
+        chains: as `Router` takes them; by default one, `default`, of all providers.
+        policy: as `Router` takes it.
+        choose: as `Router` takes it.
+        budgets: as `Router` takes them.
+        shared: as `Router` takes it.
+        seed: as `Router` takes it; here 0 by default.
+    """
+    given = {f"fake-{number}": provider for number, provider in enumerate(providers, 1)}
+    table = {**given, **named} or {"fake-1": FakeProvider()}
     return Router(
-        providers=table or {"fake-1": FakeProvider()},
-        chains={"default": list(table) or ["fake-1"]},
+        providers=table,
+        chains=chains or {"default": list(table)},
         policy=policy,
-        observers={f"observer-{number}": observer for number, observer in enumerate(observers, 1)},
+        choose=choose,
+        observers=_named(observers),
+        budgets=budgets,
+        shared=shared,
         seed=seed,
     )
+
+
+def _named(observers: Mapping[str, Observer] | Iterable[Observer]) -> Mapping[str, Observer]:
+    if isinstance(observers, Mapping):
+        return observers
+    return {f"observer-{number}": one for number, one in enumerate(observers, 1)}

@@ -65,8 +65,8 @@ async def scripted_upstream() -> AsyncIterator[StartUpstream]:
 
 @pytest.fixture
 def virtual_time() -> RunVirtual:
-    """Run a coroutine in virtual time: `virtual_time(scenario())`. Extra `simulate`; for tests that are not async."""
-    pytest.importorskip("async_solipsism", reason="virtual time needs the extra `simulate`")
+    """Run a coroutine in virtual time: `virtual_time(scenario())`. Extra `testing`; for tests that are not async."""
+    pytest.importorskip("async_solipsism", reason="virtual time needs an extra: pip install 'pixroute[testing]'")
     return run_virtual
 
 
