@@ -14,7 +14,8 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-from pixroute.shared.leases import Hold, Lease, Leases, LeaseStatus, Refused, Settlement
+from pixroute.shared.lease import Hold, Lease, LeaseStatus, Refused, Settlement
+from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ Two ports: `Told` carries health and may be lost; `Kept` carries money and place
 processes of one machine, PostgreSQL several machines (extra `postgres`).
 """
 
-from pixroute.shared.leases import Lease, Leases, Refused, Settlement
+from pixroute.shared.lease import Lease, Refused, Settlement
+from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
 from pixroute.shared.stores import Stores, open_stores
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pixroute.shared.leases import Hold, Lease, Leases, Settlement
+from pixroute.shared.lease import Hold, Lease, Settlement
+from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Kept, Query, Told
 
 
