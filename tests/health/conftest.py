@@ -13,9 +13,9 @@ from pixroute.health.breaker import Breaker
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
 from pixroute.health.states import OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 EXPECTED = Quantiles(50, 80, 100)
 SURE = 1.0

@@ -8,9 +8,9 @@ from attrs import fields
 from pixroute.health.breaker import Breaker
 from pixroute.health.evidence import MOST_REQUESTS
 from pixroute.health.states import BreakerView, OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 SUCCESS, HARD, THROTTLE, NEUTRAL = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE, HealthSignal.NEUTRAL
 

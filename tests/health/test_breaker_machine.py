@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 from pixroute.health.breaker import Breaker
 from pixroute.health.force import Forced
 from pixroute.health.states import OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 POLICY = BreakerPolicy(max_failures=3, min_requests=4, half_open_max=8, stall="off")
 EXPECTED = Quantiles(50, 80, 100)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from pixroute.health.breaker import Breaker
 from pixroute.health.states import OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 seconds = st.floats(0, 2000)
 

@@ -5,8 +5,8 @@ import pytest
 from pixroute.health.latency import ENOUGH
 from pixroute.health.scopes import Block
 from pixroute.health.states import OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import REACTIONS, FailureKind, HealthSignal
-from pixroute.provider import Quantiles
 
 SUCCESS, HARD, THROTTLE, NEUTRAL = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE, HealthSignal.NEUTRAL
 AUTH = REACTIONS[FailureKind.AUTH].hold

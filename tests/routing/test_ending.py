@@ -12,8 +12,8 @@ from attrs import evolve
 from pixroute import FailureKind, ImageRequest, Stage
 from pixroute.content import InMemory
 from pixroute.cost import Cost
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Blame, Delivered, Failure, HealthSignal, Success
-from pixroute.provider import Quantiles
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.attempts import record_of
 from pixroute.routing.part import Place

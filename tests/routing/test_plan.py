@@ -8,9 +8,9 @@ from attrs import evolve, fields
 
 from pixroute.health.scopes import ADMITS, AdmissionStatus, Block
 from pixroute.health.states import OpenReason
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
-from pixroute.provider import Quantiles
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, leave_out, possibly_billed, reserve, worst_cost
 from pixroute.routing.view import SLACK, Candidate, Plan, Round, Start, Stop, Tried, Verdict, View, Wait

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pixroute.health.scopes import ADMITS, AdmissionStatus, Block
 from pixroute.health.states import OpenReason
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
-from pixroute.provider import Quantiles
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, possibly_billed, reserve, worst_cost
 from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Candidate, Round, Start, Stop, Tried, Verdict, View, Wait

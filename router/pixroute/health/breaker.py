@@ -21,8 +21,8 @@ from pixroute.health.phases import Phases
 from pixroute.health.sickness import sickness
 from pixroute.health.stall import Survival
 from pixroute.health.states import BreakerView, OpenReason, State
+from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
-from pixroute.provider import Quantiles
 
 _ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 

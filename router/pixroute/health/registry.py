@@ -20,9 +20,9 @@ from pixroute.health.scopes import AdmissionStatus, Keys, Route, Scope, Timer
 from pixroute.health.states import OpenReason, State
 from pixroute.health.upstream import Upstream
 from pixroute.health.waiting import Line, Waiter
+from pixroute.latency import Quantiles
 from pixroute.outcome import Hold
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 from pixroute.request import RESOLUTIONS
 
 

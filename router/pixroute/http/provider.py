@@ -30,8 +30,9 @@ from pixroute.http.judging.tasks import asynchronous, task_in
 from pixroute.http.tokens import Tokens
 from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
+from pixroute.latency import Latency
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
-from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
+from pixroute.provider import AttemptContext, Capabilities, Identity, Price
 from pixroute.redact import quote
 from pixroute.request import ImageRequest
 from pixroute.secret import NoSecret, Secret

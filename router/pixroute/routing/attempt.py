@@ -17,12 +17,12 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.wire.clock import Limit
-from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.here import Here
 from pixroute.routing.judge import our_bug, plugins_bug, time_out
 from pixroute.routing.part import FIRST
-from pixroute.routing.settle import billing_of, cost_of, settle
+from pixroute.routing.settle import billing_of, cost_of, learn, settle
 from pixroute.routing.validate import at_most, validate
 from pixroute.routing.view import SLACK
 
@@ -334,7 +334,8 @@ class Attempt:
             self.outcome = outcome = evolve(outcome, billing=self.billing)
             self.retry_at = self._listener.retry_at(self, outcome, now)
         age = now - self.started - self.paused
-        self._learn(outcome, age)
+        if not self.paused:  # an answer that came while the machine slept teaches nothing
+            learn(self.prepared.learned, outcome, age)
         settlement = settle(
             outcome,
             age=age,
@@ -362,16 +363,6 @@ class Attempt:
         if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
             self.cost = evolve(self.cost, certain=outcome.cost)
-
-    def _learn(self, outcome: Outcome, age: float) -> None:
-        """Learn how long its provider takes: not from what we lacked, nor from an answer that came while we slept."""
-        learned = self.prepared.learned
-        if self.paused:
-            return
-        if not isinstance(outcome, Failure):
-            learned.add(age)
-        elif outcome.blame is not Blame.OURS:
-            learned.add_censored(age)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -14,9 +14,10 @@ from pixroute.fit import Fit, Unfit, fit
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
+from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Failure, Outcome, Success
 from pixroute.policy import ByResolution, Policy, partial_timeouts
-from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
+from pixroute.provider import Capabilities, Identity, Price, Provider
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
 from pixroute.routing.view import Candidate, Verdict

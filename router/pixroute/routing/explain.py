@@ -7,12 +7,12 @@ from math import inf
 
 from attrs import evolve, frozen
 
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 from pixroute.request import Resolution
 from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, reserve, worst_cost
-from pixroute.routing.view import View
+from pixroute.routing.view import Verdict, View
 
 
 @frozen(kw_only=True)
@@ -91,25 +91,30 @@ def explain(
         worst_cost=None if cost is None else min(cost * parts, view.money_left or cost * parts),
         currency=currency,
         providers=tuple(
-            ProviderPlan(
-                name=prepared.name,
-                model=prepared.member.model,
-                verdict=prepared.unfit or verdict.value,
-                resolution=prepared.keys.resolution,
-                timeout=prepared.candidate.timeout,
-                expected=prepared.candidate.expected,
-                known=prepared.candidate.known,
-                reserve=reserve(view, place, seconds),
-                join_after=None if prepared.candidate.hedge_after == inf else prepared.candidate.hedge_after,
-                price=prepared.unit_price,
-                price_source=prepared.member.price.source if prepared.member.price else "",
-                latency_source=_latency_source(prepared),
-                upstream=prepared.candidate.upstream,
-                plaintext=prepared.member.identity.plaintext,
-                forced=view.statuses[place].forced,
-            )
+            _provider_plan(prepared, verdict, view, place)
             for place, (prepared, verdict) in enumerate(zip(prepared_providers, decided.verdicts, strict=True))
         ),
+    )
+
+
+def _provider_plan(prepared: PreparedProvider, verdict: Verdict, view: View, place: int) -> ProviderPlan:
+    candidate, member = prepared.candidate, prepared.member
+    return ProviderPlan(
+        name=prepared.name,
+        model=member.model,
+        verdict=prepared.unfit or verdict.value,
+        resolution=prepared.keys.resolution,
+        timeout=candidate.timeout,
+        expected=candidate.expected,
+        known=candidate.known,
+        reserve=reserve(view, place, view.budget),
+        join_after=None if candidate.hedge_after == inf else candidate.hedge_after,
+        price=prepared.unit_price,
+        price_source=member.price.source if member.price else "",
+        latency_source=_latency_source(prepared),
+        upstream=candidate.upstream,
+        plaintext=member.identity.plaintext,
+        forced=view.statuses[place].forced,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from pixroute.cost import Cost
 from pixroute.health.admission import Settlement
+from pixroute.health.latency import LearnedLatency
 from pixroute.health.states import OpenReason
 from pixroute.outcome import (
     Billing,
@@ -120,3 +121,11 @@ def cost_of(billing: Billing, price: Decimal | None, pictures: int, currency: st
     if billing is Billing.BILLED:
         return Cost(certain=amount, currency=currency)
     return Cost(possible=amount, currency=currency)
+
+
+def learn(learned: LearnedLatency, outcome: Outcome, age: float) -> None:
+    """Learn from `age`, in seconds, how long a provider takes; what we ourselves lacked teaches nothing of it."""
+    if not isinstance(outcome, Failure):
+        learned.add(age)
+    elif outcome.blame is not Blame.OURS:
+        learned.add_censored(age)

@@ -10,9 +10,9 @@ from math import inf
 from attrs import frozen
 
 from pixroute.health.scopes import AdmissionStatus
+from pixroute.latency import Quantiles
 from pixroute.outcome import Failure
 from pixroute.policy import Policy
-from pixroute.provider import Quantiles
 
 SLACK = 0.001
 """Seconds within which two times are the same; no clock is finer than that (a timer may fire early by as much)."""
