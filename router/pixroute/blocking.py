@@ -126,7 +126,6 @@ class Router:
 
     generate = _blocking(AsyncRouter.generate)
     claim = _blocking(AsyncRouter.claim)
-    budgets = _blocking(AsyncRouter.budgets)
     reload = _blocking(AsyncRouter.reload)
     budgets = _blocking(AsyncRouter.budgets)
     disable = _on_loop(AsyncRouter.disable)

@@ -14,11 +14,7 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-<<<<<<< HEAD
 from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
-=======
-from pixroute.shared.lease import Hold, Lease, LeaseStatus, Refused, Settlement
->>>>>>> main
 from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 

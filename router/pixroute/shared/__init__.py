@@ -4,11 +4,7 @@ Two ports: `Told` carries health and may be lost; `Kept` carries money and place
 processes of one machine, PostgreSQL several machines (extra `postgres`).
 """
 
-<<<<<<< HEAD
 from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
-=======
-from pixroute.shared.lease import Lease, Refused, Settlement
->>>>>>> main
 from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
 from pixroute.shared.stores import Stores, open_stores

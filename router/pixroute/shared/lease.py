@@ -1,18 +1,10 @@
-<<<<<<< HEAD
 """What an attempt holds of the fleet while it runs, and what of a limit is gone."""
-=======
-"""What an attempt holds of what processes share, and what it gives back."""
->>>>>>> main
 
 from __future__ import annotations
 
 from typing import Literal
 
-<<<<<<< HEAD
 from attrs import define, frozen
-=======
-from attrs import frozen
->>>>>>> main
 
 
 @frozen(kw_only=True)
@@ -61,11 +53,7 @@ class Refused:
 
 
 @frozen
-<<<<<<< HEAD
 class Taken:
-=======
-class LeaseStatus:
->>>>>>> main
     """Where a budget's window or a provider's places stand, in millionths or places."""
 
     spent: int
@@ -73,7 +61,6 @@ class LeaseStatus:
     reserved: int
 
     @property
-<<<<<<< HEAD
     def sum(self) -> int:
         """What of the limit is gone, in the pessimist's way."""
         return self.spent + self.possibly + self.reserved
@@ -86,8 +73,3 @@ class Total:
     spent: int
     possibly: int
     ends: float
-=======
-    def taken(self) -> int:
-        """What of the limit is gone, in the pessimist's way."""
-        return self.spent + self.possibly + self.reserved
->>>>>>> main

@@ -17,11 +17,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
-<<<<<<< HEAD
 from pixroute.shared.lease import Lease, Refused, Settlement, Taken, Total
-=======
-from pixroute.shared.lease import Lease, LeaseStatus, Refused, Settlement
->>>>>>> main
 from pixroute.shared.ports import Kept, Query, StoreAway
 from pixroute.shared.rows import REMEMBERED, Turn, delete_leases, enter, insert_leases, judge, read_taken, write_totals
 
@@ -33,16 +29,8 @@ AGAIN = 1.0
 """Seconds until a store that was away is asked again for what must not be lost."""
 
 
-<<<<<<< HEAD
 def _warn(text: str) -> None:
     log.warning("%s", text, extra={"store": text})
-=======
-@define
-class _Total:
-    spent: int
-    possibly: int
-    ends: float
->>>>>>> main
 
 
 @frozen
