@@ -64,9 +64,9 @@ def threads():
 
 def test_has_the_names_of_the_router():
     """Whoever knows the one knows the other; only `aclose` has lost its a."""
-    public = {name for name in vars(pixroute.Router) if not name.startswith("_")}
+    public = {name for name in dir(pixroute.Router) if not name.startswith("_")}
     expected = {"close" if name == "aclose" else name for name in public}
-    assert expected == {name for name in vars(blocking.Router) if not name.startswith("_")}
+    assert expected == {name for name in dir(blocking.Router) if not name.startswith("_")}
     assert inspect.signature(pixroute.Router).parameters.keys() == inspect.signature(blocking.Router).parameters.keys()
     assert inspect.signature(pixroute.Router.generate) == inspect.signature(blocking.Router.generate)
 
@@ -127,9 +127,9 @@ def test_plain_methods_are_called_where_the_router_lives():
     """explain, health, disable and enable work as they do there."""
     with router(FakeProvider()) as one:
         one.disable("fake")
-        disabled = one.explain().providers[0].ruling
+        disabled = one.explain().providers[0].verdict
         one.enable("fake")
-        enabled = one.explain().providers[0].ruling
+        enabled = one.explain().providers[0].verdict
         health = one.health()
 
     assert (disabled, enabled) == ("is disabled", "may start")

@@ -17,6 +17,7 @@ VALUES = {
     "policy",
     "secret",
     "result",
+    "latency",
     "provider",
     "picture",
     "redact",
@@ -39,7 +40,8 @@ LAYERS = {
     "content": set(),
     "convert": {"content", "result"},
     "picture": {"request"},
-    "provider": {"outcome", "policy", "request", "secret", "values", "words"},
+    "latency": {"request", "values", "words"},
+    "provider": {"latency", "outcome", "policy", "request", "secret", "values", "words"},
     "fit": {"provider", "request", "result"},
     "references": {"picture", "request", "values", "words"},
     "errors": {"cost", "outcome", "result"},
@@ -49,7 +51,7 @@ LAYERS = {
     "hookspecs": {"provider", "events"},
     "offers": {"hookspecs", "provider"},
     "plugins": {"hookspecs", "provider", "events", "errors", "offers", "secret"},
-    "health": {"outcome", "policy", "provider", "events", "request"},
+    "health": {"latency", "outcome", "policy", "provider", "events", "request"},
     "http": VALUES - {"result", "fit"} | {"values", "sanitizer"},
     "dialects": {"http", "outcome", "provider", "redact", "request"},
     "config": VALUES | {"shared", "plugins", "errors", "events", "hookspecs", "offers"},
@@ -135,7 +137,7 @@ def test_the_planner_knows_values_and_health_only(name):
 
     of_routing = {module for module in imports(path) if module.startswith("pixroute.routing.")}
 
-    assert rooms(path) <= {"health", "outcome", "policy", "provider", "routing"}
+    assert rooms(path) <= {"health", "latency", "outcome", "policy", "provider", "routing"}
     assert of_routing <= {f"pixroute.routing.{one}" for one in PLANNER}
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pixroute.outcome import REACTIONS, Billing, Blame, Failure, FailureKind, Next, QuickRetry, Verdict
+from pixroute.outcome import REACTIONS, Billing, Blame, Failure, FailureKind, HealthSignal, Next, QuickRetry
 
-K, Q, N, V, B = FailureKind, QuickRetry, Next, Verdict, Billing
+K, Q, N, V, B = FailureKind, QuickRetry, Next, HealthSignal, Billing
 
 TABLE = [
     # kind, quick retry, next, upstream, origin, hold (first, longest), billing

@@ -11,7 +11,7 @@ from pixroute import errors
 from pixroute.http.judging.codes import COARSE, CODES
 from pixroute.http.judging.evidence import STATUSES
 from pixroute.http.judging.words import WORDS
-from pixroute.outcome import BLAMED, REACTIONS, Billing, FailureKind, Reaction, Stage, Verdict
+from pixroute.outcome import BLAMED, REACTIONS, Billing, FailureKind, HealthSignal, Reaction, Stage
 
 
 def which_failure() -> Lines:
@@ -83,7 +83,7 @@ def _cells(name: str, row: Reaction) -> tuple[str, ...]:
         row.quick_retry.value,
         row.next.value,
         f"open {row.opens_for:.0f} s{every}" if row.opens_for else row.upstream.value,
-        Verdict.HARD.value if row.origin is Verdict.HARD else "–",
+        HealthSignal.HARD.value if row.origin is HealthSignal.HARD else "–",
         f"hold {row.hold.first:.0f} s, at most {row.hold.longest:.0f} s" if row.hold else "–",
         "as the provider says" if row.billing is None else row.billing,
         "yes" if row.repeats_rounds else "no",

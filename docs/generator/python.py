@@ -12,6 +12,7 @@ from typing import Any, is_typeddict
 import attrs
 
 from generator.markdown import Lines
+from pixroute.routing.operations import Operations
 from pixroute.values import check, describe, field_kinds
 
 _SECTION = re.compile(r"^(Args|Raises|Returns|Yields):$", re.MULTILINE)
@@ -64,8 +65,8 @@ AUTHORS = {
         "pixroute.provider:ProviderSettings",
         "pixroute.provider:Capabilities",
         "pixroute.provider:Price",
-        "pixroute.provider:Latency",
-        "pixroute.provider:Quantiles",
+        "pixroute.latency:Latency",
+        "pixroute.latency:Quantiles",
         "pixroute.provider:AttemptContext",
     ),
     "Over HTTP": tuple(f"pixroute.http:{name}" for name in _WIRE),
@@ -165,7 +166,8 @@ def _default(default: Any) -> str:
 
 
 def _members(thing: type) -> Lines:
-    for name, member in vars(thing).items():
+    own = [thing, *(base for base in thing.__bases__ if base is Operations)]  # a part of Router, shown with it
+    for name, member in ((name, member) for one in own for name, member in vars(one).items()):
         if name.startswith("_"):
             continue
         if isinstance(member, property):

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pixroute import errors
+from pixroute.latency import Latency
 from pixroute.outcome import Billing, FailureKind, Next, QuickRetry
-from pixroute.provider import Latency, Price
+from pixroute.provider import Price
 from pixroute.secret import Secret
 
 _K = FailureKind

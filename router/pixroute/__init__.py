@@ -19,18 +19,10 @@ if TYPE_CHECKING:
     )
     from pixroute.hookspecs import hookimpl
     from pixroute.http import HttpProvider, HttpSettings
+    from pixroute.latency import Latency, Quantiles
     from pixroute.outcome import Billing, Failure, FailureKind, Stage
     from pixroute.policy import Policy
-    from pixroute.provider import (
-        Capabilities,
-        Latency,
-        ObserverSpec,
-        Price,
-        Provider,
-        ProviderSettings,
-        ProviderSpec,
-        Quantiles,
-    )
+    from pixroute.provider import Capabilities, ObserverSpec, Price, Provider, ProviderSettings, ProviderSpec
     from pixroute.request import ImageRequest, Reference, Size
     from pixroute.result import ImageResult
     from pixroute.routing.router import Router
@@ -49,7 +41,7 @@ _HOME = {
     "ImageRequest": "request",
     "ImageResult": "result",
     "InvalidRequest": "errors",
-    "Latency": "provider",
+    "Latency": "latency",
     "Moderated": "errors",
     "ObserverSpec": "provider",
     "PixrouteError": "errors",
@@ -58,7 +50,7 @@ _HOME = {
     "Provider": "provider",
     "ProviderSettings": "provider",
     "ProviderSpec": "provider",
-    "Quantiles": "provider",
+    "Quantiles": "latency",
     "Reference": "request",
     "RequestFailed": "errors",
     "Router": "routing.router",

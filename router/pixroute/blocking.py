@@ -21,7 +21,9 @@ from pixroute.routing.router import Router as AsyncRouter
 
 if TYPE_CHECKING:
     from pixroute.config.model import Config
+    from pixroute.config.shared import SharedSettings
     from pixroute.http.transport import Transport
+    from pixroute.shared.budgets import Budget
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -86,6 +88,8 @@ class Router:
         observers: Mapping[str, Observer] | None = None,
         seed: int | None = None,
         transport: Transport | None = None,
+        budgets: Mapping[str, Budget] | None = None,
+        shared: SharedSettings | None = None,
     ) -> None:
         self._router = AsyncRouter(
             providers=providers,
@@ -95,6 +99,8 @@ class Router:
             observers=observers,
             seed=seed,
             transport=transport,
+            budgets=budgets,
+            shared=shared,
         )
 
     @classmethod
@@ -121,6 +127,7 @@ class Router:
     generate = _blocking(AsyncRouter.generate)
     claim = _blocking(AsyncRouter.claim)
     reload = _blocking(AsyncRouter.reload)
+    budgets = _blocking(AsyncRouter.budgets)
     disable = _on_loop(AsyncRouter.disable)
     enable = _on_loop(AsyncRouter.enable)
     force = _on_loop(AsyncRouter.force)

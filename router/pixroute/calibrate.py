@@ -8,7 +8,7 @@ from math import ceil
 from attrs import frozen
 
 from pixroute.health.latency import Window
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 from pixroute.request import Resolution
 from pixroute.words import join
 

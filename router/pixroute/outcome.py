@@ -133,7 +133,7 @@ class Next(Enum):
     NONE = "–"
 
 
-class Verdict(Enum):
+class HealthSignal(Enum):
     """How a breaker's token is settled."""
 
     SUCCESS = "success"
@@ -161,8 +161,8 @@ class Reaction:
 
     quick_retry: QuickRetry = QuickRetry.NEVER
     next: Next = Next.IN_ORDER
-    upstream: Verdict = Verdict.NEUTRAL
-    origin: Verdict = Verdict.NEUTRAL
+    upstream: HealthSignal = HealthSignal.NEUTRAL
+    origin: HealthSignal = HealthSignal.NEUTRAL
     hold: Hold | None = None
     billing: Billing | None = Billing.FREE
     opens_for: float | None = None
@@ -170,38 +170,38 @@ class Reaction:
     repeats_rounds: bool = False
 
 
-_CUT = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=Verdict.HARD, billing=Billing.AMBIGUOUS)
-_WORTHLESS = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, upstream=Verdict.HARD, billing=Billing.BILLED)
+_CUT = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=HealthSignal.HARD, billing=Billing.AMBIGUOUS)
+_WORTHLESS = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, upstream=HealthSignal.HARD, billing=Billing.BILLED)
 
 REACTIONS: Mapping[FailureKind, Reaction] = MappingProxyType(
     {
         FailureKind.CONNECT: Reaction(
-            quick_retry=QuickRetry.UNLESS_TIMED_OUT, origin=Verdict.HARD, repeats_rounds=True
+            quick_retry=QuickRetry.UNLESS_TIMED_OUT, origin=HealthSignal.HARD, repeats_rounds=True
         ),
-        FailureKind.TLS: Reaction(origin=Verdict.HARD),
+        FailureKind.TLS: Reaction(origin=HealthSignal.HARD),
         FailureKind.DISCONNECTED: _CUT,
         FailureKind.PROXY_CUT: _CUT,
         FailureKind.PROTOCOL: _CUT,
         FailureKind.TIMEOUT: Reaction(
             quick_retry=QuickRetry.IF_ALLOWED,
             next=Next.OTHER_UPSTREAMS_FIRST,
-            upstream=Verdict.HARD,
+            upstream=HealthSignal.HARD,
             billing=Billing.AMBIGUOUS,
         ),
         FailureKind.OVERLOADED: Reaction(
             quick_retry=QuickRetry.WITHOUT_HINT,
             next=Next.OTHER_UPSTREAMS_FIRST,
-            upstream=Verdict.HARD,
+            upstream=HealthSignal.HARD,
             repeats_rounds=True,
         ),
         FailureKind.RATE_LIMITED: Reaction(
             quick_retry=QuickRetry.WITHOUT_HINT,
             next=Next.OTHER_UPSTREAMS_FIRST,
-            upstream=Verdict.THROTTLE,
+            upstream=HealthSignal.THROTTLE,
             repeats_rounds=True,
         ),
         FailureKind.SERVER_ERROR: Reaction(
-            quick_retry=QuickRetry.SOON_WITHOUT_HINT, upstream=Verdict.HARD, repeats_rounds=True
+            quick_retry=QuickRetry.SOON_WITHOUT_HINT, upstream=HealthSignal.HARD, repeats_rounds=True
         ),
         FailureKind.QUOTA: Reaction(next=Next.OTHER_ACCOUNTS, hold=Hold(first=3600, longest=3600)),
         FailureKind.AUTH: Reaction(next=Next.OTHER_ACCOUNTS, hold=Hold(first=30, longest=300)),
@@ -215,7 +215,7 @@ REACTIONS: Mapping[FailureKind, Reaction] = MappingProxyType(
         FailureKind.SKIPPED: Reaction(),
         FailureKind.CANCELLED: Reaction(next=Next.NONE, billing=Billing.AMBIGUOUS),
         FailureKind.UNKNOWN: Reaction(
-            next=Next.OTHER_UPSTREAMS_FIRST, upstream=Verdict.HARD, billing=Billing.AMBIGUOUS
+            next=Next.OTHER_UPSTREAMS_FIRST, upstream=HealthSignal.HARD, billing=Billing.AMBIGUOUS
         ),
     }
 )
@@ -246,9 +246,9 @@ _OURS = Reaction(billing=Billing.AMBIGUOUS, repeats_rounds=True)
 """What this machine lacks says nothing of anybody else."""
 _OURS_FOR_GOOD = Reaction(next=Next.NOT_SIBLINGS, billing=Billing.FREE)
 """Code or configuration that failed before anything was sent fails again: that provider is left out."""
-_STRANGER = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=Verdict.HARD)
+_STRANGER = Reaction(next=Next.OTHER_UPSTREAMS_FIRST, origin=HealthSignal.HARD)
 """Somebody in between refused: nobody judged the request, nothing is billed."""
-_BEHIND = Reaction(next=Next.NOT_SIBLINGS, upstream=Verdict.HARD)
+_BEHIND = Reaction(next=Next.NOT_SIBLINGS, upstream=HealthSignal.HARD)
 """A gateway's own account was refused: ours is as good as before."""
 
 BLAMED: Mapping[tuple[FailureKind, Blame], Reaction] = MappingProxyType(

@@ -13,8 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
+from pixroute.latency import Latency
 from pixroute.outcome import FailureKind, Outcome, Stage
 from pixroute.policy import ByResolution, HedgeAfter, Timeouts, partial_timeouts
 from pixroute.request import AspectRatio, ImageRequest, OutputFormat, ReferenceFormat, Resolution, Side
@@ -23,7 +24,6 @@ from pixroute.values import (
     Count,
     CountFrom0,
     Form,
-    From0,
     Mistake,
     Money,
     Share,
@@ -33,7 +33,6 @@ from pixroute.values import (
     check,
     money,
 )
-from pixroute.words import join
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
@@ -123,56 +122,6 @@ class Price:
     def at(self, resolution: Resolution) -> Decimal | None:
         """Give the price of one picture, or None where it is unknown."""
         return self.amounts.get(resolution, self.amounts.get("other"))
-
-
-@frozen
-class Quantiles:
-    """How long an attempt takes, in seconds: half, 95 and 99 in a hundred take no longer."""
-
-    p50: From0
-    p95: From0
-    p99: From0
-
-    __attrs_post_init__ = check
-
-    @classmethod
-    def computed(cls, p50: float, p95: float, p99: float) -> Quantiles:
-        """Make them of numbers of our own, which nobody needs to check: a request makes some."""
-        made = object.__new__(cls)
-        for name, seconds in (("p50", p50), ("p95", p95), ("p99", p99)):
-            object.__setattr__(made, name, seconds)
-        return made
-
-
-def _table(values: Mapping[Resolution, Quantiles]) -> Mapping[Resolution, Quantiles]:
-    return as_table(values)  # type: ignore[no-any-return]  # as above
-
-
-@frozen(kw_only=True)
-class Latency:
-    """Expected times by the resolution sent, used until enough have been seen."""
-
-    table: Mapping[Resolution, Quantiles] = field(factory=dict, converter=_table)
-    source: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        check(self)
-        for resolution, times in self.table.items():
-            if not 0 < times.p50 <= times.p95 <= times.p99:
-                said = f"p50, p95 and p99 must be above 0 and rise, not {times.p50:g}, {times.p95:g}, {times.p99:g}"
-                raise Mistake(said, join("table", resolution))
-
-    def at(self, resolution: Resolution, timeout: float) -> Quantiles:
-        """Give the expected times; without a table 0.2, 0.4 and 0.6 of the attempt time-out."""
-        return self.table.get(resolution) or Quantiles.computed(0.2 * timeout, 0.4 * timeout, 0.6 * timeout)
-
-    def least(self, resolution: Resolution, timeout: float) -> Quantiles:
-        """Give what is not learned below: P95 and P99 of the table; without one a tenth of the attempt time-out."""
-        return self.table.get(resolution) or Quantiles.computed(0.0, 0.1 * timeout, 0.1 * timeout)
-
-    def over(self, below: Latency) -> Latency:
-        """Lay it over another table: what it leaves out is as there."""
-        return evolve(self, table={**below.table, **self.table}) if below.table else self
 
 
 @frozen(kw_only=True)
@@ -419,11 +368,9 @@ __all__ = [
     "AttemptContext",
     "Capabilities",
     "Identity",
-    "Latency",
     "ObserverSpec",
     "Price",
     "Provider",
     "ProviderSettings",
     "ProviderSpec",
-    "Quantiles",
 ]

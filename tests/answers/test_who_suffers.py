@@ -13,7 +13,7 @@ from pixroute.http.call import Reply
 from pixroute.http.judging.asked import Asked
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.pictureless import pictureless
-from pixroute.outcome import Blame, Evidence, Stage, Verdict
+from pixroute.outcome import Blame, Evidence, HealthSignal, Stage
 from pixroute.request import Reference
 from pixroute.routing.settle import settle
 from pixroute.testing import FakeProvider
@@ -58,7 +58,7 @@ def test_a_requests_own_field_closes_nothing_for_others(status, body):
     """No opening, no hold, no evidence: whatever is said of what one request had in `extra`."""
     told = settled(judged(status, body, asking(background="transparent", model="x")))
 
-    assert (told.opens, told.hold, told.hint, told.upstream) == (None, None, None, Verdict.NEUTRAL)
+    assert (told.opens, told.hold, told.hint, told.upstream) == (None, None, None, HealthSignal.NEUTRAL)
 
 
 _VALUES = st.one_of(st.text(min_size=1, max_size=12), st.integers(), st.booleans())
@@ -96,7 +96,7 @@ def test_no_field_of_one_request_acts_on_another(extra, status, code, words, nam
     told = settled(judged(status, about, asking(**extra)))
 
     assert (told.opens, told.hold, told.hint) == (None, None, None)
-    assert told.upstream is Verdict.NEUTRAL
+    assert told.upstream is HealthSignal.NEUTRAL
 
 
 _SAID = [
@@ -140,7 +140,7 @@ def test_no_words_about_a_field_act_on_another(said, status, quotes, where):
     told = settled(judged(status, openai(" ".join(words)), asking(background="transparent")))
 
     assert (told.opens, told.hold, told.hint) == (None, None, None)
-    assert told.upstream is Verdict.NEUTRAL
+    assert told.upstream is HealthSignal.NEUTRAL
 
 
 _HOSTILE = ["<", "<!--", "<html ", "1s ", "请 ", "prompt ", "A_", "image is ", "upstream ", "data: {\n", "[", "1", "a "]
@@ -165,7 +165,7 @@ def test_words_alone_count_but_do_not_act():
     machine = judged(404, openai("The model does not exist", "model_not_found"))
 
     assert (words.kind, words.evidence) == (K.FORBIDDEN, Evidence.WORDS)
-    assert (settled(words).opens, settled(words).upstream) == (None, Verdict.HARD)
+    assert (settled(words).opens, settled(words).upstream) == (None, HealthSignal.HARD)
     assert settled(machine).opens is not None
 
 
@@ -179,7 +179,7 @@ def test_a_key_refused_in_words_holds_nothing():
     """A 403 with words alone might be anybody's."""
     failure = judged(403, openai("Invalid API key"))
 
-    assert (failure.kind, settled(failure).hold, settled(failure).upstream) == (K.AUTH, None, Verdict.HARD)
+    assert (failure.kind, settled(failure).hold, settled(failure).upstream) == (K.AUTH, None, HealthSignal.HARD)
 
 
 def test_references_may_be_what_is_wrong():
@@ -223,8 +223,8 @@ def test_a_page_says_nothing_of_request_or_upstream(status, text, headers, kind)
     told = settled(failure)
 
     assert (failure.kind, failure.blame, failure.billing.value) == (kind, Blame.HOP, "free")
-    assert (told.opens, told.hold, told.upstream) == (None, None, Verdict.NEUTRAL)
-    assert told.origin is (Verdict.NEUTRAL if status == 413 else Verdict.HARD)
+    assert (told.opens, told.hold, told.upstream) == (None, None, HealthSignal.NEUTRAL)
+    assert told.origin is (HealthSignal.NEUTRAL if status == 413 else HealthSignal.HARD)
     assert "on the way" in failure.message
 
 

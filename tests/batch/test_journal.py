@@ -8,7 +8,7 @@ import pytest
 from pixroute import Billing
 from pixroute.batch.folder import Folder
 from pixroute.batch.journal import Journal, read_journal
-from pixroute.batch.standing import ITEM_TAG, changed, standing
+from pixroute.batch.status import ITEM_TAG, changed, status
 from pixroute.cost import Cost
 from pixroute.ledger import Entry
 
@@ -107,7 +107,7 @@ def test_what_was_perhaps_bought_is_doubtful(path, journal, item, open_, billing
     if not open_:
         journal.failed(one, {"error": "AllProvidersFailed"})
 
-    stands = standing([one], read_journal(path), [attempt("a", billing) for billing in billings])
+    stands = status([one], read_journal(path), [attempt("a", billing) for billing in billings])
 
     assert getattr(stands, where) == (one,)
     assert len(stands.done + stands.doubtful + stands.ready) == 1
@@ -119,7 +119,7 @@ def test_what_is_finished_is_done_whatever_it_cost(tmp_path, item):
     with Journal(folder.journal, emulated=False) as journal:
         journal.finished(one, {"missing": 0})
 
-    stands = standing([one], folder.history(), [attempt("a", Billing.BILLED), attempt("gone", Billing.AMBIGUOUS)])
+    stands = status([one], folder.history(), [attempt("a", Billing.BILLED), attempt("gone", Billing.AMBIGUOUS)])
 
     assert stands.done == (one,)
     assert stands.counted == Decimal("0.18")
@@ -127,7 +127,7 @@ def test_what_is_finished_is_done_whatever_it_cost(tmp_path, item):
 
 def test_an_unknown_price_hides_no_known_one_from_the_limit(path, item):
     """The sum is unknown, but what is known of it counts."""
-    stands = standing([], read_journal(path), [attempt("a", Billing.AMBIGUOUS), attempt("b", Billing.AMBIGUOUS, None)])
+    stands = status([], read_journal(path), [attempt("a", Billing.AMBIGUOUS), attempt("b", Billing.AMBIGUOUS, None)])
 
     assert stands.spent.possible is None
     assert stands.counted == Decimal("0.09")

@@ -11,13 +11,13 @@ from pixroute.batch.folder import Folder
 from pixroute.batch.journal import Journal
 from pixroute.batch.manifest import write_manifest
 from pixroute.batch.run import Batch, Began, Ended, Stopped, check
-from pixroute.batch.standing import ITEM_TAG
+from pixroute.batch.status import ITEM_TAG
 from pixroute.content import InMemory
 from pixroute.ledger import Ledger
 from pixroute.outcome import Delivered, Success
 from pixroute.policy import RetryPolicy
 from pixroute.provider import Capabilities
-from pixroute.routing.budget import Budget
+from pixroute.routing.budget import RequestBudget
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture
 from pixroute.testing.fake import blank_png
 
@@ -64,7 +64,7 @@ def run(folder):
                     journal=journal,
                     folder=folder.path,
                     concurrency=concurrency,
-                    budget=Budget(None if most is None else Decimal(most)),
+                    budget=RequestBudget(None if most is None else Decimal(most)),
                     tell=tell,
                 )
                 await work.run(items)
@@ -84,7 +84,7 @@ async def test_every_item_becomes_a_file_and_is_finished(run, folder, item):
     _, told = await run(items, FakeProvider())
 
     assert {path.name for path in folder.path.glob("*.png")} == {"a.png", "b.1.png", "b.2.png"}
-    assert folder.standing(items, folder.history()).done == (*items,)
+    assert folder.status(items, folder.history()).done == (*items,)
     assert [event.item.id for event in told if isinstance(event, Began)] == ["a", "b"]
     assert len(ended(told)) == 2
 
@@ -123,7 +123,7 @@ async def test_a_failure_stops_no_other_item(run, folder, item):
 
     await run(items, FakeProvider(fail(FailureKind.OVERLOADED), picture()), concurrency=1)
 
-    stands = folder.standing(items, folder.history())
+    stands = folder.status(items, folder.history())
     assert ([one.id for one in stands.ready], [one.id for one in stands.done]) == (["a"], ["b"])
 
 
@@ -133,7 +133,7 @@ async def test_a_failure_that_may_have_been_billed_is_doubtful(run, folder, item
 
     await run(items, FakeProvider(fail(FailureKind.DISCONNECTED)))
 
-    stands = folder.standing(items, folder.history())
+    stands = folder.status(items, folder.history())
     assert stands.doubtful == (*items,)
     assert stands.spent.possible == Decimal("0.04")
 
@@ -145,7 +145,7 @@ async def test_no_more_is_spent_than_the_limit(run, folder, item, most, made):
 
     work, _ = await run(items, FakeProvider(), FakeProvider(), most=most)
 
-    stands = folder.standing(items, folder.history())
+    stands = folder.status(items, folder.history())
     assert (len(stands.done), len(stands.ready), stands.doubtful) == (made, 5 - made, ())
     assert work.stopped is (Stopped.MONEY if made < 5 else None)
 
@@ -156,7 +156,7 @@ async def test_what_may_have_been_billed_counts_in_full(run, folder, item):
 
     work, _ = await run(items, FakeProvider(fail(FailureKind.DISCONNECTED)), most="0.08")
 
-    assert len(folder.standing(items, folder.history()).doubtful) == 2
+    assert len(folder.status(items, folder.history()).doubtful) == 2
     assert work.stopped is Stopped.MONEY
 
 
@@ -166,7 +166,7 @@ async def test_asked_to_stop_it_lets_what_is_in_flight_end(run, folder, item):
 
     work, _ = await run(items, FakeProvider(), concurrency=2, on=lambda batch, _event: batch.stop())
 
-    stands = folder.standing(items, folder.history())
+    stands = folder.status(items, folder.history())
     assert (len(stands.done), len(stands.ready)) == (1, 4)
     assert work.stopped is Stopped.ASKED
 
@@ -187,7 +187,7 @@ async def test_cancelled_it_leaves_no_task_and_names_what_may_be_billed(run, fol
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    stands = folder.standing(items, folder.history())
+    stands = folder.status(items, folder.history())
     assert ([one.id for one in stands.doubtful], [one.id for one in stands.ready]) == (["a"], ["b"])
     assert len(asyncio.all_tasks()) == 1
 
@@ -230,7 +230,7 @@ async def test_a_picture_paid_for_and_not_accepted_is_kept(run, folder, item):
 
     assert [path.name for path in folder.path.glob("*.png")] == ["a.rejected.png"]
     assert folder.history().failed["a"]["pictures"][0]["role"] == "rejected"
-    assert folder.standing([item("a")], folder.history()).doubtful
+    assert folder.status([item("a")], folder.history()).doubtful
 
 
 async def test_requests_carry_the_item_as_a_tag(run, folder, item):

@@ -8,9 +8,9 @@ from attrs import evolve
 from measure import Figure, take_turns
 
 from pixroute.health.scopes import ADMITS
+from pixroute.latency import Quantiles
 from pixroute.outcome import Failure, FailureKind
 from pixroute.policy import Policy
-from pixroute.provider import Quantiles
 from pixroute.routing.plan import plan
 from pixroute.routing.view import Candidate, Start, Tried, View
 
@@ -41,7 +41,7 @@ def _first() -> View:
         now=0.0,
         deadline=900.0,
         candidates=(_candidate("http", "google"), _candidate("https", "google"), _candidate("seedream", "ark")),
-        standings=(ADMITS,) * 3,
+        statuses=(ADMITS,) * 3,
         policy=Policy(),
     )
 

@@ -172,7 +172,7 @@ async def test_killed_at_ten_random_moments_it_buys_no_finished_picture_twice(fo
 
         items = read_items(folder / file, ImageRequest("any"))
         bought = Counter(entry.prompt for entry in emulator.ledger.entries if entry.billed)
-        stands = batch.folder.standing(items, batch.folder.history())
+        stands = batch.folder.status(items, batch.folder.history())
         assert process.returncode == 6, told.decode()
         assert len(finished) > 5
         assert stands.doubtful

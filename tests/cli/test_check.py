@@ -115,5 +115,5 @@ def test_what_is_said_of_several_chains_is_said_once(pixroute, write):
     run = pixroute("check")
 
     assert run.out.count("add a provider on another upstream") == 1
-    assert "warning  chains.default, chains.other: " in run.out
+    assert "chains.default, chains.other: " in run.out
     assert run.out.index("worst time") < run.out.index("\nnote ")

@@ -7,8 +7,8 @@ import pytest
 
 from pixroute.config.load import default_config, find_config, load, read_toml
 from pixroute.errors import ConfigError
+from pixroute.latency import Quantiles
 from pixroute.plugins import load_plugins
-from pixroute.provider import Quantiles
 from pixroute.request import ImageRequest
 
 FILE = """

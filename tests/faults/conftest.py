@@ -20,9 +20,9 @@ from attrs import define, evolve, field, frozen
 from pixroute import Policy, RequestFailed, Router
 from pixroute.http.pace import Pace
 from pixroute.http.transport import Transport
+from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Latency, Quantiles
 from pixroute.secret import Secret
 from pixroute.testing import FakeProvider
 from pixroute.testing.emulated import scaled
@@ -86,8 +86,8 @@ class Wired:
         """Find no connection that anybody still holds."""
         for _ in range(3):
             await asyncio.sleep(0)  # an attempt's task ends a moment after its outcome
-        if self.router._life._reaping:
-            await asyncio.wait(self.router._life._reaping)
+        if self.router._life._reaper.tasks:
+            await asyncio.wait(self.router._life._reaper.tasks)
         held = [c for session in self.transport._sessions.values() for c in session.connector._acquired]
         assert held == []
 

@@ -19,11 +19,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from pixroute import HttpProvider
+from pixroute.http.attempt import HttpAttempt, shown
 from pixroute.http.body.decoder import BodyError
 from pixroute.http.body.incoming import Incoming
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
-from pixroute.http.door import Door, shown
 from pixroute.http.pace import Pace
 from pixroute.outcome import Failure, FailureKind, Success
 from pixroute.secret import Secret
@@ -110,7 +110,7 @@ ATTEMPT: Any = SimpleNamespace(
 )
 
 
-async def _concluded(provider: HttpProvider[Any], reply: Reply, sinks: Sinks, door: Door) -> Any:
+async def _concluded(provider: HttpProvider[Any], reply: Reply, sinks: Sinks, door: HttpAttempt) -> Any:
     told = shown(reply, door.sanitizer)
     return provider._refusal(told, elapsed=1.0) or await provider._collect(reply, told, door, sinks)
 
@@ -126,7 +126,7 @@ async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers:
             return "body error"
         text = "" if document is not None else incoming.snippet
         reply = Reply(status=status, headers=headers, json=document, text=text)
-        outcome = await provider._through_the_door(ATTEMPT, partial(_concluded, provider, reply, sinks))
+        outcome = await provider._run_attempt(ATTEMPT, partial(_concluded, provider, reply, sinks))
     assert isinstance(outcome, Failure | Success)
     assert getattr(outcome, "kind", None) is not FailureKind.UNKNOWN, outcome
     for failure in outcome.failures if isinstance(outcome, Success) else [outcome]:

@@ -18,7 +18,7 @@ from pixroute.http.call import Reply
 from pixroute.http.judging.asked import Asked
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.pictureless import flagged, pictureless
-from pixroute.outcome import REACTIONS, Evidence, Failure, Stage, Verdict
+from pixroute.outcome import REACTIONS, Evidence, Failure, HealthSignal, Stage
 from pixroute.routing.settle import settle
 
 HERE = Path(__file__).parent.parent / "answers"
@@ -97,7 +97,7 @@ def look_at(failure: Failure) -> None:
     if failure.evidence is not Evidence.MACHINE:
         assert (settled.opens, settled.hold) == (None, None)
     if failure.evidence is Evidence.REQUEST:
-        assert settled.upstream is Verdict.NEUTRAL
+        assert settled.upstream is HealthSignal.NEUTRAL
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from pixroute.health.breaker import Breaker
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
 from pixroute.health.states import OpenReason, State
-from pixroute.outcome import Verdict
+from pixroute.latency import Quantiles
+from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 EXPECTED = Quantiles(50, 80, 100)
 SURE = 1.0
@@ -59,11 +59,11 @@ class Patient:
             survival=survival,
         )
 
-    def end(self, token, verdict=Verdict.SUCCESS, hint=None):
+    def end(self, token, verdict=HealthSignal.SUCCESS, hint=None):
         """Settle a call."""
         self.breaker.settle(token, verdict, self.now, hint=hint)
 
-    def call(self, verdict=Verdict.SUCCESS, *, evidence=None, times=1, hint=None, timeout=100.0):
+    def call(self, verdict=HealthSignal.SUCCESS, *, evidence=None, times=1, hint=None, timeout=100.0):
         """Start and end calls in the same instant."""
         for _ in range(times):
             self.end(self.start(evidence, timeout=timeout), verdict, hint)
@@ -91,7 +91,7 @@ class Patient:
     def half_open(self, reason=OpenReason.STREAK):
         """Bring a fresh breaker to half-open: opened by quick answers, by silence, or by one answer."""
         if reason is OpenReason.STREAK:
-            self.call(Verdict.HARD, times=self.breaker.policy.max_failures)
+            self.call(HealthSignal.HARD, times=self.breaker.policy.max_failures)
         elif reason is OpenReason.OVERDUE:
             self.hung = [self.start() for _ in range(self.breaker.policy.max_overdue)]
             self.at(self.breaker.next_check)
@@ -181,13 +181,13 @@ class World:
         values = {"upstream": "banana", "account": "first", "origin": None, "resolution": "4K"}
         return Keys(provider=provider, **(values | changes))
 
-    def standing(self, keys, waiter=None):
-        """Ask for the standing now."""
-        return self.health.standing(keys, self.now, waiter)
+    def status(self, keys, waiter=None):
+        """Ask for the status now."""
+        return self.health.status(keys, self.now, waiter)
 
     def admit(self, keys, waiter=None, evidence=None):
         """Admit a new request, which must be possible."""
-        assert self.standing(keys, waiter).admits
+        assert self.status(keys, waiter).admits
         number = next(self._ids)
         return self.health.admit(
             keys,
@@ -200,12 +200,12 @@ class World:
             waiter=waiter,
         )
 
-    def end(self, admission, upstream=Verdict.SUCCESS, origin=Verdict.SUCCESS, **more):
+    def end(self, admission, upstream=HealthSignal.SUCCESS, origin=HealthSignal.SUCCESS, **more):
         """Settle an attempt."""
         said = {name: more.pop(name) for name in ("hint", "hold", "opens", "every_resolution") if name in more}
         admission.settle(Settlement(upstream, origin, **said), self.now, **more)
 
-    def call(self, keys, upstream=Verdict.SUCCESS, origin=Verdict.SUCCESS, times=1, **more):
+    def call(self, keys, upstream=HealthSignal.SUCCESS, origin=HealthSignal.SUCCESS, times=1, **more):
         """Admit and settle in the same instant."""
         for _ in range(times):
             self.end(self.admit(keys), upstream, origin, **more)

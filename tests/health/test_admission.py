@@ -3,7 +3,7 @@
 import pytest
 
 from pixroute.health.states import OpenReason
-from pixroute.outcome import Verdict
+from pixroute.outcome import HealthSignal
 
 
 def used(w, *keys):
@@ -52,11 +52,11 @@ def test_an_answer_to_a_call_from_before_it_opened_opens_nothing_again(world):
     """The upstream's generation counts, and not the origin's."""
     w = world()
     old = w.admit(w.http)
-    w.call(w.http, Verdict.HARD, times=5)
+    w.call(w.http, HealthSignal.HARD, times=5)
     w.loop.run_until(1)
     reason = w.entry("banana 4K").reason
 
-    w.end(old, Verdict.NEUTRAL, opens=(OpenReason.FORBIDDEN, 3000))
+    w.end(old, HealthSignal.NEUTRAL, opens=(OpenReason.FORBIDDEN, 3000))
 
     assert w.entry("banana 4K").reason == reason == OpenReason.STREAK
 
@@ -65,8 +65,8 @@ def test_an_answer_opens_the_upstream_though_its_origin_opened_meanwhile(world):
     """It was asked in the upstream's present generation."""
     w = world()
     old = w.admit(w.http)
-    w.call(w.http, Verdict.NEUTRAL, Verdict.HARD, times=5)
+    w.call(w.http, HealthSignal.NEUTRAL, HealthSignal.HARD, times=5)
 
-    w.end(old, Verdict.NEUTRAL, Verdict.NEUTRAL, opens=(OpenReason.FORBIDDEN, 3000))
+    w.end(old, HealthSignal.NEUTRAL, HealthSignal.NEUTRAL, opens=(OpenReason.FORBIDDEN, 3000))
 
     assert w.entry("banana 4K").reason == OpenReason.FORBIDDEN

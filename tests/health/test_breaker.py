@@ -8,11 +8,11 @@ from attrs import fields
 from pixroute.health.breaker import Breaker
 from pixroute.health.evidence import MOST_REQUESTS
 from pixroute.health.states import BreakerView, OpenReason, State
-from pixroute.outcome import Verdict
+from pixroute.latency import Quantiles
+from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
-SUCCESS, HARD, THROTTLE, NEUTRAL = Verdict.SUCCESS, Verdict.HARD, Verdict.THROTTLE, Verdict.NEUTRAL
+SUCCESS, HARD, THROTTLE, NEUTRAL = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE, HealthSignal.NEUTRAL
 
 
 def hung(age):

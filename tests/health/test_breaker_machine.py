@@ -18,16 +18,16 @@ from hypothesis.stateful import (
 from pixroute.health.breaker import Breaker
 from pixroute.health.force import Forced
 from pixroute.health.states import OpenReason, State
-from pixroute.outcome import Verdict
+from pixroute.latency import Quantiles
+from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 POLICY = BreakerPolicy(max_failures=3, min_requests=4, half_open_max=8, stall="off")
 EXPECTED = Quantiles(50, 80, 100)
 TIMEOUT = 200.0
 WINDOW = 400.0
 ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
-BAD = (Verdict.HARD, Verdict.THROTTLE)
+BAD = (HealthSignal.HARD, HealthSignal.THROTTLE)
 SICK = (OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE)
 
 runs: Counter[str] = Counter()
@@ -54,7 +54,7 @@ class Model:
         self.answered = self.proven = False
         self.before = 0
         self.calls: list[Call] = []
-        self.log: list[tuple[float, int, Verdict]] = []
+        self.log: list[tuple[float, int, HealthSignal]] = []
         self.forced, self.forced_until, self.judged_from = None, inf, -inf
         self.told: list[tuple[float, OpenReason]] = []
 
@@ -223,10 +223,10 @@ class Model:
         answered, refused = self.now - call.started <= 100, self.now - call.started <= 10
         if call.generation != self.generation:
             wrongly = self.state is State.OPEN and self.reason in ENDED_BY_LATE_SUCCESS
-            if verdict is Verdict.SUCCESS and wrongly and self.now >= self.hinted_until:
+            if verdict is HealthSignal.SUCCESS and wrongly and self.now >= self.hinted_until:
                 self.reopen()
         elif self.state is State.HALF_OPEN:
-            if verdict is Verdict.SUCCESS:
+            if verdict is HealthSignal.SUCCESS:
                 if not self.proven:
                     self.proven, self.allowed = True, max(self.allowed, self.before // 8)
                 self.double()
@@ -235,9 +235,9 @@ class Model:
                 self.ramp_from = self.now
             elif verdict in BAD:
                 self.sicken(self.again, answered=answered, refused=refused)
-        elif verdict is not Verdict.NEUTRAL:
+        elif verdict is not HealthSignal.NEUTRAL:
             pause = self.state is State.OPEN
-            if pause and verdict in BAD and (hinted or verdict is Verdict.THROTTLE):
+            if pause and verdict in BAD and (hinted or verdict is HealthSignal.THROTTLE):
                 return
             self.log.append((self.now, call.request, verdict))
             if verdict in BAD and (reason := self.sickness(refused=refused)):
@@ -247,7 +247,9 @@ class Model:
         """Look through the log for a row of failures, or a rate."""
         row, working = {}, [call.started for call in self.live if refused and call.started <= self.now - 10]
         for at, request, verdict in self.log:
-            row = {**{k: v for k, v in row.items() if k != request}, request: at} if verdict is Verdict.HARD else {}
+            row = (
+                {**{k: v for k, v in row.items() if k != request}, request: at} if verdict is HealthSignal.HARD else {}
+            )
         recent = [at for at in row.values() if at >= self.now - 7200]
         if len(recent) >= 3 and not any(started >= recent[0] for started in working):
             return OpenReason.STREAK
@@ -306,12 +308,14 @@ class BreakerMachine(RuleBasedStateMachine):
             assert token.generation == self.breaker.generation
 
     @precondition(lambda self: self.model.calls)
-    @rule(which=st.integers(0, 100), verdict=st.sampled_from(Verdict), hint=st.sampled_from([None, None, None, 20]))
+    @rule(
+        which=st.integers(0, 100), verdict=st.sampled_from(HealthSignal), hint=st.sampled_from([None, None, None, 20])
+    )
     def end(self, which, verdict, hint):
         """Settle any call in flight, with a hint where a refusal may carry one."""
         call = self.model.calls[which % len(self.model.calls)]
         hint = hint if verdict in BAD else None
-        self.early = verdict is Verdict.SUCCESS
+        self.early = verdict is HealthSignal.SUCCESS
         self.breaker.settle(call.token, verdict, self.model.now, hint=hint)
         self.model.end(call, verdict, hinted=hint is not None)
         if hint is not None:
@@ -319,7 +323,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.model.go_to(self.model.now)
 
     @precondition(lambda self: len(self.model.calls) >= 2)
-    @rule(verdict=st.sampled_from([Verdict.SUCCESS, Verdict.HARD]))
+    @rule(verdict=st.sampled_from([HealthSignal.SUCCESS, HealthSignal.HARD]))
     def end_all(self, verdict):
         """Settle everything in flight alike: an outage, or its end."""
         for _ in range(len(self.model.calls)):
@@ -397,9 +401,9 @@ class BreakerMachine(RuleBasedStateMachine):
         """Settle all that is left: every token once (I3)."""
         if hasattr(self, "model"):
             for call in list(self.model.calls):
-                self.breaker.settle(call.token, Verdict.NEUTRAL, self.model.now)
+                self.breaker.settle(call.token, HealthSignal.NEUTRAL, self.model.now)
                 with pytest.raises(KeyError):
-                    self.breaker.settle(call.token, Verdict.NEUTRAL, self.model.now)
+                    self.breaker.settle(call.token, HealthSignal.NEUTRAL, self.model.now)
             assert self.breaker.in_flight == 0
             runs["all"] += 1
             runs["half-open"] += self.half_open

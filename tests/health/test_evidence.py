@@ -5,9 +5,9 @@ from math import inf
 import pytest
 
 from pixroute.health.evidence import MOST_REQUESTS, Evidence
-from pixroute.outcome import Verdict
+from pixroute.outcome import HealthSignal
 
-SUCCESS, HARD, THROTTLE = Verdict.SUCCESS, Verdict.HARD, Verdict.THROTTLE
+SUCCESS, HARD, THROTTLE = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE
 
 
 @pytest.fixture

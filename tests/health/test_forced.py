@@ -7,9 +7,9 @@ import pytest
 from pixroute.health.force import Forced, Order
 from pixroute.health.scopes import Block
 from pixroute.health.states import OpenReason, State
-from pixroute.outcome import Hold, Verdict
+from pixroute.outcome import HealthSignal, Hold
 
-SUCCESS, HARD, THROTTLE = Verdict.SUCCESS, Verdict.HARD, Verdict.THROTTLE
+SUCCESS, HARD, THROTTLE = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE
 
 
 def force(p, forced, seconds=inf):
@@ -228,14 +228,14 @@ class TestRegistry:
     """Orders reach all breakers of an upstream, those of later requests too."""
 
     def test_an_upstream_is_forced_whole_before_anybody_asks(self, world):
-        """All its resolutions, and the standing says who did it."""
+        """All its resolutions, and the status says who did it."""
         w = world()
 
         w.health.obey(Order(act=Forced.OPEN, key="banana"), w.now)
-        standing = w.standing(w.http)
+        status = w.status(w.http)
 
-        assert (standing.block, standing.until, standing.forced) == (Block.FORCED, inf, Forced.OPEN)
-        assert standing.why == "breaker forced open"
+        assert (status.block, status.until, status.forced) == (Block.FORCED, inf, Forced.OPEN)
+        assert status.why == "breaker forced open"
         report = [(entry.state, entry.forced, entry.until) for entry in w.health.report(w.now) if "banana" in entry.key]
         assert report == [("open", Forced.OPEN, None)] * 4
 
@@ -245,8 +245,8 @@ class TestRegistry:
 
         w.health.obey(Order(act=Forced.OPEN, key="banana", resolution="1K"), w.now)
 
-        assert w.standing(w.http).admits
-        assert not w.standing(w.keys("http", resolution="1K")).admits
+        assert w.status(w.http).admits
+        assert not w.status(w.keys("http", resolution="1K")).admits
 
     def test_an_origin(self, world):
         """Every provider behind it."""
@@ -255,7 +255,7 @@ class TestRegistry:
 
         w.health.obey(Order(act=Forced.OPEN, key="https://one.test:443", scope="origin"), w.now)
 
-        assert w.standing(keys).block is Block.FORCED
+        assert w.status(keys).block is Block.FORCED
 
     def test_who_waits_is_woken_by_a_reset(self, world):
         """Its upstream admits again."""
@@ -275,7 +275,7 @@ class TestRegistry:
 
         w.health.obey(Order(act="reset", key="banana"), w.now)
 
-        assert w.standing(w.keys("http", resolution="2K")).admits
+        assert w.status(w.keys("http", resolution="2K")).admits
 
     def test_a_hold_is_reset_but_never_forced(self, world):
         """A key that is refused is none of the breaker's business."""
@@ -283,20 +283,20 @@ class TestRegistry:
         w.call(w.http, hold=Hold(first=3600, longest=3600))
 
         w.health.obey(Order(act=Forced.CLOSED, key="banana"), w.now)
-        forced = w.standing(w.http).block
+        forced = w.status(w.http).block
         w.health.obey(Order(act="reset", key="first", scope="account"), w.now)
 
         assert forced is Block.HOLD
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
 
     def test_an_event_tells_each_word_and_its_end(self, world):
         """With what was said, and that an operator did it."""
         w = world()
-        w.standing(w.http)
+        w.status(w.http)
 
         w.health.obey(Order(act=Forced.CLOSED, key="banana", resolution="4K", seconds=60), w.now)
         w.loop.run_until(61)
-        w.standing(w.http)
+        w.status(w.http)
         w.health.obey(Order(act="reset", key="banana", resolution="4K"), w.now)
 
         told = [(event.at, event.state, event.forced, event.by_operator) for event in w.changes]

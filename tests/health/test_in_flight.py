@@ -5,7 +5,7 @@ from math import inf, log
 import pytest
 
 from pixroute.health.in_flight import InFlight, Token
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 
 
 def token(started=0.0, request="r", expected=Quantiles(50, 80, 100)):  # noqa: B008 - frozen

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixroute.health.latency import ENOUGH, FLOOR, KEPT, LearnedLatency, table_survival
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 
 TABLE = Quantiles(50, 120, 150)
 NO_LEAST = Quantiles(0, 0, 0)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from pixroute.health.breaker import Breaker
 from pixroute.health.states import OpenReason, State
-from pixroute.outcome import Verdict
+from pixroute.latency import Quantiles
+from pixroute.outcome import HealthSignal
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 
 seconds = st.floats(0, 2000)
 
@@ -37,7 +37,7 @@ def test_an_opening_lasts_no_less_than_the_first_and_no_more_than_the_longest(ji
         token = breaker.admit(
             now, request="r", evidence=number, expected=Quantiles(50, 80, 100), timeout=100, survival=lambda _: 1.0
         )
-        breaker.settle(token, Verdict.HARD, now)
+        breaker.settle(token, HealthSignal.HARD, now)
         lasted.append(breaker.until - now)
         now = breaker.until
 

@@ -5,10 +5,10 @@ import pytest
 from pixroute.health.latency import ENOUGH
 from pixroute.health.scopes import Block
 from pixroute.health.states import OpenReason, State
-from pixroute.outcome import REACTIONS, FailureKind, Verdict
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
+from pixroute.outcome import REACTIONS, FailureKind, HealthSignal
 
-SUCCESS, HARD, THROTTLE, NEUTRAL = Verdict.SUCCESS, Verdict.HARD, Verdict.THROTTLE, Verdict.NEUTRAL
+SUCCESS, HARD, THROTTLE, NEUTRAL = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE, HealthSignal.NEUTRAL
 AUTH = REACTIONS[FailureKind.AUTH].hold
 
 
@@ -19,10 +19,10 @@ class TestScopes:
         """Nothing known is nothing against it."""
         w = world()
 
-        standing = w.standing(w.http)
+        status = w.status(w.http)
 
-        assert standing.admits
-        assert (standing.block, standing.reason, standing.throttled, standing.why) == (None, None, False, "")
+        assert status.admits
+        assert (status.block, status.reason, status.throttled, status.why) == (None, None, False, "")
 
     def test_providers_of_one_upstream_share_its_breaker(self, world):
         """The HTTP port and the HTTPS endpoint share their fate, another upstream does not."""
@@ -30,8 +30,8 @@ class TestScopes:
 
         w.call(w.http, HARD, times=5)
 
-        assert [w.standing(keys).admits for keys in (w.http, w.https, w.other)] == [False, False, True]
-        assert w.standing(w.https).why == "breaker open (streak)"
+        assert [w.status(keys).admits for keys in (w.http, w.https, w.other)] == [False, False, True]
+        assert w.status(w.https).why == "breaker open (streak)"
 
     def test_another_resolution_has_its_own_breaker(self, world):
         """4K may be overloaded while 1K is not."""
@@ -39,28 +39,28 @@ class TestScopes:
 
         w.call(w.http, HARD, times=5)
 
-        assert w.standing(w.keys("http", origin="http://one:1", resolution="1K")).admits
+        assert w.status(w.keys("http", origin="http://one:1", resolution="1K")).admits
 
     def test_an_origins_breaker_closes_one_way_to_the_upstream(self, world):
         """A port that refuses connections does not speak for the other endpoint."""
         w = world()
 
         w.call(w.http, NEUTRAL, HARD, times=5)
-        standing = w.standing(w.http)
+        status = w.status(w.http)
 
-        assert (standing.admits, standing.block, standing.reason) == (False, Block.OPEN, None)
-        assert standing.why == "breaker open (origin)"
-        assert standing.until == w.entry("http://one:1").until
-        assert w.standing(w.https).admits
+        assert (status.admits, status.block, status.reason) == (False, Block.OPEN, None)
+        assert status.why == "breaker open (origin)"
+        assert status.until == w.entry("http://one:1").until
+        assert w.status(w.https).admits
 
     def test_until_is_the_latest_of_all_that_keeps_it(self, world):
         """Upstream open and account held: it may start when both have ended."""
         w = world()
-        w.health.standing(w.http, 0)
+        w.health.status(w.http, 0)
         w.health.open_now(w.http, OpenReason.FORBIDDEN, 300, 0)
         w.health.hold("first", AUTH, 0)
 
-        held = w.standing(w.http)
+        held = w.status(w.http)
 
         assert (held.block, held.until, held.reason) == (Block.HOLD, 300, OpenReason.FORBIDDEN)
 
@@ -71,10 +71,10 @@ class TestScopes:
         w.loop.run_until(40)
         w.admit(w.https)
 
-        standing = w.standing(w.http)
+        status = w.status(w.http)
 
-        assert (standing.block, standing.until) == (Block.HALF_OPEN_FULL, None)
-        assert standing.reason is OpenReason.STREAK
+        assert (status.block, status.until) == (Block.HALF_OPEN_FULL, None)
+        assert status.reason is OpenReason.STREAK
 
     def test_a_place_at_the_upstream_is_not_taken_when_the_origin_refuses(self, world):
         """All or none: the refused attempt took nothing."""
@@ -91,9 +91,9 @@ class TestScopes:
         w = world()
         w.call(w.http, THROTTLE)
 
-        standing = w.standing(w.https)
+        status = w.status(w.https)
 
-        assert (standing.admits, standing.throttled) == (True, True)
+        assert (status.admits, status.throttled) == (True, True)
 
     def test_an_admission_is_settled_once(self, world):
         """A second settlement is an error."""
@@ -120,9 +120,9 @@ class TestEveryResolution:
             w.call(self.small(w))
         w.call(w.http, THROTTLE, hint=20)
 
-        standing = w.standing(self.small(w))
+        status = w.status(self.small(w))
 
-        assert (standing.block, standing.reason, standing.until) == (Block.OPEN, OpenReason.HINT, 20)
+        assert (status.block, status.reason, status.until) == (Block.OPEN, OpenReason.HINT, 20)
 
     @pytest.mark.parametrize("known", [True, False], ids=["known before", "asked for only later"])
     def test_a_missing_model_opens_all(self, world, known):
@@ -132,9 +132,9 @@ class TestEveryResolution:
             w.call(self.small(w))
         w.call(w.http, NEUTRAL, opens=(OpenReason.MODEL_GONE, 3600), every_resolution=True)
 
-        standing = w.standing(self.small(w))
+        status = w.status(self.small(w))
 
-        assert (standing.block, standing.reason, standing.until) == (Block.OPEN, OpenReason.MODEL_GONE, 3600)
+        assert (status.block, status.reason, status.until) == (Block.OPEN, OpenReason.MODEL_GONE, 3600)
 
     def test_undersized_pictures_open_their_own(self, world):
         """4K comes too small, 1K may not."""
@@ -142,8 +142,8 @@ class TestEveryResolution:
 
         w.call(w.http, NEUTRAL, opens=(OpenReason.UNDERSIZED, 3600))
 
-        assert w.standing(w.http).reason is OpenReason.UNDERSIZED
-        assert w.standing(self.small(w)).admits
+        assert w.status(w.http).reason is OpenReason.UNDERSIZED
+        assert w.status(self.small(w)).admits
 
     def test_an_answer_of_an_older_generation_opens_nothing(self, world):
         """It was asked before the breaker opened and recovered."""
@@ -155,7 +155,7 @@ class TestEveryResolution:
 
         w.end(late, NEUTRAL, opens=(OpenReason.FORBIDDEN, 300))
 
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
 
 
 class TestHolds:
@@ -167,22 +167,22 @@ class TestHolds:
 
         w.call(w.http, NEUTRAL, hold=AUTH)
 
-        blocks = [w.standing(keys).block for keys in (w.http, w.https, w.other)]
+        blocks = [w.status(keys).block for keys in (w.http, w.https, w.other)]
         assert blocks == [Block.HOLD, Block.HOLD, None]
-        assert w.standing(w.http).until == 30
-        assert w.standing(w.http).why == "account held"
+        assert w.status(w.http).until == 30
+        assert w.status(w.http).why == "account held"
 
     def test_a_changed_secret_ends_it(self, world):
         """The next question after the change is admitted."""
         w = world()
         secret = ["old"]
         w.call(w.http, NEUTRAL, hold=AUTH, credential=lambda: secret[0])
-        before = w.standing(w.http).block
+        before = w.status(w.http).block
 
         secret[0] = "new"
 
         assert before is Block.HOLD
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
 
     def test_a_success_ends_its_doubling(self, world):
         """A key that worked since is held 30 s again."""
@@ -193,7 +193,7 @@ class TestHolds:
 
         w.call(w.http, NEUTRAL, hold=AUTH)
 
-        assert w.standing(w.http).until == 60
+        assert w.status(w.http).until == 60
 
 
 class TestDisabled:
@@ -204,13 +204,13 @@ class TestDisabled:
         w = world()
         admission = w.admit(w.http)
         w.health.disable("http")
-        during = w.standing(w.http).block, w.standing(w.https).block
+        during = w.status(w.http).block, w.status(w.https).block
         w.end(admission)
 
         w.health.enable("http")
 
         assert during == (Block.DISABLED, None)
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
 
     def test_who_waits_for_it_is_woken_when_it_is_enabled(self, world):
         """Enabling is a place."""
@@ -237,17 +237,17 @@ class TestSlots:
         w = world()
         keys, _ = self.full(w)
 
-        standing = w.standing(keys)
+        status = w.status(keys)
 
-        assert (standing.block, standing.until, standing.why) == (Block.SLOT, None, "all slots taken")
-        assert w.standing(w.http).admits
+        assert (status.block, status.until, status.why) == (Block.SLOT, None, "all slots taken")
+        assert w.status(w.http).admits
 
     def test_a_slot_can_be_kept_beyond_the_settlement(self, world):
         """A thread that cannot be stopped keeps its slot; releasing twice frees once."""
         w = world()
         keys, (first, _) = self.full(w)
         w.end(first, keep_slot=True)
-        kept = w.standing(keys).block
+        kept = w.status(keys).block
 
         first.release_slot()
         first.release_slot()
@@ -279,11 +279,11 @@ class TestSlots:
         w.end(admissions[0])
 
         assert waiter.woken
-        assert w.standing(keys).block is Block.SLOT
-        assert w.standing(keys, waiter).admits
+        assert w.status(keys).block is Block.SLOT
+        assert w.status(keys, waiter).admits
         w.admit(keys, waiter)
         waiter.close()
-        assert w.standing(keys).block is Block.SLOT
+        assert w.status(keys).block is Block.SLOT
 
     def test_what_is_not_used_is_passed_on(self, world):
         """A woken waiter that closes without starting wakes the next."""
@@ -349,7 +349,7 @@ class TestSlots:
         keys, _ = self.full(w)
         w.health.wait([keys], lambda: None)
 
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
 
 
 class TestHerd:
@@ -403,7 +403,7 @@ class TestHerd:
         w.health.wait([w.http], lambda: woken.append(1))
 
         w.loop.now = 40.0
-        newcomer = w.standing(w.http)
+        newcomer = w.status(w.http)
 
         assert newcomer.block is Block.HALF_OPEN_FULL
         assert woken == [1]
@@ -450,7 +450,7 @@ class TestHerd:
 
         assert (before, woken) == ([], [w.now])
         for admission in hung:
-            w.end(admission, Verdict.NEUTRAL)
+            w.end(admission, HealthSignal.NEUTRAL)
 
     def test_a_promise_of_a_breaker_that_opened_again_is_void(self, world):
         """Between wake and plan a hint came: the woken one is told to wait."""
@@ -462,7 +462,7 @@ class TestHerd:
         w.health.hint(w.http, 60, 40)
 
         assert waiter.woken
-        assert w.standing(w.http, waiter).until == 100
+        assert w.status(w.http, waiter).until == 100
 
     def test_a_waiter_may_start_within_its_wake(self, world):
         """Whoever plans at once takes its place before the next is looked at."""
@@ -517,7 +517,7 @@ class TestTimers:
         w.loop.run_until(10_000)
 
         assert w.loop.fired <= 1
-        assert w.standing(w.http).admits
+        assert w.status(w.http).admits
         assert w.changes[-1].state == "half-open"
 
     def test_a_hint_that_comes_earlier_than_the_timer_is_not_missed(self, world):
@@ -617,7 +617,7 @@ class TestReport:
         w.call(w.http, HARD, times=5)
         w.health.hold("second", AUTH, 0)
         w.health.disable("https")
-        w.standing(w.https)
+        w.status(w.https)
 
         lines = [(entry.scope, entry.key, entry.state) for entry in w.health.report(0)]
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from pixroute.outcome import Verdict
+from pixroute.outcome import HealthSignal
 
-VERDICTS = st.sampled_from([Verdict.SUCCESS, Verdict.SUCCESS, Verdict.HARD, Verdict.NEUTRAL])
+VERDICTS = st.sampled_from([HealthSignal.SUCCESS, HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.NEUTRAL])
 
 
 class LineMachine(RuleBasedStateMachine):
@@ -17,7 +17,7 @@ class LineMachine(RuleBasedStateMachine):
         super().__init__()
         self.w = world(max_failures=2)
         self.narrow = self.w.keys("narrow", max_in_flight=2)
-        self.w.call(self.narrow, Verdict.HARD, times=2)
+        self.w.call(self.narrow, HealthSignal.HARD, times=2)
         self.waiting, self.woken, self.live = [], [], []
 
     @rule(both=st.booleans())
@@ -33,7 +33,7 @@ class LineMachine(RuleBasedStateMachine):
         """A woken request plans: it starts where it may, and closes."""
         waiter = self.woken.pop(0)
         keys = next(keys for other, keys in self.waiting if other is waiter)
-        admitting = [key for key in keys if self.w.standing(key, waiter).admits]
+        admitting = [key for key in keys if self.w.status(key, waiter).admits]
         if admitting:
             self.live.append(self.w.admit(admitting[0], waiter))
         self.give_up(waiter)
@@ -65,7 +65,7 @@ class LineMachine(RuleBasedStateMachine):
     @rule()
     def newcomer(self):
         """A request that never waited starts if it may."""
-        if self.w.standing(self.narrow).admits:
+        if self.w.status(self.narrow).admits:
             self.live.append(self.w.admit(self.narrow))
 
     @invariant()
@@ -82,12 +82,12 @@ class LineMachine(RuleBasedStateMachine):
         """Once places are passed on, whoever is not woken could not be admitted."""
         self.w.health.pass_on()
         for waiter, keys in self.waiting:
-            assert waiter.woken or not any(self.w.standing(key).admits for key in keys)
+            assert waiter.woken or not any(self.w.status(key).admits for key in keys)
 
     def teardown(self):
         """When all have ended or gone, every place is free and every promise redeemed (I4)."""
         for call in self.live:
-            self.w.end(call, Verdict.NEUTRAL)
+            self.w.end(call, HealthSignal.NEUTRAL)
         for waiter, _ in self.waiting:
             waiter.close()
         route = self.w.health._route(self.narrow)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pixroute.health.latency import table_survival
 from pixroute.health.stall import silence_log_likelihood
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 
 ages = st.floats(0, 1000)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pixroute.http.judging.diagnosis import Observation, diagnose, suspect
 from pixroute.http.judging.observation import spell
+from pixroute.latency import Quantiles
 from pixroute.outcome import FailureKind, Stage
-from pixroute.provider import Quantiles
 
 K = FailureKind
 USUAL = Quantiles(120, 170, 250)

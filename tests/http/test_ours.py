@@ -19,7 +19,7 @@ from pixroute.http import Call, HttpProvider, HttpSettings
 from pixroute.http.judging.exceptions import failure_of
 from pixroute.http.judging.lack import LACKS, lack
 from pixroute.http.judging.observation import Observation
-from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage, Verdict
+from pixroute.outcome import Billing, Blame, Failure, FailureKind, HealthSignal, Stage
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.provider import Capabilities
 from pixroute.routing.settle import may_retry_quickly, settle
@@ -111,7 +111,7 @@ def test_what_we_lack_moves_no_breaker_at_any_stage(error, stage):
     assert failure.advice
     assert failure.reaction.repeats_rounds
     assert not may_retry_quickly(failure, seconds=1, policy=RetryPolicy(), timeout_given=True)
-    assert (settled.upstream, settled.origin) == (Verdict.NEUTRAL, Verdict.NEUTRAL)
+    assert (settled.upstream, settled.origin) == (HealthSignal.NEUTRAL, HealthSignal.NEUTRAL)
     assert (settled.hint, settled.hold, settled.opens) == (None, None, None)
 
 
@@ -123,8 +123,8 @@ def test_whatever_is_ours_moves_nothing(kind):
     settled = settle(failure, age=1000, p99=60, cut_short=False, stage=Stage.BODY)
 
     assert (settled.upstream, settled.origin, settled.hint, settled.hold, settled.opens) == (
-        Verdict.NEUTRAL,
-        Verdict.NEUTRAL,
+        HealthSignal.NEUTRAL,
+        HealthSignal.NEUTRAL,
         None,
         None,
         None,

@@ -6,8 +6,8 @@ import pytest
 
 from pixroute.fit import Fit, Unfit, fit
 from pixroute.http.call import Call, Details, Reply
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
-from pixroute.provider import Quantiles
 from pixroute.request import ImageRequest
 from pixroute.secret import Secret
 from pixroute_seedream import pixroute_providers

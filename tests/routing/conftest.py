@@ -55,7 +55,7 @@ class Walk:
     @property
     def verdicts(self) -> dict[str, str]:
         """What the last decision found of each provider."""
-        return {name: ruling.name for name, ruling in self.record.decisions[-1].verdicts.items()}
+        return {name: verdict.name for name, verdict in self.record.decisions[-1].verdicts.items()}
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from pixroute import ImageRequest, Policy, Router, Size
-from pixroute.provider import Latency, ProviderSettings, Quantiles
+from pixroute.latency import Latency, Quantiles
+from pixroute.provider import ProviderSettings
 from pixroute.references import load
 from pixroute.request import Reference
 from pixroute.testing import FakeProvider, fake_router

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from pixroute.routing.budget import Budget, HedgePurse
+from pixroute.routing.budget import HedgeBudget, RequestBudget
 
 PRICE = Decimal("0.09")
 
 
 def test_a_price_is_reserved_when_an_attempt_starts():
     """What is in flight counts at full price."""
-    budget = Budget(Decimal("0.20"))
+    budget = RequestBudget(Decimal("0.20"))
 
     budget.reserve(PRICE)
 
@@ -21,7 +21,7 @@ def test_a_price_is_reserved_when_an_attempt_starts():
 @pytest.mark.parametrize(("spent", "left"), [(None, "0.20"), (PRICE, "0.11"), (Decimal("0.05"), "0.15")])
 def test_what_was_not_spent_comes_back(spent, left):
     """A free attempt gives all back, a billed one nothing."""
-    budget = Budget(Decimal("0.20"))
+    budget = RequestBudget(Decimal("0.20"))
     budget.reserve(PRICE)
 
     budget.settle(PRICE, spent)
@@ -31,7 +31,7 @@ def test_what_was_not_spent_comes_back(spent, left):
 
 def test_an_unknown_price_takes_nothing():
     """It can only start where there is no limit, or in a part that began before."""
-    budget = Budget(Decimal("0.20"))
+    budget = RequestBudget(Decimal("0.20"))
 
     budget.reserve(None)
     budget.settle(None, None)
@@ -41,7 +41,7 @@ def test_an_unknown_price_takes_nothing():
 
 def test_without_a_limit_nothing_is_counted():
     """None stays None."""
-    budget = Budget(None)
+    budget = RequestBudget(None)
 
     budget.reserve(PRICE)
     budget.settle(PRICE, None)
@@ -49,34 +49,34 @@ def test_without_a_limit_nothing_is_counted():
     assert budget.left is None
 
 
-def test_one_hedge_is_in_the_purse_at_the_start():
+def test_one_hedge_is_in_the_budget_at_the_start():
     """And only one."""
-    purse = HedgePurse()
+    hedge_budget = HedgeBudget()
 
-    assert purse.can_pay
-    purse.draw()
-    assert not purse.can_pay
+    assert hedge_budget.can_pay
+    hedge_budget.draw()
+    assert not hedge_budget.can_pay
 
 
 def test_twenty_requests_earn_a_hedge():
     """At a share of one in twenty; nineteen do not."""
-    purse = HedgePurse()
-    purse.draw()
+    hedge_budget = HedgeBudget()
+    hedge_budget.draw()
 
     for _ in range(19):
-        purse.earn(0.05)
-    before = purse.can_pay
-    purse.earn(0.05)
+        hedge_budget.earn(0.05)
+    before = hedge_budget.can_pay
+    hedge_budget.earn(0.05)
 
-    assert (before, purse.can_pay) == (False, True)
+    assert (before, hedge_budget.can_pay) == (False, True)
 
 
 def test_at_most_one_is_saved():
     """A quiet night is no stock for a busy morning."""
-    purse = HedgePurse()
+    hedge_budget = HedgeBudget()
 
     for _ in range(100):
-        purse.earn(0.05)
-    purse.draw()
+        hedge_budget.earn(0.05)
+    hedge_budget.draw()
 
-    assert not purse.can_pay
+    assert not hedge_budget.can_pay

@@ -21,7 +21,7 @@ from pixroute.cost import Cost
 from pixroute.outcome import Billing, Delivered, Failure, Success
 from pixroute.policy import RetryPolicy
 from pixroute.routing import conclude
-from pixroute.routing.plan import Ruling
+from pixroute.routing.plan import Verdict
 from pixroute.testing import Act, FakeProvider, fail, fake_router, picture, run_virtual, silence
 from pixroute.testing.fake import blank_png
 
@@ -129,12 +129,12 @@ class TestErrors:
 
     def test_whose_times_are_unknown_is_said_where_time_ran_short(self):
         """Those alone that lacked the time, for theirs is a guess."""
-        contenders = [
+        prepared_providers = [
             SimpleNamespace(name=name, candidate=SimpleNamespace(known=name == "known"))
             for name in ("new", "known", "off")
         ]
-        rulings = [Ruling.NO_TIME, Ruling.NO_TIME, Ruling.DISABLED]
-        endings = [SimpleNamespace(contenders=contenders, rulings=rulings, attempts=())]
+        verdicts = [Verdict.NO_TIME, Verdict.NO_TIME, Verdict.DISABLED]
+        endings = [SimpleNamespace(prepared_providers=prepared_providers, verdicts=verdicts, attempts=())]
 
         kind, told = conclude._kind_and_head(endings, [], None)
 

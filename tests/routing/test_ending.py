@@ -12,15 +12,15 @@ from attrs import evolve
 from pixroute import FailureKind, ImageRequest, Stage
 from pixroute.content import InMemory
 from pixroute.cost import Cost
-from pixroute.outcome import Billing, Blame, Delivered, Failure, Success, Verdict
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
+from pixroute.outcome import Billing, Blame, Delivered, Failure, HealthSignal, Success
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.attempts import record_of
 from pixroute.routing.part import Place
 from pixroute.testing import run_virtual
 from pixroute.testing.fake import blank_png
 
-K, V = FailureKind, Verdict
+K, V = FailureKind, HealthSignal
 STARTED = 100.0
 
 
@@ -71,7 +71,7 @@ class Bench:
         self.places = places or Places()
         self.retry_at = None
         price = None if price is None else Decimal(price)
-        self.contender = SimpleNamespace(
+        self.prepared = SimpleNamespace(
             name="one",
             keys=SimpleNamespace(origin=origin, resolution="4K"),
             asking=lambda part: part,
@@ -95,8 +95,9 @@ class Bench:
         self._work = work
         self.attempt = Attempt(
             request_id="r-1",
-            contender=self.contender,
+            prepared=self.prepared,
             part=SimpleNamespace(
+                chain="default",
                 asked=ImageRequest("a lighthouse"),
                 request=SimpleNamespace(n=n),
                 into=None,
@@ -104,10 +105,11 @@ class Bench:
             ),
             shared=SimpleNamespace(
                 http=None,
+                gate=None,
                 reap=lambda task, name: self.reaped.append(name),
                 heartbeat=SimpleNamespace(look=time or asyncio.get_running_loop().time),
             ),
-            keeper=SimpleNamespace(
+            listener=SimpleNamespace(
                 job=self.jobs.append,
                 ended=self.ends.append,
                 corrected=lambda attempt, was: None,
@@ -279,7 +281,7 @@ def test_what_is_usual_is_told_where_it_is_known(known, usual):
     """A guess from the time-out explains no time-out."""
 
     def guessed(bench):
-        bench.contender.candidate.known = known
+        bench.prepared.candidate.known = known
 
     assert usual in f"{ended(after(1000, None), before=guessed).attempt.failure.message}."
 
@@ -613,7 +615,7 @@ def test_what_breaks_before_its_price_is_known_may_have_been_billed():
     """An unknown amount."""
 
     def broken(bench):
-        del bench.contender.candidate.price
+        del bench.prepared.candidate.price
 
     attempt = ended(after(1, FAILED), before=broken).attempt
 

@@ -238,7 +238,7 @@ def test_it_is_read_and_switched_before_it_is_opened():
 
     router.disable("one")
 
-    assert [plan.ruling for plan in router.explain().providers] == ["is disabled", "may start"]
+    assert [plan.verdict for plan in router.explain().providers] == ["is disabled", "may start"]
     assert router.health() == ()
     result = run_virtual(router.generate("a lighthouse"))
     assert result.provider == "two"
@@ -377,7 +377,7 @@ def test_what_a_plugin_raises_before_anything_is_sent_bars_it_alone(word, n, cap
 
     assert {image.provider for result in results for image in result.images} <= {"well", "odd"}
     assert [len(result.images) for result in results] == [n, n, n]
-    assert explained.providers[1].ruling == "may start"
+    assert explained.providers[1].verdict == "may start"
     assert caplog.text.count("provider odd raised before anything was sent") <= 1
 
 

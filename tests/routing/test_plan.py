@@ -6,30 +6,30 @@ from math import inf
 import pytest
 from attrs import evolve, fields
 
-from pixroute.health.scopes import ADMITS, Block, Standing
+from pixroute.health.scopes import ADMITS, AdmissionStatus, Block
 from pixroute.health.states import OpenReason
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
-from pixroute.provider import Quantiles
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, leave_out, possibly_billed, reserve, worst_cost
-from pixroute.routing.view import SLACK, Candidate, Plan, Round, Ruling, Start, Stop, Tried, View, Wait
+from pixroute.routing.view import SLACK, Candidate, Plan, Round, Start, Stop, Tried, Verdict, View, Wait
 
-K, R = FailureKind, Ruling
+K, R = FailureKind, Verdict
 NOW = 1000.0
 RESERVE = 1.25 * 27 + 10  # for Seedream
 PAID, FREE = True, False
 
-FULL = Standing(admits=False, block=Block.SLOT)
-HELD = Standing(admits=False, block=Block.HOLD, until=NOW + 100)
-PROBING = Standing(admits=False, block=Block.HALF_OPEN_FULL)
-DISABLED = Standing(admits=False, block=Block.DISABLED)
-THROTTLED = Standing(admits=True, throttled=True)
+FULL = AdmissionStatus(admits=False, block=Block.SLOT)
+HELD = AdmissionStatus(admits=False, block=Block.HOLD, until=NOW + 100)
+PROBING = AdmissionStatus(admits=False, block=Block.HALF_OPEN_FULL)
+DISABLED = AdmissionStatus(admits=False, block=Block.DISABLED)
+THROTTLED = AdmissionStatus(admits=True, throttled=True)
 
 
 def opened(seconds=100.0, reason=OpenReason.STREAK):
-    """Give the standing behind a breaker that is open for so many seconds more."""
-    return Standing(admits=False, block=Block.OPEN, until=NOW + seconds, reason=reason)
+    """Give the status behind a breaker that is open for so many seconds more."""
+    return AdmissionStatus(admits=False, block=Block.OPEN, until=NOW + seconds, reason=reason)
 
 
 def candidate(name="banana", **fields):
@@ -80,28 +80,28 @@ def live(index, *, age=5.0, join_in=inf, join_free_in=None, paid=PAID):
 
 def view(
     *candidates,
-    standings=None,
+    statuses=None,
     remaining=1000.0,
     tried=(),
     round_=0,
     jitter=0.0,
     money=None,
-    purse=True,
+    hedge_allowed=True,
     patience=inf,
     **policy,
 ):
-    """Give a view of these candidates, all admitted but for `standings` by index."""
+    """Give a view of these candidates, all admitted but for `statuses` by index."""
     return View(
         now=NOW,
         deadline=NOW + remaining,
         candidates=candidates,
-        standings=tuple((standings or {}).get(index, ADMITS) for index in range(len(candidates))),
+        statuses=tuple((statuses or {}).get(index, ADMITS) for index in range(len(candidates))),
         policy=Policy(**policy),
         tried=tuple(tried),
         round=round_,
         round_jitter=jitter,
         money_left=None if money is None else Decimal(money),
-        purse=purse,
+        hedge_allowed=hedge_allowed,
         patience=patience,
     )
 
@@ -116,9 +116,9 @@ def chain(**fields):
     )
 
 
-def rulings(seen):
+def verdicts(seen):
     """Give what was found of each provider."""
-    return list(plan(seen).rulings)
+    return list(plan(seen).verdicts)
 
 
 class TestTheFirstDecision:
@@ -132,30 +132,30 @@ class TestTheFirstDecision:
             Start(0, join_at=NOW + 375, join_free_at=NOW + 375, ends_at=NOW + 600), (R.READY, R.READY, R.READY)
         )
 
-    @pytest.mark.parametrize("ruling", [R.UNSUPPORTED, R.DISABLED, R.PLAINTEXT])
-    def test_who_is_barred_is_passed_over_with_the_reason(self, ruling):
+    @pytest.mark.parametrize("verdict", [R.UNSUPPORTED, R.DISABLED, R.PLAINTEXT])
+    def test_who_is_barred_is_passed_over_with_the_reason(self, verdict):
         """Unsupported, disabled, sensitive over plaintext."""
-        decided = plan(view(candidate(barred=ruling), seedream()))
+        decided = plan(view(candidate(barred=verdict), seedream()))
 
-        assert decided.rulings == (ruling, R.READY)
+        assert decided.verdicts == (verdict, R.READY)
         assert decided.action.index == 1
 
     @pytest.mark.parametrize(
-        ("standing", "ruling"),
+        ("status", "verdict"),
         [
             (HELD, R.HOLD),
             (opened(), R.OPEN),
             (PROBING, R.PROBING),
             (DISABLED, R.DISABLED),
-            (Standing(admits=False), R.OPEN),
+            (AdmissionStatus(admits=False), R.OPEN),
         ],
         ids=lambda value: getattr(value, "name", ""),
     )
-    def test_whom_health_does_not_admit_is_passed_over_with_the_reason(self, standing, ruling):
+    def test_whom_health_does_not_admit_is_passed_over_with_the_reason(self, status, verdict):
         """Hold, breaker, probe, disabled at run time."""
-        decided = plan(view(candidate(), seedream(), standings={0: standing}))
+        decided = plan(view(candidate(), seedream(), statuses={0: status}))
 
-        assert decided.rulings == (ruling, R.READY)
+        assert decided.verdicts == (verdict, R.READY)
         assert decided.action.index == 1
 
     def test_nobody_is_an_end(self):
@@ -187,7 +187,7 @@ class TestTwoTimes:
         """A caller's short time goes straight to the faster fallback."""
         decided = plan(view(candidate(), seedream(), remaining=119))
 
-        assert decided.rulings == (R.NO_TIME, R.READY)
+        assert decided.verdicts == (R.NO_TIME, R.READY)
         assert decided.action == Start(1, NOW + 60, NOW + 60, NOW + 119)
 
     @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ class TestTwoTimes:
         assert plan(unknown).action.index == 0
         assert reserve(unknown, 0, budget) == p50
         late = evolve(unknown, deadline=NOW + p50 - 0.01)
-        assert plan(late).rulings == (R.NO_TIME, R.NO_TIME)
+        assert plan(late).verdicts == (R.NO_TIME, R.NO_TIME)
 
     def test_within_the_slack_of_a_clock_the_time_is_enough(self):
         """A timer that fires early or late by a millisecond changes nothing."""
-        assert rulings(view(candidate(), remaining=120 - SLACK / 2)) == [R.READY]
-        assert rulings(view(candidate(), remaining=120 - SLACK * 2)) == [R.NO_TIME]
+        assert verdicts(view(candidate(), remaining=120 - SLACK / 2)) == [R.READY]
+        assert verdicts(view(candidate(), remaining=120 - SLACK * 2)) == [R.NO_TIME]
 
     def test_a_reserve_is_dropped_if_no_later_providers_p95_fits(self):
         """Who could not finish needs no time kept."""
@@ -248,7 +248,7 @@ class TestTwoTimes:
 
     @pytest.mark.parametrize(("factor", "free_in"), [(0.5, 250), (1.0, 250), (1.5, 375)])
     def test_joining_below_p99_is_free_only_from_p99_on(self, factor, free_in):
-        """`join_free_at` is when a hedge draws nothing from the purse."""
+        """`join_free_at` is when a hedge draws nothing from the budget."""
         action = plan(view(candidate(hedge_after=factor * 250), remaining=2000)).action
 
         assert (action.join_at, action.join_free_at) == (NOW + factor * 250, NOW + free_in)
@@ -278,10 +278,10 @@ class TestReserve:
     @pytest.mark.parametrize(
         "fields",
         [
-            {"standings": {1: opened()}},
-            {"standings": {1: HELD}},
-            {"standings": {1: PROBING}},
-            {"standings": {1: DISABLED}},
+            {"statuses": {1: opened()}},
+            {"statuses": {1: HELD}},
+            {"statuses": {1: PROBING}},
+            {"statuses": {1: DISABLED}},
             {"tried": [ended(1, K.CONNECT)]},
             {"tried": [ended(1, K.CONNECT)], "round_": 1},
             {"tried": [ended(1, K.CONNECT, retry_in=1)]},
@@ -306,7 +306,7 @@ class TestReserve:
         """This attempt counts as possibly billed, and its price as spent."""
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == 0
 
-    @pytest.mark.parametrize("fields", [{"standings": {1: FULL}}, {"money": "0.13"}, {"max_attempts": 2}])
+    @pytest.mark.parametrize("fields", [{"statuses": {1: FULL}}, {"money": "0.13"}, {"max_attempts": 2}])
     def test_a_full_provider_and_an_exact_sum_still_count(self, fields):
         """A slot comes free, and what fits exactly fits."""
         assert reserve(view(candidate(), seedream(), **fields), 0, 1000) == RESERVE
@@ -353,7 +353,7 @@ class TestDeadline:
         ("first", "fields"),
         [
             ({"barred": R.UNSUPPORTED}, {}),
-            ({}, {"standings": {0: opened()}}),
+            ({}, {"statuses": {0: opened()}}),
             ({"price": None}, {"money": "1"}),
             ({"price": Decimal(2)}, {"money": "1"}),
         ],
@@ -365,11 +365,11 @@ class TestDeadline:
 
     def test_a_full_provider_counts(self):
         """It is waited for."""
-        assert default_budget(view(candidate(), seedream(), standings={0: FULL})) == 600 + RESERVE + 30
+        assert default_budget(view(candidate(), seedream(), statuses={0: FULL})) == 600 + RESERVE + 30
 
     def test_with_all_breakers_open_the_first_counts(self):
         """One of them is waited for."""
-        seen = view(candidate(), seedream(), standings={0: opened(), 1: opened()})
+        seen = view(candidate(), seedream(), statuses={0: opened(), 1: opened()})
 
         assert default_budget(seen) == 630
 
@@ -396,7 +396,7 @@ class TestAfterAFailure:
         """What is the origin's fault says nothing of the sibling on another."""
         decided = plan(chain(tried=[ended(0, kind)]))
 
-        assert decided.rulings == (R.TRIED, R.READY, R.READY)
+        assert decided.verdicts == (R.TRIED, R.READY, R.READY)
         assert decided.action.index == 1
 
     @pytest.mark.parametrize("kind", OTHERS_FIRST)
@@ -404,14 +404,14 @@ class TestAfterAFailure:
         """The sibling shares the fate; the other model comes before it."""
         decided = plan(chain(tried=[ended(0, kind)]))
 
-        assert decided.rulings == (R.TRIED, R.SIBLING, R.READY)
+        assert decided.verdicts == (R.TRIED, R.SIBLING, R.READY)
         assert decided.action.index == 2
 
     def test_a_sibling_is_one_wherever_it_stands(self):
         """Also before the one that failed, as when its breaker was open at first."""
         decided = plan(chain(tried=[ended(1, K.OVERLOADED)]))
 
-        assert decided.rulings == (R.SIBLING, R.TRIED, R.READY)
+        assert decided.verdicts == (R.SIBLING, R.TRIED, R.READY)
         assert decided.action.index == 2
 
     @pytest.mark.parametrize("kind", OTHERS_FIRST)
@@ -419,23 +419,23 @@ class TestAfterAFailure:
         """With nobody else left the sibling is asked."""
         decided = plan(chain(tried=[ended(0, kind, paid=FREE), ended(2, K.TLS)]))
 
-        assert decided.rulings == (R.TRIED, R.SIBLING, R.TRIED)
+        assert decided.verdicts == (R.TRIED, R.SIBLING, R.TRIED)
         assert decided.action.index == 1
 
     @pytest.mark.parametrize(
-        ("standing", "index"), [(opened(), 1), (FULL, 2)], ids=["open: the sibling now", "full: wait for the other"]
+        ("status", "index"), [(opened(), 1), (FULL, 2)], ids=["open: the sibling now", "full: wait for the other"]
     )
-    def test_a_sibling_waits_for_who_may_start_not_for_who_may_not(self, standing, index):
+    def test_a_sibling_waits_for_who_may_start_not_for_who_may_not(self, status, index):
         """A breaker is not waited for while the sibling may start; a slot is, as its provider is well."""
-        action = plan(chain(tried=[ended(0, K.OVERLOADED)], standings={2: standing})).action
+        action = plan(chain(tried=[ended(0, K.OVERLOADED)], statuses={2: status})).action
 
         assert action.index == index if isinstance(action, Start) else action.on == (index,)
 
     def test_a_full_sibling_does_not_hold_back_another_upstream(self):
         """Its slots are no reason to wait for it while others come first."""
-        decided = plan(chain(tried=[ended(0, K.OVERLOADED)], standings={1: FULL}))
+        decided = plan(chain(tried=[ended(0, K.OVERLOADED)], statuses={1: FULL}))
 
-        assert decided.rulings == (R.TRIED, R.SIBLING, R.READY)
+        assert decided.verdicts == (R.TRIED, R.SIBLING, R.READY)
         assert decided.action.index == 2
 
     @pytest.mark.parametrize("kind", [K.QUOTA, K.AUTH])
@@ -449,14 +449,14 @@ class TestAfterAFailure:
         """In chain order, but not siblings."""
         decided = plan(chain(tried=[ended(0, kind)]))
 
-        assert decided.rulings == (R.SAME_UPSTREAM, R.SAME_UPSTREAM, R.READY)
+        assert decided.verdicts == (R.SAME_UPSTREAM, R.SAME_UPSTREAM, R.READY)
         assert decided.action.index == 2
 
     def test_the_request_is_invalid(self):
         """Only a provider whose capabilities differ is asked the same."""
         decided = plan(chain(tried=[ended(0, K.INVALID)]))
 
-        assert decided.rulings == (R.SAME_ABILITIES, R.SAME_ABILITIES, R.READY)
+        assert decided.verdicts == (R.SAME_ABILITIES, R.SAME_ABILITIES, R.READY)
         assert decided.action.index == 2
 
     def test_abilities_differ_either_way(self):
@@ -469,7 +469,7 @@ class TestAfterAFailure:
         """What will not pass by itself is not asked again in a later round."""
         decided = plan(chain(tried=[ended(0, K.INVALID, ago=60), ended(2, K.CONNECT, ago=50)], round_=1))
 
-        assert decided.rulings == (R.SAME_ABILITIES, R.SAME_ABILITIES, R.READY)
+        assert decided.verdicts == (R.SAME_ABILITIES, R.SAME_ABILITIES, R.READY)
 
     def test_declined_content_stops(self):
         """The default: another model would be paid for the same refusal."""
@@ -479,12 +479,12 @@ class TestAfterAFailure:
         """`on_moderated = "next"` asks another upstream."""
         decided = plan(chain(tried=[ended(0, K.MODERATED)], on_moderated="next"))
 
-        assert decided.rulings == (R.SAME_UPSTREAM, R.SAME_UPSTREAM, R.READY)
+        assert decided.verdicts == (R.SAME_UPSTREAM, R.SAME_UPSTREAM, R.READY)
         assert decided.action.index == 2
 
     def test_a_cancelled_attempt_excludes_nobody_else(self):
         """It lost; nothing is said of its upstream."""
-        assert rulings(chain(tried=[ended(0, K.CANCELLED)])) == [R.TRIED, R.READY, R.READY]
+        assert verdicts(chain(tried=[ended(0, K.CANCELLED)])) == [R.TRIED, R.READY, R.READY]
 
 
 class TestQuickRetry:
@@ -495,7 +495,7 @@ class TestQuickRetry:
         decided = plan(chain(tried=[ended(0, K.OVERLOADED, retry_in=0.5)]))
 
         assert decided.action == Wait(NOW + 0.5, (), R.RETRY)
-        assert decided.rulings[0] is R.READY
+        assert decided.verdicts[0] is R.READY
 
     @pytest.mark.parametrize("retry_in", [SLACK / 2, 0, -3])
     def test_then_it_is_sent(self, retry_in):
@@ -512,11 +512,11 @@ class TestQuickRetry:
 
     def test_once_only(self):
         """A retry that failed has none of its own."""
-        assert rulings(chain(tried=[ended(0, retry_in=-2), ended(0)]))[0] is R.TRIED
+        assert verdicts(chain(tried=[ended(0, retry_in=-2), ended(0)]))[0] is R.TRIED
 
     def test_a_breaker_that_opened_meanwhile_sends_it_elsewhere(self):
         """A hint is never waited for by a quick retry."""
-        action = plan(chain(tried=[ended(0, retry_in=0.5)], standings={0: opened()})).action
+        action = plan(chain(tried=[ended(0, retry_in=0.5)], statuses={0: opened()})).action
 
         assert action.index == 1
 
@@ -530,11 +530,11 @@ class TestQuickRetry:
         """Its own failure does not put it behind the others."""
         seen = chain(tried=[ended(0, K.OVERLOADED, retry_in=0)])
 
-        assert plan(seen).rulings == (R.READY, R.SIBLING, R.READY)
+        assert plan(seen).verdicts == (R.READY, R.SIBLING, R.READY)
 
     def test_a_full_provider_is_waited_for(self):
         """The slot of the first try may still be on its way back."""
-        seen = view(candidate(waits_when_full=False), seedream(), standings={0: FULL}, tried=[ended(0, retry_in=0)])
+        seen = view(candidate(waits_when_full=False), seedream(), statuses={0: FULL}, tried=[ended(0, retry_in=0)])
 
         assert plan(seen).action == Wait(NOW + 1000 - 120, (0,), R.FULL)
 
@@ -547,7 +547,7 @@ class TestHedge:
         decided = plan(chain(tried=[live(0, join_in=370)]))
 
         assert decided.action == Wait(NOW + 370)
-        assert decided.rulings == (R.IN_FLIGHT, R.NOT_BESIDE, R.READY)
+        assert decided.verdicts == (R.IN_FLIGHT, R.NOT_BESIDE, R.READY)
 
     @pytest.mark.parametrize("join_in", [SLACK / 2, 0, -50])
     def test_then_the_fallback_joins_on_another_upstream(self, join_in):
@@ -574,33 +574,33 @@ class TestHedge:
     @pytest.mark.parametrize(("age", "joins_in"), [(100, 70), (170, None), (300, None)])
     def test_while_its_breaker_is_open_for_silence_it_may_be_joined_from_p95(self, reason, age, joins_in):
         """Others hang too: no reason to wait for 1.5·P99."""
-        seen = chain(tried=[live(0, age=age, join_in=300)], standings={0: opened(reason=reason)})
+        seen = chain(tried=[live(0, age=age, join_in=300)], statuses={0: opened(reason=reason)})
 
         action = plan(seen).action
 
         assert action == (Wait(NOW + joins_in) if joins_in else Start(2, NOW + 60, NOW + 60, NOW + 600, hedge=True))
 
     @pytest.mark.parametrize(
-        "standing",
-        [opened(reason=OpenReason.STREAK), Standing(admits=True, reason=OpenReason.OVERDUE)],
+        "status",
+        [opened(reason=OpenReason.STREAK), AdmissionStatus(admits=True, reason=OpenReason.OVERDUE)],
         ids=["open for answers", "half-open"],
     )
-    def test_another_opening_is_no_reason_to_join(self, standing):
+    def test_another_opening_is_no_reason_to_join(self, status):
         """Only silence, and only while it is open."""
-        seen = chain(tried=[live(0, age=200, join_in=300)], standings={0: standing})
+        seen = chain(tried=[live(0, age=200, join_in=300)], statuses={0: status})
 
         assert plan(seen).action == Wait(NOW + 300)
 
     def test_an_open_breaker_never_makes_it_later(self):
         """The reserve may come before P95."""
-        seen = chain(tried=[live(0, age=10, join_in=20)], standings={0: opened(reason=OpenReason.STALL)})
+        seen = chain(tried=[live(0, age=10, join_in=20)], statuses={0: opened(reason=OpenReason.STALL)})
 
         assert plan(seen).action == Wait(NOW + 20)
 
-    @pytest.mark.parametrize(("purse", "joins_in"), [(True, 50), (False, 180)])
-    def test_below_p99_the_purse_must_pay(self, purse, joins_in):
-        """With an empty purse a hedge comes when it draws nothing."""
-        seen = chain(tried=[live(0, join_in=50, join_free_in=180)], purse=purse)
+    @pytest.mark.parametrize(("hedge_allowed", "joins_in"), [(True, 50), (False, 180)])
+    def test_below_p99_the_budget_must_pay(self, hedge_allowed, joins_in):
+        """With an empty budget a hedge comes when it draws nothing."""
+        seen = chain(tried=[live(0, join_in=50, join_free_in=180)], hedge_allowed=hedge_allowed)
 
         assert plan(seen).action == Wait(NOW + joins_in)
 
@@ -609,11 +609,11 @@ class TestHedge:
         for kind in (K.AUTH, K.FORBIDDEN):
             assert plan(view(candidate("z"), seedream("a"), tried=[ended(0, kind)])).action.index == 1
         assert plan(view(candidate("z"), seedream("a"), tried=[live(0, join_in=-1)])).action.index == 1
-        assert rulings(view(candidate("z"), seedream("a"), tried=[ended(0, K.OVERLOADED)]))[1] is R.READY
+        assert verdicts(view(candidate("z"), seedream("a"), tried=[ended(0, K.OVERLOADED)]))[1] is R.READY
 
     def test_only_what_is_in_flight_is_called_so(self):
         """Not who stands before it in the chain."""
-        assert rulings(chain(tried=[ended(0), live(2, join_in=50)])) == [R.TRIED, R.READY, R.IN_FLIGHT]
+        assert verdicts(chain(tried=[ended(0), live(2, join_in=50)])) == [R.TRIED, R.READY, R.IN_FLIGHT]
 
     def test_what_is_in_flight_hides_no_failure_after_it(self):
         """A hedge that called the request invalid speaks for those that can do the same."""
@@ -625,7 +625,7 @@ class TestHedge:
 
     def test_nobody_throttled_joins(self):
         """An upstream that refuses for rate is not asked for extra work."""
-        decided = plan(chain(tried=[live(0, join_in=-1)], standings={2: THROTTLED}))
+        decided = plan(chain(tried=[live(0, join_in=-1)], statuses={2: THROTTLED}))
 
         assert decided == Plan(Wait(inf), (R.IN_FLIGHT, R.NOT_BESIDE, R.NOT_BESIDE))
 
@@ -643,7 +643,7 @@ class TestHedge:
 
     def test_a_breaker_that_reopens_in_time_is_waited_for_beside_it(self):
         """Woken by a place or by the attempt's end, whichever comes first."""
-        decided = plan(chain(tried=[live(0, join_in=-1)], standings={2: opened(100)}))
+        decided = plan(chain(tried=[live(0, join_in=-1)], statuses={2: opened(100)}))
 
         assert decided.action == Wait(NOW + 1000 - 18, (2,))
 
@@ -653,19 +653,17 @@ class TestSlots:
 
     def test_it_is_waited_for(self):
         """A local limit never turns into another model by itself while time is left."""
-        assert plan(chain(standings={0: FULL})) == Plan(
-            Wait(NOW + 1000 - 120, (0,), R.FULL), (R.FULL, R.READY, R.READY)
-        )
+        assert plan(chain(statuses={0: FULL})) == Plan(Wait(NOW + 1000 - 120, (0,), R.FULL), (R.FULL, R.READY, R.READY))
 
     def test_it_spills_where_told_so(self):
         """`when_full = "spill"` falls back at once."""
-        seen = view(candidate(waits_when_full=False), seedream(), standings={0: FULL})
+        seen = view(candidate(waits_when_full=False), seedream(), statuses={0: FULL})
 
         assert plan(seen).action.index == 1
 
     def test_who_spills_is_still_waited_for_by_a_request_without_another(self):
         """There is nobody to spill to."""
-        seen = view(candidate(waits_when_full=False), standings={0: FULL})
+        seen = view(candidate(waits_when_full=False), statuses={0: FULL})
 
         assert plan(seen).action == Wait(NOW + 1000 - 120, (0,), R.FULL)
 
@@ -674,7 +672,7 @@ class TestSlots:
         seen = view(
             candidate("a", upstream="u"),
             candidate("b", upstream="u", waits_when_full=False),
-            standings={1: FULL},
+            statuses={1: FULL},
             tried=[ended(0, K.OVERLOADED)],
             retry=RetryPolicy(rounds=()),
         )
@@ -683,14 +681,14 @@ class TestSlots:
 
     def test_without_time_to_wait_it_falls_back(self):
         """When the wait would take the time for the call."""
-        decided = plan(view(candidate(), seedream(), standings={0: FULL}, remaining=120))
+        decided = plan(view(candidate(), seedream(), statuses={0: FULL}, remaining=120))
 
-        assert decided.rulings == (R.NO_TIME, R.READY)
+        assert decided.verdicts == (R.NO_TIME, R.READY)
         assert decided.action.index == 1
 
     def test_beside_a_silent_attempt_too(self):
         """The fallback's slot is waited for until it is too late."""
-        action = plan(chain(tried=[live(0, join_in=-1)], standings={2: FULL})).action
+        action = plan(chain(tried=[live(0, join_in=-1)], statuses={2: FULL})).action
 
         assert action == Wait(NOW + 1000 - 18, (2,), R.FULL)
 
@@ -752,7 +750,7 @@ class TestRounds:
 
     def test_not_without_an_attempt_in_this_round(self):
         """A chain that is all held is no round."""
-        seen = view(candidate(), tried=[ended(0)], standings={0: HELD}, round_=1)
+        seen = view(candidate(), tried=[ended(0)], statuses={0: HELD}, round_=1)
 
         assert plan(seen).action == Stop(100)
 
@@ -771,24 +769,24 @@ class TestRounds:
 
     def test_a_failure_of_an_earlier_round_makes_no_sibling(self):
         """Every round begins afresh."""
-        assert rulings(chain(tried=[ended(0, K.OVERLOADED, ago=9)], round_=1)) == [R.READY] * 3
+        assert verdicts(chain(tried=[ended(0, K.OVERLOADED, ago=9)], round_=1)) == [R.READY] * 3
 
     def test_a_sibling_left_out_is_not_waited_for(self):
         """Not even where it is full, or about to reopen: its place would be of no use."""
         tried = [ended(0, ago=9), ended(0, round_=1), ended(2, round_=1)]
 
-        for standing in (FULL, PROBING, opened(3)):
-            assert plan(chain(tried=tried, standings={1: standing}, round_=1)).action == Round(NOW + 15)
+        for status in (FULL, PROBING, opened(3)):
+            assert plan(chain(tried=tried, statuses={1: status}, round_=1)).action == Round(NOW + 15)
 
     def test_a_breaker_that_reopens_first_is_waited_for_first(self):
         """Woken by whatever comes first: the place or the round."""
-        seen = view(candidate(), seedream(), tried=[ended(0)], standings={1: opened(3)})
+        seen = view(candidate(), seedream(), tried=[ended(0)], statuses={1: opened(3)})
 
         assert plan(seen).action == Wait(NOW + 5, (1,), R.OPEN)
 
     def test_when_the_round_is_due_it_begins_though_a_breaker_is_still_open(self):
         """What is waited for is waited for in the new round too."""
-        seen = view(candidate(), seedream(), tried=[ended(0, ago=5)], standings={1: opened(3)})
+        seen = view(candidate(), seedream(), tried=[ended(0, ago=5)], statuses={1: opened(3)})
 
         assert plan(seen).action == Round(NOW)
 
@@ -816,8 +814,8 @@ class TestMoney:
         """More were made, and may be billed, than a policy says that came later."""
         three = [ended(0, K.TIMEOUT, ago=9), ended(0, K.TIMEOUT, ago=8), ended(0, K.TIMEOUT)]
 
-        assert rulings(view(candidate(), seedream(), tried=three, max_attempts=2))[1] is R.ATTEMPTS
-        assert rulings(view(candidate(), seedream(), tried=three, max_possibly_billed=2))[1] is R.SPENT
+        assert verdicts(view(candidate(), seedream(), tried=three, max_attempts=2))[1] is R.ATTEMPTS
+        assert verdicts(view(candidate(), seedream(), tried=three, max_possibly_billed=2))[1] is R.SPENT
 
     def test_what_may_be_billed_is_limited(self):
         """Two may be billed: the third provider is not asked."""
@@ -845,23 +843,25 @@ class TestMoney:
 
     def test_a_price_of_0_is_limited_by_max_attempts(self):
         """Free is not endless."""
-        assert rulings(view(candidate(), seedream(price=Decimal(0)), tried=[ended(0)], max_attempts=1))[1] is R.ATTEMPTS
+        assert (
+            verdicts(view(candidate(), seedream(price=Decimal(0)), tried=[ended(0)], max_attempts=1))[1] is R.ATTEMPTS
+        )
 
-    @pytest.mark.parametrize(("money", "ruling"), [("0.09", R.READY), ("0.08", R.NO_MONEY), (None, R.READY)])
-    def test_max_cost_is_in_currency(self, money, ruling):
+    @pytest.mark.parametrize(("money", "verdict"), [("0.09", R.READY), ("0.08", R.NO_MONEY), (None, R.READY)])
+    def test_max_cost_is_in_currency(self, money, verdict):
         """What fits exactly fits."""
-        assert rulings(view(candidate(), money=money)) == [ruling]
+        assert verdicts(view(candidate(), money=money)) == [verdict]
 
     def test_an_unknown_price_under_max_cost_is_skipped(self):
         """Unknown money is never 0; without a limit it does not matter."""
-        assert rulings(view(candidate(price=None), money="9")) == [R.NO_PRICE]
-        assert rulings(view(candidate(price=None))) == [R.READY]
+        assert verdicts(view(candidate(price=None), money="9")) == [R.NO_PRICE]
+        assert verdicts(view(candidate(price=None))) == [R.READY]
 
     def test_a_cheaper_fallback_may_still_fit(self):
         """The dear one is passed over."""
         decided = plan(view(candidate(), seedream(), money="0.05"))
 
-        assert decided.rulings == (R.NO_MONEY, R.READY)
+        assert decided.verdicts == (R.NO_MONEY, R.READY)
         assert decided.action.index == 1
 
     @pytest.mark.parametrize(
@@ -915,52 +915,52 @@ class TestWaitOrStop:
 
     def test_an_open_breaker_is_waited_for(self):
         """Until there would be no time left for the call; woken when it reopens."""
-        assert plan(view(candidate(), standings={0: opened(100)})) == Plan(Wait(NOW + 880, (0,), R.OPEN), (R.OPEN,))
+        assert plan(view(candidate(), statuses={0: opened(100)})) == Plan(Wait(NOW + 880, (0,), R.OPEN), (R.OPEN,))
 
     def test_a_probe_of_another_request_is_waited_for(self):
         """Nobody knows for how long."""
-        assert plan(view(candidate(), standings={0: PROBING})).action == Wait(NOW + 880, (0,), R.PROBING)
+        assert plan(view(candidate(), statuses={0: PROBING})).action == Wait(NOW + 880, (0,), R.PROBING)
 
     def test_all_that_may_reopen_in_time_are_waited_for(self):
         """The first place is taken; the latest of the times counts."""
-        seen = view(candidate(), seedream(), standings={0: opened(100), 1: PROBING})
+        seen = view(candidate(), seedream(), statuses={0: opened(100), 1: PROBING})
 
         assert plan(seen).action == Wait(NOW + 982, (0, 1), R.OPEN)
 
     @pytest.mark.parametrize(("reopens", "waits"), [(880, True), (881, False)])
     def test_not_one_that_reopens_too_late(self, reopens, waits):
         """There must be time for P50 after it; else the caller is told when to try again."""
-        action = plan(view(candidate(), standings={0: opened(reopens)})).action
+        action = plan(view(candidate(), statuses={0: opened(reopens)})).action
 
         assert action == (Wait(NOW + 880, (0,), R.OPEN) if waits else Stop(reopens))
 
     def test_not_when_the_time_for_the_call_is_gone(self):
         """A probe may end any moment, but too late."""
-        assert plan(view(candidate(), standings={0: PROBING}, remaining=120)).action == Stop()
+        assert plan(view(candidate(), statuses={0: PROBING}, remaining=120)).action == Stop()
 
     def test_not_without_money_for_it(self):
         """A place would be of no use."""
-        assert plan(view(candidate(), standings={0: opened()}, money="0.01")).action == Stop(100)
+        assert plan(view(candidate(), statuses={0: opened()}, money="0.01")).action == Stop(100)
 
-    @pytest.mark.parametrize("standing", [HELD, DISABLED])
-    def test_holds_and_the_disabled_are_never_waited_for(self, standing):
+    @pytest.mark.parametrize("status", [HELD, DISABLED])
+    def test_holds_and_the_disabled_are_never_waited_for(self, status):
         """Waiting does not mend them."""
-        assert isinstance(plan(view(candidate(), standings={0: standing})).action, Stop)
+        assert isinstance(plan(view(candidate(), statuses={0: status})).action, Stop)
 
     def test_who_waits_for_a_breaker_gives_up_when_its_patience_is_over(self):
         """However much time the request has; the error says when to come back."""
-        soon, late = (view(candidate(), standings={0: opened(seconds)}, patience=60) for seconds in (50, 61))
+        soon, late = (view(candidate(), statuses={0: opened(seconds)}, patience=60) for seconds in (50, 61))
 
         assert plan(soon).action == Wait(NOW + 60, (0,), R.OPEN)
         assert plan(late).action == Stop(61)
 
     def test_who_has_no_patience_left_stops(self):
         """At once."""
-        assert plan(view(candidate(), standings={0: PROBING}, patience=0)).action == Stop()
+        assert plan(view(candidate(), statuses={0: PROBING}, patience=0)).action == Stop()
 
     def test_a_slot_is_waited_for_whatever_the_patience(self):
         """A full provider is well."""
-        assert plan(view(candidate(), standings={0: FULL}, patience=0)).action == Wait(NOW + 880, (0,), R.FULL)
+        assert plan(view(candidate(), statuses={0: FULL}, patience=0)).action == Wait(NOW + 880, (0,), R.FULL)
 
     @pytest.mark.parametrize(("patience", "again"), [(16, True), (14, False)])
     def test_a_round_begins_within_the_patience(self, patience, again):
@@ -971,34 +971,32 @@ class TestWaitOrStop:
 
     def test_nobody_gives_up_beside_an_attempt_in_flight(self):
         """It may bring the picture."""
-        seen = view(candidate(), seedream(), standings={1: opened(100)}, tried=[live(0)], patience=0)
+        seen = view(candidate(), seedream(), statuses={1: opened(100)}, tried=[live(0)], patience=0)
 
         assert isinstance(plan(seen).action, Wait)
 
     def test_the_past_is_now(self):
         """A breaker whose time has come but that was not looked at yet is waited for, not given up."""
-        action = plan(view(candidate(), standings={0: opened(-1)})).action
+        action = plan(view(candidate(), statuses={0: opened(-1)})).action
 
         assert action == Wait(NOW + 880, (0,), R.OPEN)
 
     def test_stop_says_when_somebody_may_admit_again(self):
         """The earliest known time, never of who cannot serve the request anyway, never in the past."""
-        standings = {0: opened(990), 1: Standing(admits=False, block=Block.HOLD, until=NOW + 50), 2: opened(1)}
-        both = view(
-            candidate(), candidate("b"), candidate("c", barred=R.UNSUPPORTED), standings=standings, remaining=60
-        )
+        statuses = {0: opened(990), 1: AdmissionStatus(admits=False, block=Block.HOLD, until=NOW + 50), 2: opened(1)}
+        both = view(candidate(), candidate("b"), candidate("c", barred=R.UNSUPPORTED), statuses=statuses, remaining=60)
 
         assert plan(both).action == Stop(50)
-        assert plan(view(candidate(), standings={0: opened(-5)}, remaining=60)).action == Stop(0)
+        assert plan(view(candidate(), statuses={0: opened(-5)}, remaining=60)).action == Stop(0)
 
 
-def test_unless_said_otherwise_the_worst_of_an_attempt_and_the_best_of_the_purse_is_assumed():
+def test_unless_said_otherwise_the_worst_of_an_attempt_and_the_best_of_the_budget_is_assumed():
     """An attempt may be billed and is no retry; a hedge may be drawn."""
     tried = Tried(index=0, round=0, started=0, ends_at=1, join_at=1, join_free_at=1)
-    seen = View(now=0, deadline=1, candidates=(), standings=(), policy=Policy())
+    seen = View(now=0, deadline=1, candidates=(), statuses=(), policy=Policy())
 
     assert (tried.may_be_billed, tried.retry) == (True, False)
-    assert (seen.purse, seen.round, seen.round_jitter) == (True, 0, 0)
+    assert (seen.hedge_allowed, seen.round, seen.round_jitter) == (True, 0, 0)
 
 
 @pytest.mark.parametrize("value", [Candidate, Tried, View])

@@ -8,25 +8,25 @@ from attrs import evolve
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pixroute.health.scopes import ADMITS, Block, Standing
+from pixroute.health.scopes import ADMITS, AdmissionStatus, Block
 from pixroute.health.states import OpenReason
+from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
-from pixroute.provider import Quantiles
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, possibly_billed, reserve, worst_cost
-from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Candidate, Round, Ruling, Start, Stop, Tried, View, Wait
+from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Candidate, Round, Start, Stop, Tried, Verdict, View, Wait
 
 NOW = 1000.0
-NEVER_STARTED = (Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT)
+NEVER_STARTED = (Verdict.UNSUPPORTED, Verdict.DISABLED, Verdict.PLAINTEXT)
 SECONDS = st.sampled_from([0.0, SLACK, 0.5, 5.0, 45.0, 120.0, 163.75, 200.0, 375.0, 643.75, 1500.0])
 KINDS = [kind for kind in FailureKind if kind is not FailureKind.SKIPPED]
 BLOCKED = [
-    Standing(admits=False, block=block, until=until, reason=reason)
+    AdmissionStatus(admits=False, block=block, until=until, reason=reason)
     for block in Block
     for until, reason in ((None, None), (NOW - 1, OpenReason.STREAK), (NOW + 30, OpenReason.STALL), (NOW + 900, None))
 ]
-STANDINGS = st.sampled_from([*[ADMITS] * 2 * len(BLOCKED), Standing(admits=True, throttled=True), *BLOCKED])
+STANDINGS = st.sampled_from([*[ADMITS] * 2 * len(BLOCKED), AdmissionStatus(admits=True, throttled=True), *BLOCKED])
 FAST, SLOW, SURE = Quantiles(18, 27, 40), Quantiles(120, 170, 250), Quantiles(1, 1, 1)
 CANDIDATES = st.builds(
     Candidate,
@@ -82,7 +82,7 @@ def views(draw):
         now=NOW,
         deadline=NOW + draw(SECONDS),
         candidates=chain,
-        standings=tuple(draw(STANDINGS) for _ in chain),
+        statuses=tuple(draw(STANDINGS) for _ in chain),
         policy=Policy(
             max_attempts=max(1, len(tried) + draw(st.sampled_from([0, 1, 5]))),
             max_possibly_billed=max(1, billed + draw(st.sampled_from([0, 1, 5]))),
@@ -93,7 +93,7 @@ def views(draw):
         round=round_,
         round_jitter=draw(st.sampled_from([0.0, 0.9])),
         money_left=draw(st.sampled_from([None, None, Decimal(0), Decimal("0.05"), Decimal(1)])),
-        purse=draw(st.booleans()),
+        hedge_allowed=draw(st.booleans()),
     )
 
 
@@ -109,11 +109,11 @@ pytestmark = pytest.mark.slow  # hundreds of views
 @several
 @given(views())
 def test_the_same_view_gives_the_same_plan(view):
-    """Pure: nothing is remembered, drawn or read; and every provider has a ruling."""
+    """Pure: nothing is remembered, drawn or read; and every provider has a verdict."""
     decided = plan(view)
 
     assert plan(evolve(view)) == decided
-    assert len(decided.rulings) == len(view.candidates)
+    assert len(decided.verdicts) == len(view.candidates)
 
 
 @several
@@ -124,9 +124,9 @@ def test_only_who_is_admitted_and_able_is_started_in_time_and_within_the_limits(
     event(type(action).__name__)
     if not isinstance(action, Start):
         return
-    chosen, standing = view.candidates[action.index], view.standings[action.index]
+    chosen, status = view.candidates[action.index], view.statuses[action.index]
 
-    assert standing.admits
+    assert status.admits
     assert chosen.barred is None
     assert action.ends_at <= min(view.deadline, view.now + chosen.timeout) + SLACK
     assert action.ends_at >= view.now + min(chosen.timeout, chosen.expected.p50) - 2 * SLACK
@@ -150,7 +150,7 @@ def test_who_joins_is_of_another_upstream_and_not_throttled(view):
     assert len(live) < MOST_IN_FLIGHT
     for tried in live:
         assert view.candidates[tried.index].upstream != view.candidates[action.index].upstream
-        assert not view.standings[action.index].throttled
+        assert not view.statuses[action.index].throttled
 
 
 @several
@@ -164,7 +164,7 @@ def test_a_wait_is_for_a_time_to_come_or_for_what_wakes_it(view):
     assert action.until > view.now
     assert action.until < inf or in_flight(view)
     for index in action.on:
-        assert not view.standings[index].admits
+        assert not view.statuses[index].admits
         assert action.until <= view.deadline
 
 
@@ -202,13 +202,13 @@ def test_who_cannot_serve_changes_nothing_for_the_others(view, place, reason):
     more = evolve(
         view,
         candidates=(*view.candidates[:place], barred, *view.candidates[place:]),
-        standings=(*view.standings[:place], ADMITS, *view.standings[place:]),
+        statuses=(*view.statuses[:place], ADMITS, *view.statuses[place:]),
         tried=tuple(evolve(tried, index=tried.index + (tried.index >= place)) for tried in view.tried),
     )
 
     decided, without = plan(more), plan(view)
 
-    assert decided.rulings == (*without.rulings[:place], reason, *without.rulings[place:])
+    assert decided.verdicts == (*without.verdicts[:place], reason, *without.verdicts[place:])
     assert _shifted(without.action, place) == decided.action
     assert default_budget(view) == default_budget(more)
     assert worst_cost(view) == worst_cost(more)

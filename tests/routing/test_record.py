@@ -6,7 +6,7 @@ from pixroute import FailureKind, Stage
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Failure
 from pixroute.routing.record import AttemptRecord, Decision, Record
-from pixroute.routing.view import Ruling
+from pixroute.routing.view import Verdict
 
 
 def attempt(provider, **fields):
@@ -30,12 +30,12 @@ def test_a_record_prints_as_a_table():
             attempt("three"),
         ),
         decisions=(
-            Decision(at=0, part=0, action="start one", verdicts={"one": Ruling.READY, "four": Ruling.READY}),
+            Decision(at=0, part=0, action="start one", verdicts={"one": Verdict.READY, "four": Verdict.READY}),
             Decision(
                 at=1,
                 part=0,
                 action="start two",
-                verdicts={"one": Ruling.TRIED, "four": Ruling.OPEN, "five": Ruling.READY},
+                verdicts={"one": Verdict.TRIED, "four": Verdict.OPEN, "five": Verdict.READY},
             ),
         ),
     )

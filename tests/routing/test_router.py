@@ -243,7 +243,7 @@ class TestSwitching:
             after = await router.generate("a lighthouse")
 
         assert (during.provider, after.provider) == ("two", "one")
-        assert (plan.ruling, plan.forced) == ("an operator has forced its breaker open", "open")
+        assert (plan.verdict, plan.forced) == ("an operator has forced its breaker open", "open")
         assert (entry.state, entry.reason, entry.until, entry.forced_until) == ("open", "forced", None, None)
         changes = [event for event in told if isinstance(event, BreakerChanged)]
         assert [(event.state, event.by_operator) for event in changes] == [("open", True)] * 4 + [("closed", True)] * 5
@@ -309,7 +309,7 @@ class TestExplain:
     """What would be tried, for how long, at what cost; nothing is sent."""
 
     def test_the_default_chain(self, fakes):
-        """The first decision, everybody's ruling and times, the worst of time and money."""
+        """The first decision, everybody's verdict and times, the worst of time and money."""
 
         async def main():
             chain = {
@@ -340,7 +340,7 @@ class TestExplain:
             told = router.explain(ImageRequest("a lighthouse", size="4K"))
 
         assert told.first == "nothing can be asked now"
-        assert told.providers[0].ruling == "makes 1K, not 4K"
+        assert told.providers[0].verdict == "makes 1K, not 4K"
 
     async def test_an_unknown_price_makes_the_worst_unknown(self):
         """Until a limit bounds it."""

@@ -16,15 +16,15 @@ from pixroute.outcome import (
     Evidence,
     Failure,
     FailureKind,
+    HealthSignal,
     Hold,
     Stage,
     Success,
-    Verdict,
 )
 from pixroute.policy import RetryPolicy
 from pixroute.routing.settle import billing_of, cost_of, may_retry_quickly, settle
 
-K, V = FailureKind, Verdict
+K, V = FailureKind, HealthSignal
 P99 = 250.0
 PICTURE = Success(pictures=(Delivered(content=InMemory(b"picture")),))
 NEUTRAL = Settlement(V.NEUTRAL, V.NEUTRAL)

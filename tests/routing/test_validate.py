@@ -11,7 +11,7 @@ from pixroute.cost import Cost
 from pixroute.health.registry import Health
 from pixroute.outcome import Delivered, Failure, Success
 from pixroute.result import Adjustment
-from pixroute.routing.chain import Chain, Member, contenders
+from pixroute.routing.chain import Chain, Member, prepared_providers
 from pixroute.routing.validate import validate
 from pixroute.testing import FakeProvider
 from pixroute.testing.fake import blank_png
@@ -29,10 +29,10 @@ def check():
         health = Health(clock=lambda: 0, call_at=lambda _at, _call: None, random=Random(0), on_change=lambda _: None)
         asked = ImageRequest("a lighthouse", size=size)
         chain = Chain.of("default", [Member.of("one", provider)], Policy())
-        (contender,) = contenders(chain, asked, chain.policy, health, {})
+        (prepared,) = prepared_providers(chain, asked, chain.policy, health, {})
         contents = [InMemory(each if isinstance(each, bytes) else blank_png(*each)) for each in pictures]
         delivered = tuple(Delivered(content=content, revised_prompt="a tower") for content in contents)
-        return validate(Success(pictures=delivered, failures=tuple(failures), **fields), asked, contender)
+        return validate(Success(pictures=delivered, failures=tuple(failures), **fields), asked, prepared)
 
     return check_
 

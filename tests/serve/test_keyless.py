@@ -4,7 +4,7 @@ import pytest
 
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError
-from pixroute.serve.door import host_of, is_loopback
+from pixroute.serve.access import host_of, is_loopback
 from pixroute.serve.listen import check_place
 from pixroute.testing import FakeProvider
 

@@ -9,7 +9,7 @@ import pytest
 
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError
-from pixroute.serve.door import caller_address
+from pixroute.serve.access import caller_address
 from pixroute.serve.keys import ApiKey, KeyRing, changing, mint, read_keys, revoke
 from pixroute.serve.limits import Limits
 from pixroute.serve.listen import check_place, key_ring

@@ -10,7 +10,7 @@ import random
 import sys
 
 from pixroute.shared import Leases, Settlement, open_stores
-from pixroute.shared.leases import Hold, Lease
+from pixroute.shared.lease import Hold, Lease
 
 PRICE, AT_ONCE = 10_000, 10
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pixroute.batch.items import Item
 from pixroute.batch.journal import History, read_journal
-from pixroute.batch.standing import Standing, standing
+from pixroute.batch.status import BatchStatus, status
 from pixroute.ledger import read_ledger
 
 
@@ -38,7 +38,7 @@ class Folder:
         """Read the journal."""
         return read_journal(self.journal)
 
-    def standing(self, items: Sequence[Item], history: History) -> Standing:
+    def status(self, items: Sequence[Item], history: History) -> BatchStatus:
         """Sort the items by what journal and ledger say."""
         entries = read_ledger(self.ledger).entries if self.ledger.exists() else ()
-        return standing(items, history, entries)
+        return status(items, history, entries)

@@ -14,16 +14,16 @@ from pixroute.batch.facts import delivered, undelivered
 from pixroute.batch.items import Item
 from pixroute.batch.journal import Journal
 from pixroute.batch.keep import keep
-from pixroute.batch.standing import ITEM_TAG, full
+from pixroute.batch.status import ITEM_TAG, full
 from pixroute.content import to_the_end
 from pixroute.cost import Cost
 from pixroute.errors import BudgetExceeded, Problem, RequestFailed
 from pixroute.policy import Overrides
 from pixroute.references import loaded
 from pixroute.result import ImageResult
-from pixroute.routing.budget import Budget
+from pixroute.routing.budget import RequestBudget
 from pixroute.routing.router import Router
-from pixroute.routing.view import Ruling
+from pixroute.routing.view import Verdict
 
 
 class Stopped(StrEnum):
@@ -71,7 +71,7 @@ class Batch:
         folder: Path,
         concurrency: int,
         timeout: float | None = None,
-        budget: Budget,
+        budget: RequestBudget,
         tell: Callable[[Began | Ended], None] = lambda _: None,
     ) -> None:
         self._router = router
@@ -190,6 +190,6 @@ async def _unservable(router: Router, item: Item) -> str | None:
         plans = router.explain(item.request, chain=item.chain).providers
     except ValueError as error:
         return str(error)
-    if any(plan.ruling == Ruling.READY.value for plan in plans):
+    if any(plan.verdict == Verdict.READY.value for plan in plans):
         return None
-    return f"nobody can serve it: {'; '.join(f'{plan.name}: {plan.ruling}' for plan in plans)}"
+    return f"nobody can serve it: {'; '.join(f'{plan.name}: {plan.verdict}' for plan in plans)}"

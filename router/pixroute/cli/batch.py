@@ -18,18 +18,18 @@ from pixroute.batch.items import Item, read_items
 from pixroute.batch.journal import History, Journal
 from pixroute.batch.manifest import write_manifest
 from pixroute.batch.run import Batch, check, currencies
-from pixroute.batch.standing import Standing, changed
+from pixroute.batch.status import BatchStatus, changed
 from pixroute.cli import choose
 from pixroute.cli.batch_report import Report, as_json, print_doubtful, print_report
 from pixroute.cli.batch_screen import BatchScreen
 from pixroute.cli.exits import Exit
-from pixroute.cli.options import Asked, configuration_options, emulation_options, request_options
+from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.signals import outside
 from pixroute.cli.words import console, say
 from pixroute.errors import ConfigError
 from pixroute.events import Observer
 from pixroute.ledger import Ledger
-from pixroute.routing.budget import Budget
+from pixroute.routing.budget import RequestBudget
 
 
 @frozen(kw_only=True)
@@ -82,17 +82,17 @@ def batch(
     together. Started again, it goes on; what is finished is never bought again. Ctrl-C lets what is in flight end; a
     second one does not.
     """
-    wish = Asked(**asked)
+    options = RequestOptions(**asked)
     job = Job(
         prompts=prompts,
-        items=read_items(prompts, wish.request("any"), chain=wish.chain),
+        items=read_items(prompts, options.request("any"), chain=options.chain),
         folder=Folder(output),
         source=choose.source(
             config=config, plaintext=plaintext, emulated=emulated, time_scale=time_scale, faults=faults
         ),
         concurrency=concurrency,
-        timeout=wish.timeout,
-        max_cost=wish.max_cost,
+        timeout=options.timeout,
+        max_cost=options.max_cost,
         retry_doubtful=retry_doubtful,
         with_prompts=with_prompts,
         json=as_document,
@@ -115,7 +115,7 @@ def _journal(job: Job) -> Journal:
 
 async def _run(job: Job, journal: Journal) -> Exit:
     history = job.folder.history()
-    before = job.folder.standing(job.items, history)
+    before = job.folder.status(job.items, history)
     todo = [*before.ready, *(before.doubtful if job.retry_doubtful else ())]
     clock = asyncio.get_running_loop().time
     screen = BatchScreen(console=console(stderr=job.json), total=len(todo), clock=clock)
@@ -133,7 +133,7 @@ async def _run(job: Job, journal: Journal) -> Exit:
             folder=job.folder.path,
             concurrency=job.concurrency,
             timeout=job.timeout,
-            budget=Budget(None if job.max_cost is None else job.max_cost - before.counted),
+            budget=RequestBudget(None if job.max_cost is None else job.max_cost - before.counted),
             tell=screen,
         )
         try:
@@ -147,7 +147,7 @@ async def _run(job: Job, journal: Journal) -> Exit:
     return _tell(job, before, history, work, screen)
 
 
-def _greet(job: Job, before: Standing) -> None:
+def _greet(job: Job, before: BatchStatus) -> None:
     if job.json:
         return
     say(job.source.sentence)
@@ -185,12 +185,12 @@ def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
             loop.remove_signal_handler(signal.SIGINT)
 
 
-def _tell(job: Job, before: Standing, history: History, work: Batch, screen: BatchScreen) -> Exit:
+def _tell(job: Job, before: BatchStatus, history: History, work: Batch, screen: BatchScreen) -> Exit:
     report = Report(
         folder=job.folder,
         items=job.items,
         before=before,
-        now=job.folder.standing(job.items, history),
+        now=job.folder.status(job.items, history),
         history=history,
         stopped=work.stopped,
         cost=screen.spending.cost,

@@ -14,7 +14,7 @@ from pixroute.batch.folder import Folder
 from pixroute.batch.items import Item
 from pixroute.batch.journal import History
 from pixroute.batch.run import Stopped
-from pixroute.batch.standing import Standing
+from pixroute.batch.status import BatchStatus
 from pixroute.cli.exits import Exit
 from pixroute.cli.words import console, money, seconds, table
 from pixroute.cost import Cost
@@ -30,8 +30,8 @@ class Report:
 
     folder: Folder
     items: Sequence[Item]
-    before: Standing
-    now: Standing
+    before: BatchStatus
+    now: BatchStatus
     history: History
     stopped: Stopped | None
     cost: Cost

@@ -40,7 +40,7 @@ def budgets(context: click.Context, *, config: Path | None, plaintext: str | Non
     if read.shared is None:
         click.echo(ALONE if read.budgets else "There are no budgets.")
         return
-    entries = _with_gate(read, Gate.standing)
+    entries = _with_gate(read, Gate.status)
     if as_json:
         click.echo(json.dumps([_document(entry) for entry in entries], indent=2))
     else:

@@ -26,7 +26,7 @@ from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest, Resolution
 from pixroute.routing.record import Record
 from pixroute.routing.router import Router
-from pixroute.routing.view import Ruling
+from pixroute.routing.view import Verdict
 
 HEADS = ("provider", "size", "pictures", "failed", "P50", "P95", "P99", "time-out")
 IN_VAIN = 3
@@ -138,7 +138,7 @@ def _pairs(router: Router, job: Job) -> list[Pair]:
                 size=size,
                 price=plan.price,
                 currency=found.currency,
-                unable=None if plan.ruling == Ruling.READY.value else plan.ruling,
+                unable=None if plan.verdict == Verdict.READY.value else plan.verdict,
             )
             for plan in found.providers
             if plan.name in (job.providers or known)

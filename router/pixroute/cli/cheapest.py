@@ -14,7 +14,7 @@ from attrs import evolve
 
 from pixroute.cheapest import Comparison, Offer, compare
 from pixroute.cli.choose import read_config
-from pixroute.cli.options import CONFIG, Asked, wish_options
+from pixroute.cli.options import CONFIG, RequestOptions, picture_options
 from pixroute.cli.words import amount, console, table
 from pixroute.config.build import build
 from pixroute.config.load import KEY_VARIABLE, find_config
@@ -27,7 +27,7 @@ ALL = "Every installed type, as it is without further settings."
 
 
 @click.command()
-@wish_options
+@picture_options
 @CONFIG
 @click.option("--types", is_flag=True, help="Ask of every installed type, configured or not.")
 @click.option(
@@ -46,7 +46,7 @@ def cheapest(config: Path | None, ledger_file: Path | None, *, types: bool, as_j
     by the ledger where it has seen any, else by the type's own table; "seen" are attempts in the ledger that no
     request was to blame for, "pictures" the share of them that brought one.
     """
-    request = Asked.wish(**asked).request("anything")
+    request = RequestOptions.for_picture(**asked).request("anything")
     providers, sentence = _providers(config, types=types)
     entries = read_ledger(ledger_file).entries if ledger_file else ()
     found = compare(request, providers, entries)

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from pixroute.cli import choose
-from pixroute.cli.options import Asked, configuration_options, request_options
+from pixroute.cli.options import RequestOptions, configuration_options, request_options
 from pixroute.cli.origins import citations, origins
 from pixroute.cli.words import amount, console, say, table
 from pixroute.config.load import KEY_VARIABLE
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
-from pixroute.routing.view import Ruling
+from pixroute.routing.view import Verdict
 
 HEADS = ("provider", "size", "cut after", "reserve", "join after", "price")
 ORIGIN_HEADS = ("setting", "value", "for", "from")
@@ -31,16 +31,16 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
     Nothing is sent. Times are seconds: an attempt is cut after its time-out; the reserve is kept for a fallback on
     another upstream, which joins a silent attempt after the time shown or when only the reserve is left.
     """
-    wish = Asked(**asked)
+    options = RequestOptions(**asked)
     env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
     read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
     say(sentence)
-    asyncio.run(_explain(read, wish))
+    asyncio.run(_explain(read, options))
 
 
-async def _explain(config: Config, wish: Asked) -> None:
+async def _explain(config: Config, options: RequestOptions) -> None:
     async with choose.configured(config, {}) as router:
-        explanation = router.explain(wish.request("anything"), **wish.limits)
+        explanation = router.explain(options.request("anything"), **options.limits)
     click.echo()
     console().print(
         table(HEADS, [_row(plan, explanation.currency) for plan in explanation.providers], whole=("cut after",))
@@ -48,7 +48,7 @@ async def _explain(config: Config, wish: Asked) -> None:
     click.echo()
     click.echo("\n".join(_summary(explanation)))
     click.echo()
-    console().print(table(ORIGIN_HEADS, origins(config, explanation, wish.limits), whole=ORIGIN_HEADS))
+    console().print(table(ORIGIN_HEADS, origins(config, explanation, options.limits), whole=ORIGIN_HEADS))
     click.echo()
     click.echo("\n".join(citations(explanation)))
 
@@ -68,7 +68,7 @@ def _summary(explanation: Explanation) -> list[str]:
     parts = f", in {explanation.parts} parts at once" if explanation.parts > 1 else ""
     worst = amount(explanation.worst_cost, explanation.currency)
     return [
-        *(f"{plan.name}: {plan.ruling}." for plan in explanation.providers if plan.ruling != Ruling.READY.value),
+        *(f"{plan.name}: {plan.verdict}." for plan in explanation.providers if plan.verdict != Verdict.READY.value),
         *(f"{plan.name}: its breaker is forced: {plan.forced}." for plan in explanation.providers if plan.forced),
         f"Chain {explanation.chain}{parts}: first {explanation.first}.",
         f"Worst case: {explanation.worst_seconds:.0f} s and {worst}.",

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from pixroute.cli import choose, document, report
 from pixroute.cli.exits import Exit, exit_code
-from pixroute.cli.options import Asked, configuration_options, emulation_options, request_options
+from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.save import Target
 from pixroute.cli.screen import Screen
 from pixroute.cli.warned import failures_shown
@@ -60,12 +60,12 @@ def generate(
     """Make a picture of PROMPT, and tell how it came."""
     if not prompt.strip():
         raise click.UsageError("the prompt is empty.")
-    wish, target = Asked(**asked), Target(output)
+    options, target = RequestOptions(**asked), Target(output)
     target.check()
     source = choose.source(config=config, plaintext=plaintext, emulated=emulated, time_scale=time_scale, faults=faults)
     job = Job(
-        request=wish.request(prompt, target.output_format),
-        limits=wish.limits,
+        request=options.request(prompt, target.output_format),
+        limits=options.limits,
         target=target,
         source=source,
         json=as_json,

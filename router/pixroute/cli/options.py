@@ -36,7 +36,7 @@ def _tag(text: str) -> tuple[str, str]:
 
 
 @frozen(kw_only=True)
-class Asked:
+class RequestOptions:
     """What the shared options say."""
 
     size: str | None
@@ -68,8 +68,8 @@ class Asked:
         )
 
     @classmethod
-    def wish(cls, **said: Any) -> Asked:
-        """Take what `wish_options` say: what the picture is to be, without how it is got."""
+    def for_picture(cls, **said: Any) -> RequestOptions:
+        """Take what `picture_options` say: what the picture is to be, without how it is got."""
         return cls(**said, sensitive=False, tags=(), chain=None, timeout=None, max_cost=None)
 
     @property
@@ -122,13 +122,13 @@ _CONFIGURATION = (
 )
 
 
-def wish_options(command: Command) -> Command:
+def picture_options(command: Command) -> Command:
     """Add the options of a picture alone: size, shape, number, references, mask."""
     return _with(command, _WISH)
 
 
 def request_options(command: Command) -> Command:
-    """Add the options that make an `Asked`."""
+    """Add the options that make an `RequestOptions`."""
     return _with(command, _SHARED)
 
 

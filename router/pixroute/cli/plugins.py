@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 import click
 
 from pixroute.cli.words import amount, console, table
+from pixroute.latency import Latency
 from pixroute.plugins import Plugin, Plugins, load_plugins, sample
-from pixroute.provider import Capabilities, Latency, Price, ProviderSpec
+from pixroute.provider import Capabilities, Price, ProviderSpec
 from pixroute.request import RESOLUTIONS
 
 PLUGIN_HEADS = ("plugin", "version", "provider types")

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from pixroute.cli.words import billed, money, number, seconds
 from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, Event, ProviderSkipped, RetryScheduled
+from pixroute.latency import Quantiles
 from pixroute.outcome import Failure
-from pixroute.provider import Quantiles
 
 BAR = 24
 """Characters."""

@@ -17,9 +17,10 @@ from pixroute.config.secrets import VARIABLE
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import LatencyTable
+from pixroute.latency import Latency
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
-from pixroute.provider import Currency, Latency, Price, ProviderSpec
+from pixroute.provider import Currency, Price, ProviderSpec
 from pixroute.request import RESOLUTIONS
 from pixroute.secret import Secret
 from pixroute.shared.budgets import Budget

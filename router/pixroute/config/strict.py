@@ -27,7 +27,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from pixroute.config.secrets import SecretReader
 from pixroute.errors import Problem
-from pixroute.provider import Currency, Latency, Price, Quantiles
+from pixroute.latency import Latency, Quantiles
+from pixroute.provider import Currency, Price
 from pixroute.request import Resolution
 from pixroute.secret import Secret
 from pixroute.values import Above0, Mistake, Money, field_kinds, fits, members, mistake, money, sentence

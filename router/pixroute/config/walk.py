@@ -8,8 +8,9 @@ from attrs import frozen
 
 from pixroute.config.build import Built
 from pixroute.fit import Unfit, fit
+from pixroute.latency import Quantiles
 from pixroute.policy import Policy
-from pixroute.provider import Price, Provider, ProviderSettings, Quantiles
+from pixroute.provider import Price, Provider, ProviderSettings
 from pixroute.request import ImageRequest, Resolution, Size
 from pixroute.words import join
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from pixroute.health.in_flight import Token
 from pixroute.health.scopes import Route
 from pixroute.health.states import OpenReason
-from pixroute.outcome import Hold, Verdict
+from pixroute.outcome import HealthSignal, Hold
 
 if TYPE_CHECKING:
     from pixroute.health.registry import Health
@@ -29,8 +29,8 @@ class Settlement:
         every_resolution: whether `opens` acts on every resolution of the upstream.
     """
 
-    upstream: Verdict
-    origin: Verdict
+    upstream: HealthSignal
+    origin: HealthSignal
     hint: float | None = None
     hold: Hold | None = None
     opens: tuple[OpenReason, float] | None = None
@@ -83,7 +83,7 @@ class Admission:
             health.open_now(route.keys, *said.opens, now, every_resolution=said.every_resolution)
         if said.hold is not None:
             health.hold(route.keys.account, said.hold, now, credential)
-        elif said.upstream is Verdict.SUCCESS:
+        elif said.upstream is HealthSignal.SUCCESS:
             health.served(route.keys.account)
         if not keep_slot:
             self._free_slot()

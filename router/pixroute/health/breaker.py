@@ -21,8 +21,8 @@ from pixroute.health.phases import Phases
 from pixroute.health.sickness import sickness
 from pixroute.health.stall import Survival
 from pixroute.health.states import BreakerView, OpenReason, State
-from pixroute.outcome import Verdict
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
+from pixroute.outcome import HealthSignal
 
 _ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 
@@ -101,7 +101,7 @@ class Breaker(Phases):
     def settle(
         self,
         token: Token,
-        verdict: Verdict,
+        signal: HealthSignal,
         now: float,
         *,
         hint: float | None = None,
@@ -117,18 +117,18 @@ class Breaker(Phases):
         """
         self.evaluate(now)
         current = self._in_flight.remove(token)
-        if verdict is Verdict.SUCCESS:
+        if signal is HealthSignal.SUCCESS:
             self._last_success = now
             self._last_throttle = -inf
             self._listening.stalled_since = None
-        elif verdict is Verdict.THROTTLE:
+        elif signal is HealthSignal.THROTTLE:
             self._last_throttle = now
         if not current:
-            self._settle_late(verdict, now)
+            self._settle_late(signal, now)
         elif self.state is State.HALF_OPEN:
-            self._settle_probe(token, verdict, now)
-        elif verdict is not Verdict.NEUTRAL:
-            self._settle_evidence(token, verdict, now, hinted=hint is not None, counts_from=counts_from)
+            self._settle_probe(token, signal, now)
+        elif signal is not HealthSignal.NEUTRAL:
+            self._settle_evidence(token, signal, now, hinted=hint is not None, counts_from=counts_from)
         if hint is not None:
             self.hint(hint, now)
 
@@ -216,34 +216,34 @@ class Breaker(Phases):
 
     # -- what an outcome does
 
-    def _settle_late(self, verdict: Verdict, now: float) -> None:
+    def _settle_late(self, signal: HealthSignal, now: float) -> None:
         opened_wrongly = self.state is State.OPEN and self.reason in _ENDED_BY_LATE_SUCCESS
-        if verdict is Verdict.SUCCESS and opened_wrongly and now >= self._hinted_until:
+        if signal is HealthSignal.SUCCESS and opened_wrongly and now >= self._hinted_until:
             self._half_open(now)
 
-    def _settle_probe(self, token: Token, verdict: Verdict, now: float) -> None:
-        if verdict is Verdict.SUCCESS:
+    def _settle_probe(self, token: Token, signal: HealthSignal, now: float) -> None:
+        if signal is HealthSignal.SUCCESS:
             self._ramp.prove()
             for each in self.siblings:
                 each.revive(now)
             self._double(now)
-        elif verdict is not Verdict.NEUTRAL and (self._ramp.allowed == 1 or not self._ramp.proven):
+        elif signal is not HealthSignal.NEUTRAL and (self._ramp.allowed == 1 or not self._ramp.proven):
             self._sicken(self._reason_again, now, token)
-        elif verdict is not Verdict.NEUTRAL:
+        elif signal is not HealthSignal.NEUTRAL:
             self._ramp.halve(len(self._in_flight.live), now)
         self._due = max(now, self._next())  # what is left alone may be too old for a probe, from now on
 
     def _settle_evidence(
-        self, token: Token, verdict: Verdict, now: float, *, hinted: bool, counts_from: float | None
+        self, token: Token, signal: HealthSignal, now: float, *, hinted: bool, counts_from: float | None
     ) -> None:
-        if self.state is State.OPEN and (hinted or verdict is Verdict.THROTTLE):
+        if self.state is State.OPEN and (hinted or signal is HealthSignal.THROTTLE):
             return  # a burst refused for one cause: the hint that opened it has said so already
         self._evidence.take_up(now)
         if counts_from is None:
-            self._evidence.add(token.evidence, verdict, now)
+            self._evidence.add(token.evidence, signal, now)
         else:
-            self._evidence.suspend(token.evidence, verdict, counts_from)
-        if verdict is Verdict.SUCCESS:
+            self._evidence.suspend(token.evidence, signal, counts_from)
+        if signal is HealthSignal.SUCCESS:
             return
         policy = self.policy
         window = max(policy.window, 2 * token.timeout) if self._silence else policy.window

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from copy import copy
 
-from pixroute.outcome import Verdict
+from pixroute.outcome import HealthSignal
 
 MOST_REQUESTS = 1024
 """Requests remembered for the rate: enough for any share, and a bound on memory."""
@@ -19,7 +19,7 @@ class Evidence:
         self._row: OrderedDict[Hashable, float] = OrderedDict()
         self._settled: OrderedDict[Hashable, tuple[float, bool]] = OrderedDict()
         self._bad = 0
-        self._suspended: OrderedDict[Hashable, tuple[float, Verdict]] = OrderedDict()
+        self._suspended: OrderedDict[Hashable, tuple[float, HealthSignal]] = OrderedDict()
 
     def copied(self) -> Evidence:
         """Give a copy."""
@@ -27,9 +27,9 @@ class Evidence:
         vars(evidence).update({name: copy(value) for name, value in vars(self).items()})
         return evidence
 
-    def suspend(self, request: Hashable, verdict: Verdict, until: float) -> None:
+    def suspend(self, request: Hashable, signal: HealthSignal, until: float) -> None:
         """Take a failure that a retry may still make good: it counts from `until` on, unless it is withdrawn."""
-        self._suspended[request] = (until, verdict)
+        self._suspended[request] = (until, signal)
 
     def withdraw(self, request: Hashable) -> None:
         """Forget a suspended failure: the request is asked again, and only its last outcome counts."""
@@ -38,21 +38,21 @@ class Evidence:
     def take_up(self, now: float) -> None:
         """Count the suspended failures whose retry did not come."""
         while self._suspended:
-            request, (until, verdict) = next(iter(self._suspended.items()))
+            request, (until, signal) = next(iter(self._suspended.items()))
             if until > now:
                 return
             del self._suspended[request]
-            self.add(request, verdict, until)
+            self.add(request, signal, until)
 
-    def add(self, request: Hashable, verdict: Verdict, now: float) -> None:
+    def add(self, request: Hashable, signal: HealthSignal, now: float) -> None:
         """Take the outcome of a request in place of its earlier one; anything but HARD ends the row."""
         self._forget(request)
-        bad = verdict is not Verdict.SUCCESS
+        bad = signal is not HealthSignal.SUCCESS
         self._settled[request] = (now, bad)
         self._bad += bad
         if len(self._settled) > MOST_REQUESTS:
             self._forget(next(iter(self._settled)))
-        if verdict is Verdict.HARD:
+        if signal is HealthSignal.HARD:
             self._row[request] = now
             self._row.move_to_end(request)
         else:

@@ -10,7 +10,7 @@ from math import inf
 from attrs import define
 
 from pixroute.health.stall import Survival, silence_log_likelihood
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 
 REFUSED_WITHIN = 10.0
 """Seconds within which an upstream that will not work says so; what is older is being worked on."""

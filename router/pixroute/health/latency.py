@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from math import ceil, erfc, log, sqrt
 
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 
 KEPT = 200
 ENOUGH = 30

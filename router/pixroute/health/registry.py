@@ -16,13 +16,13 @@ from pixroute.health.holds import Holds
 from pixroute.health.in_flight import Token
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
-from pixroute.health.scopes import Keys, Route, Scope, Standing, Timer
+from pixroute.health.scopes import AdmissionStatus, Keys, Route, Scope, Timer
 from pixroute.health.states import OpenReason, State
 from pixroute.health.upstream import Upstream
 from pixroute.health.waiting import Line, Waiter
+from pixroute.latency import Quantiles
 from pixroute.outcome import Hold
 from pixroute.policy import BreakerPolicy
-from pixroute.provider import Quantiles
 from pixroute.request import RESOLUTIONS
 
 
@@ -64,12 +64,12 @@ class Health:
 
     # -- asking
 
-    def standing(self, keys: Keys, now: float, waiter: Waiter | None = None) -> Standing:
+    def status(self, keys: Keys, now: float, waiter: Waiter | None = None) -> AdmissionStatus:
         """Tell whether an attempt may start now; places promised to woken waiters are not for others."""
         self.pass_on()
         route = self._routes.get(keys) or self._route(keys)
         promised = waiter is not None and waiter.promise is route
-        return route.standing(now, enabled=keys.provider not in self._disabled, promised=promised)
+        return route.status(now, enabled=keys.provider not in self._disabled, promised=promised)
 
     def latency(self, keys: Keys, table: Quantiles, least: Quantiles | None = None) -> LearnedLatency:
         """Give the times of a provider and resolution, which learn while the upstream's breaker is closed."""
@@ -125,7 +125,7 @@ class Health:
         timeout: float,
         waiter: Waiter | None = None,
     ) -> Admission:
-        """Take slot, origin and upstream, all or none: only after `standing` admits, with no await between.
+        """Take slot, origin and upstream, all or none: only after `status` admits, with no await between.
 
         Args:
             keys: where the attempt goes.
@@ -271,7 +271,7 @@ class Health:
     def _first(self, now: float) -> tuple[Waiter, Route] | None:
         for waiter in self._line.heads():
             for route in waiter.routes:
-                if route.standing(now, enabled=route.keys.provider not in self._disabled, promised=False).admits:
+                if route.status(now, enabled=route.keys.provider not in self._disabled, promised=False).admits:
                     return waiter, route
         return None
 

@@ -40,7 +40,7 @@ class Block(StrEnum):
 
 
 @frozen(kw_only=True)
-class Standing:
+class AdmissionStatus:
     """Whether an attempt may start now.
 
     Args:
@@ -68,7 +68,7 @@ class Standing:
         return f"{self.block}{because}"
 
 
-ADMITS = Standing(admits=True)
+ADMITS = AdmissionStatus(admits=True)
 
 
 class Timer(Protocol):
@@ -112,13 +112,13 @@ class Route:
         self.scopes = (upstream,) if origin is None else (upstream, origin)
         self._holds = holds
 
-    def standing(self, now: float, *, enabled: bool, promised: bool) -> Standing:
+    def status(self, now: float, *, enabled: bool, promised: bool) -> AdmissionStatus:
         """Tell whether an attempt may start now; `promised`: the asker was woken for a place here."""
         if enabled and self.bulkhead.limit is None and not self._holds and self._flows(now):
             return ADMITS
         block, until = self._block(now, enabled=enabled, promised=promised)
         breaker = self.upstream.breaker
-        return Standing(
+        return AdmissionStatus(
             admits=block is None,
             block=block,
             until=until,

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from attrs import asdict, define, evolve, frozen
 
+from pixroute.http.attempt import HttpAttempt, shown
 from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, HttpSettings, Reply
-from pixroute.http.door import Door, shown
 from pixroute.http.endpoint import origin_of
 from pixroute.http.hosts import check_hosts
 from pixroute.http.provider import UNREADABLE, HttpProvider
@@ -146,37 +146,37 @@ class JobProvider(HttpProvider[S]):
     async def claim(self, job: Mapping[str, Any], attempt: AttemptContext) -> Outcome:
         """Collect a job of an earlier attempt, by the `job` of its record."""
 
-        async def collect(door: Door) -> Outcome:
-            with Sinks(door.into, wanted=self.capabilities().max_images) as sinks:
-                return await self._watch(Job(**job), door, sinks)
+        async def collect(http_attempt: HttpAttempt) -> Outcome:
+            with Sinks(http_attempt.into, wanted=self.capabilities().max_images) as sinks:
+                return await self._watch(Job(**job), http_attempt, sinks)
 
-        return await self._through_the_door(attempt, collect)
+        return await self._run_attempt(attempt, collect)
 
-    async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
+    async def _conclude(self, reply: Reply, told: Reply, http_attempt: HttpAttempt, sinks: Sinks) -> Outcome:
         try:
             job = self.accepted(reply)
         except UNREADABLE:
             return self._empty(told, "it names no job")
-        door.note(job=asdict(job))
-        return await self._watch(job, door, sinks, first=reply if self.waits else None)
+        http_attempt.note(job=asdict(job))
+        return await self._watch(job, http_attempt, sinks, first=reply if self.waits else None)
 
-    async def _watch(self, job: Job, door: Door, sinks: Sinks, first: Reply | None = None) -> Outcome:
-        door.reached(Stage.WAIT)
-        reply = await _Vigil(
+    async def _watch(self, job: Job, http_attempt: HttpAttempt, sinks: Sinks, first: Reply | None = None) -> Outcome:
+        http_attempt.reached(Stage.WAIT)
+        reply = await _Poller(
             job=job,
-            door=door,
+            http_attempt=http_attempt,
             sinks=sinks,
-            judge=partial(self._refusal, asked=door.asked),
+            judge=partial(self._refusal, asked=http_attempt.asked),
             read=self._progress,
             progress=self.progress,
-            pause=door.http.pace.first_poll,
+            pause=http_attempt.http.pace.first_poll,
         ).run(first)
         if isinstance(reply, Failure):
             return reply
-        door.reached(Stage.BODY)
+        http_attempt.reached(Stage.BODY)
         reply = without_echoes(reply, sinks.references)
-        told = shown(reply, door.sanitizer)
-        outcome = self._refusal(told, asked=door.asked) or await self._collect(reply, told, door, sinks)
+        told = shown(reply, http_attempt.sanitizer)
+        outcome = self._refusal(told, asked=http_attempt.asked) or await self._collect(reply, told, http_attempt, sinks)
         if isinstance(outcome, Success) and outcome.cost is None and job.cost is not None:
             return evolve(outcome, cost=amount_of(job.cost))
         return outcome
@@ -197,7 +197,7 @@ class JobProvider(HttpProvider[S]):
 
 
 @define(kw_only=True)
-class _Vigil:
+class _Poller:
     """The wait for one job, by GETs: a poll that is cut is asked again, for it costs nothing.
 
     Args:
@@ -208,7 +208,7 @@ class _Vigil:
     """
 
     job: Job
-    door: Door
+    http_attempt: HttpAttempt
     sinks: Sinks
     judge: Callable[[Reply], Failure | None]
     read: Callable[[Reply], Progress]
@@ -225,7 +225,7 @@ class _Vigil:
             return await self._finished(first)
         except asyncio.CancelledError:
             if self.job.cancel is not None:
-                self.door.http.run_errand(self._cancel(self.job.cancel))
+                self.http_attempt.http.run_in_background(self._cancel(self.job.cancel))
             raise
 
     async def _finished(self, reply: Reply | Failure | None) -> Reply | Failure:
@@ -233,27 +233,27 @@ class _Vigil:
             if reply is None:
                 await asyncio.sleep(self.pause)
                 reply = await self._ask(self.job.poll, told=True)
-            progress = reply if isinstance(reply, Failure) else self.read(shown(reply, self.door.sanitizer))
+            progress = reply if isinstance(reply, Failure) else self.read(shown(reply, self.http_attempt.sanitizer))
             match progress:
                 case Failure():
                     return progress
                 case Finished():
                     return reply if self.job.result is None else await self._ask(self.job.result)
                 case Running(fraction) if fraction is not None:
-                    self.door.progress(fraction)
+                    self.http_attempt.progress(fraction)
             self.queued, reply = isinstance(progress, Queued), None
 
     async def _ask(self, path: str, *, told: bool = False) -> Reply | Failure:
         """Ask until an answer comes, through what passes for as long as patience lasts; `told`: the plugin reads it."""
-        clock = self.door.context.http.now  # a machine that slept has not lost patience
-        self.pause = min(self.pause * _GROWTH, self.door.http.pace.longest_poll)
+        clock = self.http_attempt.context.http.now  # a machine that slept has not lost patience
+        self.pause = min(self.pause * _GROWTH, self.http_attempt.http.pace.longest_poll)
         delays, gives_up = self._delays(), inf
         while True:
             reply = await self._send(Call.get(path), self.sinks)
             failure, passes = self._fault(reply, told=told)
             if failure is None:
                 return cast("Reply", reply)
-            gives_up = min(gives_up, clock() + self.door.http.pace.fetch)
+            gives_up = min(gives_up, clock() + self.http_attempt.http.pace.fetch)
             if not passes or clock() >= gives_up:
                 # The job goes on without us.
                 return evolve(failure, stage=Stage.WAIT, billing=Billing.AMBIGUOUS)
@@ -262,7 +262,7 @@ class _Vigil:
     def _delays(self) -> Iterator[float]:
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
 
-        delays = expo(base=_GROWTH, factor=self.pause, max_value=self.door.http.pace.longest_poll)
+        delays = expo(base=_GROWTH, factor=self.pause, max_value=self.http_attempt.http.pace.longest_poll)
         next(delays)  # backoff's generators yield None first
         return cast("Iterator[float]", delays)
 
@@ -272,7 +272,7 @@ class _Vigil:
             return reply, reply.kind in _PASSING
         if reply.ok:
             return None, False
-        seen = shown(reply, self.door.sanitizer)
+        seen = shown(reply, self.http_attempt.sanitizer)
         said = self._said(seen) if told else None
         return said or self._judged(seen), reply.status in _PASSING_STATUS or reply.status >= _SERVER_ERRORS
 
@@ -304,7 +304,9 @@ class _Vigil:
 
     async def _send(self, call: Call, sinks: Sinks) -> Reply | Failure:
         try:
-            request = outgoing(call, self.door.endpoint, self.door.request_id, self.door.traceparent)
+            request = outgoing(
+                call, self.http_attempt.endpoint, self.http_attempt.request_id, self.http_attempt.traceparent
+            )
         except ValueError as error:
             return Failure(
                 kind=FailureKind.UNKNOWN,
@@ -312,8 +314,8 @@ class _Vigil:
                 advice="This is a lack of the plugin; the job may have been made and billed.",
                 blame=Blame.PROVIDER,
             )
-        return await self.door.context.http.exchange(
-            request, endpoint=self.door.endpoint, attempt=self.door.context, sinks=sinks, follow_up=True
+        return await self.http_attempt.context.http.exchange(
+            request, endpoint=self.http_attempt.endpoint, attempt=self.http_attempt.context, sinks=sinks, follow_up=True
         )
 
     async def _cancel(self, path: str) -> None:
@@ -322,7 +324,7 @@ class _Vigil:
             async with asyncio.timeout(CANCEL_WITHIN):
                 reply = await self._send(Call(method=self.job.cancel_method, path=path), sinks)
             if isinstance(reply, Reply) and reply.ok:
-                self.door.note(job_cancelled="queued" if self.queued else "running")
+                self.http_attempt.note(job_cancelled="queued" if self.queued else "running")
 
 
 def _origin(name: str, text: str, settings: HttpSettings) -> str:

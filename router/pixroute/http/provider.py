@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import evolve
 
+from pixroute.http.attempt import HttpAttempt, shown, without_secrets
 from pixroute.http.body.echoes import without_echoes
 from pixroute.http.body.pictures import deliver
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
-from pixroute.http.door import Door, shown, without_secrets
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import Asked
@@ -30,8 +30,9 @@ from pixroute.http.judging.tasks import asynchronous, task_in
 from pixroute.http.tokens import Tokens
 from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
+from pixroute.latency import Latency
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
-from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price
+from pixroute.provider import AttemptContext, Capabilities, Identity, Price
 from pixroute.redact import quote
 from pixroute.request import ImageRequest
 from pixroute.secret import NoSecret, Secret
@@ -87,7 +88,7 @@ class HttpProvider(ABC, Generic[S]):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        awaited = ("generate", "_through_the_door", "_ask", "_answer", "_conclude", "_collect")
+        awaited = ("generate", "_run_attempt", "_ask", "_answer", "_conclude", "_collect")
         cls.awaits_only_ours = all(getattr(cls, name).__module__.startswith("pixroute.http.") for name in awaited)
 
     def __init__(self, name: str, settings: S) -> None:
@@ -181,21 +182,21 @@ class HttpProvider(ABC, Generic[S]):
 
     async def generate(self, request: ImageRequest, attempt: AttemptContext) -> Outcome:
         """Send the request, judge the answer, collect the pictures."""
-        return await self._through_the_door(attempt, partial(self._ask, request))
+        return await self._run_attempt(attempt, partial(self._ask, request))
 
-    async def _through_the_door(self, attempt: AttemptContext, work: Callable[[Door], Awaitable[Outcome]]) -> Outcome:
+    async def _run_attempt(self, attempt: AttemptContext, work: Callable[[HttpAttempt], Awaitable[Outcome]]) -> Outcome:
         """Do the work of an attempt with the key as it is now; whatever comes of it, an exception too, is a value."""
         try:
-            door = Door(attempt, await self.place())
+            http_attempt = HttpAttempt(attempt, await self.place())
         except NoSecret as error:
             return self._advised(_no_key(self.name, error))
         try:
-            outcome = await work(door)
+            outcome = await work(http_attempt)
         except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything, and its text may hold the key
-            outcome = self._raised(error, door)
+            outcome = self._raised(error, http_attempt)
         if self.tokens is not None and isinstance(outcome, Failure) and outcome.status == _UNAUTHORIZED:
             self.tokens.refused()
-        outcome = without_secrets(outcome, door.sanitizer)
+        outcome = without_secrets(outcome, http_attempt.sanitizer)
         return self._advised(outcome)
 
     def _advised(self, outcome: Outcome) -> Outcome:
@@ -209,48 +210,48 @@ class HttpProvider(ABC, Generic[S]):
         advice = self.advice.get(failure.kind) if failure.blame is not Blame.OURS else None
         return failure if advice is None else evolve(failure, advice=advice)
 
-    def _raised(self, error: Exception, door: Door) -> Failure:
+    def _raised(self, error: Exception, http_attempt: HttpAttempt) -> Failure:
         """Make a failure of what was raised: of this machine's lack, or of a bug, which before sending is ours too."""
-        if (lacks := lack(error, door.stage)) is not None:
+        if (lacks := lack(error, http_attempt.stage)) is not None:
             return lacks
-        fields = {"provider": self.name, "attempt": door.request_id, "error": type(error).__name__}
-        log.error("provider %s raised\n%s", self.name, door.sanitizer.traceback(error), extra=fields)
-        sent = door.stage >= Stage.SEND
+        fields = {"provider": self.name, "attempt": http_attempt.request_id, "error": type(error).__name__}
+        log.error("provider %s raised\n%s", self.name, http_attempt.sanitizer.traceback(error), extra=fields)
+        sent = http_attempt.stage >= Stage.SEND
         return Failure(
             kind=FailureKind.UNKNOWN,
             message=f"The provider's code raised {type(error).__name__}{'' if sent else ' before anything was sent'}.",
             advice="This is a bug of the plugin; its text is in the log.",
-            stage=door.stage,
+            stage=http_attempt.stage,
             billing=Billing.AMBIGUOUS if sent else Billing.FREE,
             blame=Blame.PROVIDER if sent else Blame.OURS,
         )
 
-    async def _ask(self, request: ImageRequest, door: Door) -> Outcome:
-        door.asked = partial(Asked.of, request, self.name)
-        write = partial(self._outgoing, request, door)
+    async def _ask(self, request: ImageRequest, http_attempt: HttpAttempt) -> Outcome:
+        http_attempt.asked = partial(Asked.of, request, self.name)
+        write = partial(self._outgoing, request, http_attempt)
         try:
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
             first = await asyncio.to_thread(write) if request.references else write()
         except ValueError as error:
             return _inexpressible(self.name, error)
-        with Sinks(door.into, wanted=request.n, references=request.pictures) as sinks:
-            return await self._answer(first, request, door, sinks)
+        with Sinks(http_attempt.into, wanted=request.n, references=request.pictures) as sinks:
+            return await self._answer(first, request, http_attempt, sinks)
 
-    async def _answer(self, first: Outgoing, request: ImageRequest, door: Door, sinks: Sinks) -> Outcome:
+    async def _answer(self, first: Outgoing, request: ImageRequest, http_attempt: HttpAttempt, sinks: Sinks) -> Outcome:
         began = asyncio.get_running_loop().time()
-        reply = await door.http.exchange(
-            first, endpoint=door.endpoint, attempt=door.context, sinks=sinks, pictures=request.n
+        reply = await http_attempt.http.exchange(
+            first, endpoint=http_attempt.endpoint, attempt=http_attempt.context, sinks=sinks, pictures=request.n
         )
         if isinstance(reply, Failure):
             return reply
         reply = without_echoes(reply, sinks.references)
-        told, elapsed = shown(reply, door.sanitizer), asyncio.get_running_loop().time() - began
-        refusal = self._refusal(told, elapsed=elapsed, asked=door.asked)
-        return refusal or await self._conclude(reply, told, door, sinks)
+        told, elapsed = shown(reply, http_attempt.sanitizer), asyncio.get_running_loop().time() - began
+        refusal = self._refusal(told, elapsed=elapsed, asked=http_attempt.asked)
+        return refusal or await self._conclude(reply, told, http_attempt, sinks)
 
-    async def _conclude(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
+    async def _conclude(self, reply: Reply, told: Reply, http_attempt: HttpAttempt, sinks: Sinks) -> Outcome:
         """Make an outcome of the 2xx answer to the request; `told` is the answer as it may be shown."""
-        return await self._collect(reply, told, door, sinks)
+        return await self._collect(reply, told, http_attempt, sinks)
 
     def _refusal(
         self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], Asked] = Asked
@@ -271,10 +272,12 @@ class HttpProvider(ABC, Generic[S]):
             failure = evolve(failure, billing=self.server_errors)
         return evolve(failure, answered=True)
 
-    async def _collect(self, reply: Reply, told: Reply, door: Door, sinks: Sinks) -> Outcome:
+    async def _collect(self, reply: Reply, told: Reply, http_attempt: HttpAttempt, sinks: Sinks) -> Outcome:
         """Resolve the items of an answer; some good ones among bad make a success."""
         if reply.json is None and reply.picture is None:
-            return self._empty(told, f"no JSON ({told.headers.get('content-type', 'no type given')})", door.asked)
+            return self._empty(
+                told, f"no JSON ({told.headers.get('content-type', 'no type given')})", http_attempt.asked
+            )
         try:
             items = [reply.picture] if reply.picture else list(self.decode(reply))
             if told is not reply and not reply.picture:
@@ -283,19 +286,19 @@ class HttpProvider(ABC, Generic[S]):
                 items = [two if isinstance(two, Failure) else one for one, two in zip(items, words, strict=True)]
         except UNREADABLE as error:
             log.debug("provider %s: `decode` raised %s", self.name, type(error).__name__, extra=self._fields(error))
-            return self._empty(told, "it has another shape than expected", door.asked)
+            return self._empty(told, "it has another shape than expected", http_attempt.asked)
         if not items:
-            return self._empty(told, "it lists none", door.asked)
-        found = await deliver(items, endpoint=door.endpoint, attempt=door.context, sinks=sinks)
+            return self._empty(told, "it lists none", http_attempt.asked)
+        found = await deliver(items, endpoint=http_attempt.endpoint, attempt=http_attempt.context, sinks=sinks)
         pictures = [one for one in found if isinstance(one, Delivered)]
         failures = [one for one in found if isinstance(one, Failure)]
         if not pictures:
             empty = all(failure.kind is FailureKind.EMPTY for failure in failures)
             said = empty and (says_error(told.json) or task_in(told) is not None)
-            return self._empty(told, "it holds none", door.asked) if said else failures[0]
+            return self._empty(told, "it holds none", http_attempt.asked) if said else failures[0]
         if (stated := stated_price(told.json)) is not None:
-            door.context.note(stated_price=str(stated))
-        return self._success(told, pictures, failures, door, surplus=len(items) - len(found))
+            http_attempt.context.note(stated_price=str(stated))
+        return self._success(told, pictures, failures, http_attempt, surplus=len(items) - len(found))
 
     def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
         """Explain a 2xx without a picture: by the task it names, by what it says, else by what it is."""
@@ -311,11 +314,17 @@ class HttpProvider(ABC, Generic[S]):
             return None
 
     def _success(
-        self, reply: Reply, pictures: list[Delivered], failures: list[Failure], door: Door, *, surplus: int
+        self,
+        reply: Reply,
+        pictures: list[Delivered],
+        failures: list[Failure],
+        http_attempt: HttpAttempt,
+        *,
+        surplus: int,
     ) -> Success:
         details = self._details(reply)
         if details.served_by:
-            door.note(served_by=details.served_by)
+            http_attempt.note(served_by=details.served_by)
         if details.revised_prompts:
             pictures = [
                 evolve(one, revised_prompt=text) if text else one
@@ -344,8 +353,8 @@ class HttpProvider(ABC, Generic[S]):
             log.warning(text, self.name, type(error).__name__, extra=self._fields(error))
             return Details()
 
-    def _outgoing(self, request: ImageRequest, door: Door) -> Outgoing:
-        return outgoing(self._call(request), door.endpoint, door.request_id, door.traceparent)
+    def _outgoing(self, request: ImageRequest, http_attempt: HttpAttempt) -> Outgoing:
+        return outgoing(self._call(request), http_attempt.endpoint, http_attempt.request_id, http_attempt.traceparent)
 
     def _call(self, request: ImageRequest) -> Call:
         """Encode, and add what the request has for this provider."""

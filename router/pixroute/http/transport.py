@@ -143,9 +143,9 @@ class Transport:
             log.info(text, scheme, extra={"scheme": scheme})
         return None
 
-    def run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what must not delay anybody, such as telling an upstream that a job is no longer wanted."""
-        task = asyncio.get_running_loop().create_task(errand)
+        task = asyncio.get_running_loop().create_task(work)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 

@@ -17,20 +17,20 @@ from attrs import evolve
 
 from pixroute.cost import Cost
 from pixroute.http.wire.clock import Limit
-from pixroute.outcome import Billing, Blame, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.result import Adjustment, Image
 from pixroute.routing.here import Here
 from pixroute.routing.judge import our_bug, plugins_bug, time_out
 from pixroute.routing.part import FIRST
-from pixroute.routing.settle import billing_of, cost_of, settle
+from pixroute.routing.settle import billing_of, cost_of, learn, settle
 from pixroute.routing.validate import at_most, validate
 from pixroute.routing.view import SLACK
 
 if TYPE_CHECKING:
     from pixroute.health.admission import Admission
-    from pixroute.routing.chain import Contender
+    from pixroute.routing.chain import PreparedProvider
     from pixroute.routing.gate import Gate
-    from pixroute.routing.keeper import Keeper
+    from pixroute.routing.listener import AttemptListener
     from pixroute.routing.part import Part, Place
     from pixroute.routing.shared import Shared
 
@@ -46,10 +46,10 @@ class Attempt:
 
     Args:
         request_id: its own, sent upstream.
-        contender: the provider, prepared.
+        prepared: the provider, prepared.
         part: what is asked, and for whom.
         shared: what all requests share.
-        keeper: told what comes of it.
+        listener: told what comes of it.
         started: the loop's time at which it was decided.
         ends_at: the loop's time at which it is cut.
         deadline: the request's.
@@ -84,17 +84,17 @@ class Attempt:
         self,
         *,
         request_id: str,
-        contender: Contender,
+        prepared: PreparedProvider,
         part: Part,
         shared: Shared,
-        keeper: Keeper,
+        listener: AttemptListener,
         started: float,
         ends_at: float,
         deadline: float,
         place: Place = FIRST,
     ) -> None:
         self.request_id = request_id
-        self.contender = contender
+        self.prepared = prepared
         self.chain = part.chain
         self.asked = part.asked
         self.part = part.request
@@ -106,10 +106,10 @@ class Attempt:
         self.place = place
         self.facts: dict[str, Any] = {}
         # A provider without a network reports no stages: from its first moment on, work may have been done.
-        self.stage = Stage.CONNECT if contender.keys.origin else Stage.SEND
+        self.stage = Stage.CONNECT if prepared.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
         self._owner = part.owner
-        self._keeper = keeper
+        self._listener = listener
         self._gate = shared.gate
         self._reap = shared.reap
         self._time = shared.heartbeat.look
@@ -136,11 +136,11 @@ class Attempt:
     def note(self, **facts: Any) -> None:
         """Add facts to the record."""
         self.moves += 1
-        self.facts.update(self.contender.kept(facts))
+        self.facts.update(self.prepared.kept(facts))
         if "first_byte" in facts and self.is_answered and self._admission is not None:
             self._admission.excuse()
         if "job" in facts:
-            self._keeper.job(self)
+            self._listener.job(self)
         if facts.get("job_cancelled") == "queued":
             self._correct()
 
@@ -149,9 +149,9 @@ class Attempt:
         share = float(fraction)
         if 0 <= share <= 1 and share != self.facts.get("progress"):
             self.facts["progress"] = share
-            if self.on_move is not None:
+            if (on_move := self.on_move) is not None:
                 with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
-                    self._loop.call_soon_threadsafe(self.on_move)
+                    self._loop.call_soon_threadsafe(on_move)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread; the slot stays taken until the thread ends."""
@@ -219,10 +219,10 @@ class Attempt:
             log.exception(
                 "a bug in pixroute: attempt %s could not be settled; its places are given back",
                 self.request_id,
-                extra={"attempt": self.request_id, "provider": self.contender.name},
+                extra={"attempt": self.request_id, "provider": self.prepared.name},
             )
         finally:
-            self._keeper.ended(self)
+            self._listener.ended(self)
             self._let_go()
 
     def _correct(self) -> None:
@@ -231,7 +231,7 @@ class Attempt:
             return
         was, self.billing, self.cost = self.cost, Billing.FREE, Cost(currency=self.cost.currency)
         self.outcome = evolve(self.failure, billing=Billing.FREE)
-        self._keeper.corrected(self, was)
+        self._listener.corrected(self, was)
 
     def _let_go(self) -> None:
         if self._works and self._here is not None:
@@ -248,20 +248,20 @@ class Attempt:
             outcome: Outcome | None = None if self._gate is None else await self._refused(self._gate)
             if outcome is None:
                 cutter.moved_to(self.ends_at)
-                outcome = await self.contender.provider.generate(self.contender.asking(self.part), self)
+                outcome = await self.prepared.provider.generate(self.prepared.asking(self.part), self)
         except asyncio.CancelledError as error:
             if self.ended is not None or self._is_cancelled:
                 self._works = False
                 self.give_up()
                 raise
-            outcome = plugins_bug(error, self.contender, self.stage)  # nobody cancelled it
+            outcome = plugins_bug(error, self.prepared, self.stage)  # nobody cancelled it
         except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
-            outcome = plugins_bug(error, self.contender, self.stage)
+            outcome = plugins_bug(error, self.prepared, self.stage)
         finally:
             self._works = False
             cutter.cancel()
         if self.ended is None:
-            self.end(self._judged(self.contender.told(outcome)))
+            self.end(self._judged(self.prepared.told(outcome)))
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()
@@ -297,11 +297,11 @@ class Attempt:
         """End it, for its time is over."""
         self.ends_at = self._due()
         self._expired = True
-        self.end(time_out(self.contender, self.stage, self.facts, seconds=self._allowed, by_deadline=self._cut_short))
+        self.end(time_out(self.prepared, self.stage, self.facts, seconds=self._allowed, by_deadline=self._cut_short))
 
     @property
     def _cut_short(self) -> bool:
-        return self._expired and self._allowed < self.contender.candidate.timeout - SLACK
+        return self._expired and self._allowed < self.prepared.candidate.timeout - SLACK
 
     @property
     def _allowed(self) -> float:
@@ -312,7 +312,7 @@ class Attempt:
             return outcome
         if not isinstance(outcome, Success):
             error_ = TypeError(type(outcome).__name__)  # type: ignore[unreachable]  # a plugin's, untyped
-            return plugins_bug(error_, self.contender, self.stage)
+            return plugins_bug(error_, self.prepared, self.stage)
         try:
             return self._validated(outcome)
         except Exception as error:  # noqa: BLE001 - it is ours: nothing more may be bought with a picture in hand
@@ -323,7 +323,7 @@ class Attempt:
         self.stage = Stage.VALIDATE
         for picture in outcome.pictures:
             self._owner.take(picture.content)
-        checked = at_most(validate(outcome, self.asked, self.contender), self.part.n)
+        checked = at_most(validate(outcome, self.asked, self.prepared), self.part.n)
         self.images, self.rejected, self.adjustments = checked.images, checked.rejected, checked.adjustments
         return checked.outcome
 
@@ -332,13 +332,14 @@ class Attempt:
         self._price(outcome)
         if isinstance(outcome, Failure):
             self.outcome = outcome = evolve(outcome, billing=self.billing)
-            self.retry_at = self._keeper.retry_at(self, outcome, now)
+            self.retry_at = self._listener.retry_at(self, outcome, now)
         age = now - self.started - self.paused
-        self._learn(outcome, age)
+        if not self.paused:  # an answer that came while the machine slept teaches nothing
+            learn(self.prepared.learned, outcome, age)
         settlement = settle(
             outcome,
             age=age,
-            p99=self.contender.candidate.expected.p99,
+            p99=self.prepared.candidate.expected.p99,
             cut_short=self._cut_short,
             stage=self.stage,
             paused=self.paused > 0,
@@ -347,7 +348,7 @@ class Attempt:
             self._admission.settle(
                 settlement,
                 now,
-                credential=self.contender.provider.credential,
+                credential=self.prepared.provider.credential,
                 keep_slot=True,
                 counts_from=None if self.retry_at is None else self.retry_at + SLACK,
             )
@@ -356,26 +357,16 @@ class Attempt:
         """Find out what it cost; an answer that states its own price outranks the table."""
         if not isinstance(outcome, Failure):
             self.stage = Stage.DONE
-        self.billing = billing_of(outcome, stage=self.stage, price=self.contender.candidate.price)
+        self.billing = billing_of(outcome, stage=self.stage, price=self.prepared.candidate.price)
         pictures = len(self.images) or self.part.n
-        self.cost = cost_of(self.billing, self.contender.unit_price, pictures, self.contender.currency)
+        self.cost = cost_of(self.billing, self.prepared.unit_price, pictures, self.prepared.currency)
         if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
             self.cost = evolve(self.cost, certain=outcome.cost)
 
-    def _learn(self, outcome: Outcome, age: float) -> None:
-        """Learn how long its provider takes: not from what we lacked, nor from an answer that came while we slept."""
-        learned = self.contender.learned
-        if self.paused:
-            return
-        if not isinstance(outcome, Failure):
-            learned.add(age)
-        elif outcome.blame is not Blame.OURS:
-            learned.add_censored(age)
-
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.contender.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
+            self.prepared.log_bug(error)  # of a provider that was given up and did not let its cancellation pass
         self._works = False
         self._free_slot()
 
@@ -388,7 +379,7 @@ class Attempt:
                 log.exception(
                     "a bug in pixroute: the slot of attempt %s was given back to nobody",
                     self.request_id,
-                    extra={"attempt": self.request_id, "provider": self.contender.name},
+                    extra={"attempt": self.request_id, "provider": self.prepared.name},
                 )
 
     # What remains of it
@@ -402,5 +393,5 @@ class Attempt:
     def may_be_billed(self) -> bool:
         """Whether it was, or may have been, billed; under way: whether it may be if it is cancelled now."""
         if self.ended is None:
-            return self.stage >= Stage.SEND and self.contender.candidate.price != 0
+            return self.stage >= Stage.SEND and self.prepared.candidate.price != 0
         return self.billing is not Billing.FREE

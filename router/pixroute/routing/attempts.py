@@ -121,14 +121,14 @@ class Attempts:
             round_: counts from 0.
             waiter: whose promised place is taken.
         """
-        contender = self._part.contenders[start.index]
+        prepared = self._part.prepared_providers[start.index]
         number = len(self._known) + 1
         attempt = Attempt(
             request_id=f"{self._part.request_id}-{self._part.number}.{number}",
-            contender=contender,
+            prepared=prepared,
             part=self._part,
             shared=self._shared,
-            keeper=self,
+            listener=self,
             started=now,
             ends_at=start.ends_at,
             deadline=deadline,
@@ -137,7 +137,7 @@ class Attempts:
         known = _Known(attempt, _tried(start, attempt))
         beside = self._silent_one(now) if start.hedge else None
         refused = self._emitter.refused(attempt)
-        self._part.budget.reserve(contender.candidate.price)
+        self._part.budget.reserve(prepared.candidate.price)
         if refused is None:
             attempt.own(self._admitted(attempt, waiter))
         self._known.append(known)  # from here on `give_up` ends it, whatever is raised
@@ -161,19 +161,19 @@ class Attempts:
         """Name the provider whose attempt is joined, and pay for it where that is not free."""
         live = [one for one in self._known if one.tried.ended is None]
         if any(one.tried.join_at <= now < one.tried.join_free_at - SLACK for one in live):
-            self._shared.purse.draw()
-        return live[0].attempt.contender.name
+            self._shared.hedge_budget.draw()
+        return live[0].attempt.prepared.name
 
     def _admitted(self, attempt: Attempt, waiter: Waiter | None) -> Admission:
-        contender = attempt.contender
+        prepared = attempt.prepared
         return self._shared.health.admit(
-            contender.keys,
+            prepared.keys,
             attempt.started,
             policy=self._part.policy.breaker,
             request=attempt.request_id,
             evidence=self._part.asked.fingerprint,
-            expected=contender.candidate.expected,
-            timeout=contender.candidate.timeout,
+            expected=prepared.candidate.expected,
+            timeout=prepared.candidate.timeout,
             waiter=waiter,
         )
 
@@ -207,7 +207,7 @@ class Attempts:
 
     def _take_note(self, known: _Known) -> None:
         """Take note of money, of what the planner knows, and tell."""
-        attempt, price = known.attempt, known.attempt.contender.candidate.price
+        attempt, price = known.attempt, known.attempt.prepared.candidate.price
         now = attempt.ended if attempt.ended is not None else asyncio.get_running_loop().time()
         self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
         if self._shared.gate is not None:
@@ -221,14 +221,14 @@ class Attempts:
         )
         self._emitter.finish(attempt)
         if attempt.retry_at is not None:
-            round_, name = attempt.place.round, attempt.contender.name
+            round_, name = attempt.place.round, attempt.prepared.name
             self._emitter.retry(now, self._part.number, name, attempt.retry_at, round_)
 
     def corrected(self, attempt: Attempt, was: Cost) -> None:
         """Take back what an ended attempt may have cost; its request may be over."""
         for one in self._known:
             if one.attempt is attempt:
-                self._part.budget.settle(attempt.contender.candidate.price, None)
+                self._part.budget.settle(attempt.prepared.candidate.price, None)
                 one.tried = evolve(one.tried, failure=attempt.failure, may_be_billed=False)
                 self._on_change()
         self._emitter.corrected(attempt, was)
@@ -246,7 +246,7 @@ def _tried(start: Start, attempt: Attempt) -> Tried:
         ends_at=start.ends_at,
         join_at=start.join_at,
         join_free_at=start.join_free_at,
-        may_be_billed=attempt.contender.candidate.price != 0,
+        may_be_billed=attempt.prepared.candidate.price != 0,
         retry=start.retry,
     )
 
@@ -259,9 +259,9 @@ def record_of(attempt: Attempt, began: float) -> AttemptRecord:
         part=place.part,
         number=place.number,
         round=place.round,
-        provider=attempt.contender.name,
-        model=attempt.contender.member.model,
-        resolution=attempt.contender.keys.resolution,
+        provider=attempt.prepared.name,
+        model=attempt.prepared.member.model,
+        resolution=attempt.prepared.keys.resolution,
         started=attempt.started - began,
         ended=(asyncio.get_running_loop().time() if ended is None else ended) - began,
         stage=attempt.stage,

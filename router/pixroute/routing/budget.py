@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 
-class Budget:
+class RequestBudget:
     """Money reserved before an attempt starts and given back when it turns out free."""
 
     def __init__(self, limit: Decimal | None) -> None:
@@ -22,7 +22,7 @@ class Budget:
             self.left += (price or 0) - (spent or 0)
 
 
-class HedgePurse:
+class HedgeBudget:
     """Hedges below P99 that may be drawn: `share` per request, at most one saved up, one at the start."""
 
     def __init__(self) -> None:

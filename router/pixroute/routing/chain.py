@@ -14,12 +14,13 @@ from pixroute.fit import Fit, Unfit, fit
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.registry import Health
 from pixroute.health.scopes import Keys
+from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Failure, Outcome, Success
 from pixroute.policy import ByResolution, Policy, partial_timeouts
-from pixroute.provider import Capabilities, Identity, Latency, Price, Provider, Quantiles
+from pixroute.provider import Capabilities, Identity, Price, Provider
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
-from pixroute.routing.view import Candidate, Ruling
+from pixroute.routing.view import Candidate, Verdict
 from pixroute.sanitizer import sanitizer_for, secrets_of
 from pixroute.values import check_one
 
@@ -105,7 +106,7 @@ class Chain:
     members: tuple[Member, ...]
     policy: Policy
     currency: str = "USD"
-    _ready: dict[tuple[object, ...], Contender] = field(factory=dict, init=False, eq=False, repr=False)
+    _ready: dict[tuple[object, ...], PreparedProvider] = field(factory=dict, init=False, eq=False, repr=False)
 
     @classmethod
     def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
@@ -119,7 +120,7 @@ class Chain:
             raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
         return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
 
-    def ready(self, member: Member, request: ImageRequest, health: Health) -> Contender:
+    def ready(self, member: Member, request: ImageRequest, health: Health) -> PreparedProvider:
         """Prepare a member under the chain's own policy: once for each shape of a request, as far as nothing changed.
 
         The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
@@ -129,7 +130,7 @@ class Chain:
         before = self._ready.get(shape)
         found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
         if found is None:
-            found = _contender(member, request, self.policy, health, {}, self.currency)
+            found = _prepared(member, request, self.policy, health, {}, self.currency)
         if found is not before:
             if len(self._ready) >= MOST_SHAPES:
                 self._ready.clear()
@@ -138,7 +139,7 @@ class Chain:
 
 
 @frozen(kw_only=True)
-class Contender:
+class PreparedProvider:
     """A provider for requests of one shape: the size it will be asked for, and what the planner needs of it."""
 
     member: Member
@@ -172,7 +173,7 @@ class Contender:
         fits = can.max_prompt is None or len(request.prompt) <= can.max_prompt
         return fits and not self.unfit and can == self.candidate.abilities
 
-    def timed(self, health: Health, policy: Policy) -> Contender | None:
+    def timed(self, health: Health, policy: Policy) -> PreparedProvider | None:
         """Give it with the times as they are learned now; None where nothing was learned yet."""
         learned, candidate = health.learned(self.keys), self.candidate
         if learned is None:
@@ -193,7 +194,7 @@ class Contender:
         """Give an outcome as it may be kept and shown."""
         if not self.member.guarded or not isinstance(outcome, Success | Failure):
             return outcome
-        from pixroute.http.door import without_secrets  # noqa: PLC0415 - most providers bring a door of their own
+        from pixroute.http.attempt import without_secrets  # noqa: PLC0415 - most providers bring a door of their own
 
         return without_secrets(outcome, sanitizer_for(self.provider.settings))
 
@@ -215,9 +216,9 @@ def _keys(name: str, identity: Identity, resolution: Resolution, max_in_flight: 
     )
 
 
-def contenders(
+def prepared_providers(
     chain: Chain, request: ImageRequest, policy: Policy, health: Health, overrides: Mapping[str, object]
-) -> tuple[Contender, ...]:
+) -> tuple[PreparedProvider, ...]:
     """Prepare every provider of the chain for one part; `overrides` holds what the request itself says of policy."""
     ready = []
     for each in chain.members:
@@ -225,7 +226,7 @@ def contenders(
         try:
             if not member.broken:
                 prepared = (
-                    _contender(member, request, policy, health, overrides, chain.currency)
+                    _prepared(member, request, policy, health, overrides, chain.currency)
                     if overrides
                     else chain.ready(member, request, health)
                 )
@@ -253,10 +254,10 @@ def _log_once(name: str, provider: Provider, told: set[str], error: Exception) -
 
 def _barred_for_its_bug(
     member: Member, request: ImageRequest, policy: Policy, health: Health, currency: str
-) -> Contender:
+) -> PreparedProvider:
     keys, timeout = member.keys[request.resolution], policy.attempt_timeout[request.resolution]
     learned = health.latency(keys, Latency().at(request.resolution, timeout))
-    return Contender(
+    return PreparedProvider(
         member=member,
         size=request.size,
         candidate=Candidate(
@@ -267,7 +268,7 @@ def _barred_for_its_bug(
             expected=learned.quantiles,
             hedge_after=inf,
             price=None,
-            barred=Ruling.BROKEN,
+            barred=Verdict.BROKEN,
         ),
         keys=keys,
         learned=learned,
@@ -277,14 +278,14 @@ def _barred_for_its_bug(
     )
 
 
-def _contender(  # noqa: PLR0917 - one call site, in the same file
+def _prepared(  # noqa: PLR0917 - one call site, in the same file
     member: Member,
     request: ImageRequest,
     policy: Policy,
     health: Health,
     overrides: Mapping[str, object],
     currency: str,
-) -> Contender:
+) -> PreparedProvider:
     can = member.provider.capabilities()
     fitted = fit(request, can, upgrade=policy.upgrade)
     unfit = fitted.reason if isinstance(fitted, Unfit) else ""
@@ -293,7 +294,7 @@ def _contender(  # noqa: PLR0917 - one call site, in the same file
     timeout = _timeout(member, resolution, policy, overrides)
     learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
     unit_price = member.price.at(resolution) if member.price else None
-    return Contender(
+    return PreparedProvider(
         member=member,
         size=request.size if isinstance(fitted, Unfit) else fitted.request.size,
         candidate=Candidate(
@@ -333,13 +334,13 @@ def _hedge_after(member: Member, policy: Policy, overrides: Mapping[str, object]
     return inf if isinstance(factor, str) else factor * expected.p99
 
 
-def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str) -> Ruling | None:
+def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str) -> Verdict | None:
     if unfit:
-        return Ruling.UNSUPPORTED
+        return Verdict.UNSUPPORTED
     if not member.provider.settings.enabled:
-        return Ruling.DISABLED
+        return Verdict.DISABLED
     if member.identity.plaintext and (request.sensitive or policy.sensitive):
-        return Ruling.PLAINTEXT
+        return Verdict.PLAINTEXT
     return None
 
 

@@ -15,7 +15,7 @@ from pixroute.errors import AllProvidersFailed, Moderated
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult, Missing
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.record import AttemptRecord, Record
 from pixroute.routing.validate import Checked, validate
 
@@ -60,7 +60,7 @@ class Claim:
 
 
 async def collect(
-    provider: JobProvider[Any], job: Mapping[str, Any], *, contender: Contender, claim: Claim
+    provider: JobProvider[Any], job: Mapping[str, Any], *, prepared: PreparedProvider, claim: Claim
 ) -> ImageResult:
     """Wait for the job until the claim ends; the upstream is not told to stop when it does.
 
@@ -70,20 +70,20 @@ async def collect(
     loop = asyncio.get_running_loop()
     began = loop.time()
     outcome = await _outcome(provider, {**job, "cancel": None}, claim)
-    free = evolve(contender, unit_price=Decimal(0))
+    free = evolve(prepared, unit_price=Decimal(0))
     checked = Checked(outcome=outcome) if isinstance(outcome, Failure) else validate(outcome, ANYTHING, free)
     seconds = loop.time() - began
     record = Record(
         request_id=claim.request_id,
-        chain=contender.name,
+        chain=prepared.name,
         seconds=seconds,
-        attempts=(_record(claim, contender, dict(job), checked.outcome, seconds),),
+        attempts=(_record(claim, prepared, dict(job), checked.outcome, seconds),),
     )
     if isinstance(checked.outcome, Failure):
         raise _error(checked.outcome, record)
     return ImageResult(
         images=checked.images,
-        cost=Cost(currency=contender.currency),
+        cost=Cost(currency=prepared.currency),
         record=record,
         missing=tuple(Missing(part=0, failure=failure) for failure in checked.outcome.failures),
         usage=checked.outcome.usage,
@@ -105,21 +105,21 @@ async def _outcome(provider: JobProvider[Any], job: Mapping[str, Any], claim: Cl
 
 
 def _record(
-    claim: Claim, contender: Contender, job: Mapping[str, Any], outcome: Outcome, seconds: float
+    claim: Claim, prepared: PreparedProvider, job: Mapping[str, Any], outcome: Outcome, seconds: float
 ) -> AttemptRecord:
     return AttemptRecord(
         id=claim.request_id,
         part=0,
         number=1,
         round=0,
-        provider=contender.name,
-        model=contender.member.model,
+        provider=prepared.name,
+        model=prepared.member.model,
         resolution="other",
         started=0.0,
         ended=seconds,
         stage=Stage.DONE if isinstance(outcome, Success) else claim.stage,
         billing=Billing.FREE,
-        cost=Cost(currency=contender.currency),
+        cost=Cost(currency=prepared.currency),
         failure=outcome if isinstance(outcome, Failure) else None,
         won=isinstance(outcome, Success),
         facts={**claim.facts, "job": job},

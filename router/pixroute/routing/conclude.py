@@ -11,10 +11,10 @@ from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.ending import Ending
 from pixroute.routing.record import Record
-from pixroute.routing.view import NOT_NEEDED, Ruling
+from pixroute.routing.view import NOT_NEEDED, Verdict
 
-_UNSERVABLE = {Ruling.UNSUPPORTED, Ruling.DISABLED, Ruling.PLAINTEXT}
-_OUT_OF_MONEY = {Ruling.NO_MONEY, Ruling.NO_PRICE}
+_UNSERVABLE = {Verdict.UNSUPPORTED, Verdict.DISABLED, Verdict.PLAINTEXT}
+_OUT_OF_MONEY = {Verdict.NO_MONEY, Verdict.NO_PRICE}
 _MAY_PASS = {
     FailureKind.CONNECT, FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER_ERROR,
     FailureKind.TIMEOUT, FailureKind.DISCONNECTED, FailureKind.PROXY_CUT,
@@ -58,7 +58,7 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
         extra=tuple(paid_for(endings, beside=True)),
         usage=None if success is None or isinstance(success, Failure) else success.usage,
         tags=request.tags,
-        fell_back=any(ending.winner and ending.winner.contender is not ending.contenders[0] for ending in won),
+        fell_back=any(ending.winner and ending.winner.prepared is not ending.prepared_providers[0] for ending in won),
     )
 
 
@@ -150,7 +150,7 @@ def broken(bug: BaseException, record: Record, endings: Sequence[Ending], curren
 def _kind_and_head(
     endings: Sequence[Ending], failures: Sequence[Failure], retry_after: float | None
 ) -> tuple[type[errors.RequestFailed], str]:
-    rulings = {ruling for ending in endings for ruling in ending.rulings}
+    verdicts = {verdict for ending in endings for verdict in ending.verdicts}
     billed = sum(attempt.may_be_billed for ending in endings for attempt in ending.attempts)
     when = f" Try again in {retry_after:.0f} s." if retry_after is not None else ""
     if any(failure.kind is FailureKind.MODERATED for failure in failures):
@@ -170,27 +170,27 @@ def _kind_and_head(
         attempts = "1 attempt" if len(failures) == 1 else f"{len(failures)} attempts"
         what = f"No picture after {attempts}; {billed} may have been billed."
         return errors.AllProvidersFailed, what + (when or (" Try again later." if _may_pass(failures) else ""))
-    if rulings <= _UNSERVABLE:
+    if verdicts <= _UNSERVABLE:
         return errors.InvalidRequest, "No provider of the chain can serve this request as it stands; nothing was sent."
-    if Ruling.NO_TIME in rulings:
+    if Verdict.NO_TIME in verdicts:
         what = "No provider can finish in the time given; nothing was sent. Allow more time."
         return errors.DeadlineInfeasible, what + _guessed(endings)
-    if rulings & _OUT_OF_MONEY:
+    if verdicts & _OUT_OF_MONEY:
         return errors.BudgetExceeded, "Nothing fits into the cost limit; nothing was sent. Raise max_cost."
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
 
 
 def _guessed(endings: Sequence[Ending]) -> str:
     """Say whose times are unknown, for then the time they need is a guess."""
-    asked = (pair for ending in endings for pair in zip(ending.contenders, ending.rulings, strict=True))
-    names = sorted({one.name for one, ruling in asked if ruling is Ruling.NO_TIME and not one.candidate.known})
+    asked = (pair for ending in endings for pair in zip(ending.prepared_providers, ending.verdicts, strict=True))
+    names = sorted({one.name for one, verdict in asked if verdict is Verdict.NO_TIME and not one.candidate.known})
     return f" Times unknown: {', '.join(names)}; `latency` says how long it takes." if names else ""
 
 
 def _who(endings: Sequence[Ending]) -> str:
     """Name those who were asked: "every" only where nobody of the chain was left out."""
-    asked = {attempt.contender.name for ending in endings for attempt in ending.attempts}
-    chain = {contender.name for ending in endings for contender in ending.contenders}
+    asked = {attempt.prepared.name for ending in endings for attempt in ending.attempts}
+    chain = {prepared.name for ending in endings for prepared in ending.prepared_providers}
     return "Every provider asked" if asked >= chain else f"{' and '.join(sorted(asked))}, of {len(chain)} in the chain,"
 
 
@@ -219,9 +219,9 @@ def _all_skip_lines(endings: Sequence[Ending]) -> list[str]:
 
 
 def _skip_lines(ending: Ending) -> list[str]:
-    asked = {attempt.contender.name for attempt in ending.attempts}
+    asked = {attempt.prepared.name for attempt in ending.attempts}
     return [
-        f"{contender.name}: skipped: {contender.unfit or ruling.value}"
-        for contender, ruling in zip(ending.contenders, ending.rulings, strict=True)
-        if contender.name not in asked and ruling not in NOT_NEEDED
+        f"{prepared.name}: skipped: {prepared.unfit or verdict.value}"
+        for prepared, verdict in zip(ending.prepared_providers, ending.verdicts, strict=True)
+        if prepared.name not in asked and verdict not in NOT_NEEDED
     ]

@@ -14,18 +14,18 @@ from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage, Succes
 from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.observers import Observers
-from pixroute.routing.view import Plan, Ruling, Wait
+from pixroute.routing.view import Plan, Verdict, Wait
 from pixroute.routing.watch import Watch
 from pixroute.sanitizer import Sanitizer
 
 if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
-    from pixroute.routing.chain import Contender
+    from pixroute.routing.chain import PreparedProvider
     from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute.routing")
 
-_QUIET = (Ruling.READY, Ruling.IN_FLIGHT, Ruling.TRIED, Ruling.RETRY, Ruling.NOT_BESIDE)
+_QUIET = (Verdict.READY, Verdict.IN_FLIGHT, Verdict.TRIED, Verdict.RETRY, Verdict.NOT_BESIDE)
 _TO_BE_MENDED = (
     FailureKind.TLS,
     FailureKind.QUOTA,
@@ -80,7 +80,7 @@ class Emitter:
         self.request_id = request_id
         self._chain = chain
         self._traceparent = trace.current()
-        self._skipped: set[tuple[int, str, Ruling]] = set()
+        self._skipped: set[tuple[int, str, Verdict]] = set()
         self._watches: dict[str, Watch] = {}
         self._cost = Cost(currency=currency)
         self._last: Failure | None = None
@@ -140,17 +140,17 @@ class Emitter:
 
     # Its parts
 
-    def skips(self, now: float, part: int, contenders: Sequence[Contender], decided: Plan) -> None:
+    def skips(self, now: float, part: int, prepared_providers: Sequence[PreparedProvider], decided: Plan) -> None:
         """Tell who is passed over and why, once each; who is waited for is not passed over."""
         if self._observers is None:
             return
         waited_for = decided.action.on if isinstance(decided.action, Wait) else ()
-        for index, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True)):
-            quiet = ruling in _QUIET or index in waited_for
-            if not quiet and (part, contender.name, ruling) not in self._skipped:
-                self._skipped.add((part, contender.name, ruling))
-                reason = contender.unfit or ruling.value
-                told = events.ProviderSkipped(**self._common(now, part), provider=contender.name, reason=reason)
+        for index, (prepared, verdict) in enumerate(zip(prepared_providers, decided.verdicts, strict=True)):
+            quiet = verdict in _QUIET or index in waited_for
+            if not quiet and (part, prepared.name, verdict) not in self._skipped:
+                self._skipped.add((part, prepared.name, verdict))
+                reason = prepared.unfit or verdict.value
+                told = events.ProviderSkipped(**self._common(now, part), provider=prepared.name, reason=reason)
                 self._observers.emit(told)
 
     def retry(self, now: float, part: int, provider: str | None, retry_at: float, round_: int) -> None:
@@ -199,25 +199,25 @@ class Emitter:
 
     def _of(self, attempt: Attempt, at: float) -> dict[str, Any]:
         common = self._common(at, attempt.place.part)
-        return common | {"attempt": attempt.request_id, "provider": attempt.contender.name}
+        return common | {"attempt": attempt.request_id, "provider": attempt.prepared.name}
 
     def _started(self, attempt: Attempt) -> events.AttemptStarted:
-        contender, place = attempt.contender, attempt.place
-        candidate = contender.candidate
+        prepared, place = attempt.prepared, attempt.place
+        candidate = prepared.candidate
         overdue_at = attempt.started + self._overdue_after * candidate.expected.p99 if candidate.known else None
         return events.AttemptStarted(
             **self._of(attempt, attempt.started),
-            model=contender.member.model,
-            resolution=contender.keys.resolution,
+            model=prepared.member.model,
+            resolution=prepared.keys.resolution,
             ends_at=attempt.ends_at,
-            price=Cost(certain=candidate.price, currency=contender.currency),
+            price=Cost(certain=candidate.price, currency=prepared.currency),
             hedge=place.hedge,
             retry=place.retry,
             fell_back=place.fell_back,
             number=place.number,
             round=place.round,
-            origin=contender.keys.origin,
-            upstream=contender.keys.upstream,
+            origin=prepared.keys.origin,
+            upstream=prepared.keys.upstream,
             overdue_at=overdue_at,
         )
 
@@ -242,7 +242,7 @@ class Emitter:
         """Tell how an attempt ended."""
         if attempt.failure is not None:
             self._last = attempt.failure
-            self._warn(attempt.contender.name, attempt.failure)
+            self._warn(attempt.prepared.name, attempt.failure)
         if self._observers is None or attempt.ended is None:
             return
         if watch := self._watches.pop(attempt.request_id, None):
@@ -252,10 +252,10 @@ class Emitter:
         if attempt.failure is not None and attempt.failure.ignored_hint is not None:
             common = self._common(attempt.ended, attempt.place.part)
             text = attempt.failure.ignored_hint
-            self._observers.emit(events.HintIgnored(**common, provider=attempt.contender.name, text=text))
+            self._observers.emit(events.HintIgnored(**common, provider=attempt.prepared.name, text=text))
 
     def _finished(self, attempt: Attempt, ended: float) -> events.AttemptFinished:
-        contender, place = attempt.contender, attempt.place
+        prepared, place = attempt.prepared, attempt.place
         success = attempt.outcome if isinstance(attempt.outcome, Success) else None
         return events.AttemptFinished(
             **self._of(attempt, ended),
@@ -266,8 +266,8 @@ class Emitter:
             failure=attempt.failure,
             provider_request_id=attempt.facts.get("provider_request_id"),
             won=attempt.stage is Stage.DONE,
-            model=contender.member.model,
-            resolution=contender.keys.resolution,
+            model=prepared.member.model,
+            resolution=prepared.keys.resolution,
             hedge=place.hedge,
             retry=place.retry,
             fell_back=place.fell_back,

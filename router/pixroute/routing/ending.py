@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from pixroute.routing.attempt import Attempt
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.record import AttemptRecord, Decision
-from pixroute.routing.view import Action, Plan, Round, Ruling, Start, Stop, Wait
+from pixroute.routing.view import Action, Plan, Round, Start, Stop, Verdict, Wait
 
 
 @frozen(kw_only=True)
@@ -24,8 +24,8 @@ class Ending:
     attempts: tuple[Attempt, ...]
     records: tuple[AttemptRecord, ...]
     decisions: tuple[Decision, ...]
-    rulings: tuple[Ruling, ...]
-    contenders: tuple[Contender, ...]
+    verdicts: tuple[Verdict, ...]
+    prepared_providers: tuple[PreparedProvider, ...]
     shut_down: bool = False
     bug: BaseException | None = None
 
@@ -43,28 +43,28 @@ class Decisions:
         self._began = began
         self._part = part
         self._names = names
-        self._made: list[tuple[float, Action, tuple[Ruling, ...]]] = []
+        self._made: list[tuple[float, Action, tuple[Verdict, ...]]] = []
 
     @property
-    def rulings(self) -> tuple[Ruling, ...]:
+    def verdicts(self) -> tuple[Verdict, ...]:
         """What the last one found of each provider; empty before the first."""
         return self._made[-1][2] if self._made else ()
 
     def add(self, now: float, decided: Plan) -> bool:
         """Keep one; tell whether it says anything new."""
         last = self._made[-1] if self._made else None
-        if last is not None and type(last[1]) is type(decided.action) and last[2] == decided.rulings:
+        if last is not None and type(last[1]) is type(decided.action) and last[2] == decided.verdicts:
             return False
-        self._made.append((now - self._began, decided.action, decided.rulings))
+        self._made.append((now - self._began, decided.action, decided.verdicts))
         return True
 
     def told(self) -> tuple[Decision, ...]:
         """Give them as they stand in a record."""
         return tuple([self._told(*one) for one in self._made])
 
-    def _told(self, at: float, action: Action, rulings: tuple[Ruling, ...]) -> Decision:
-        verdicts = dict(zip(self._names, rulings, strict=True))
-        return Decision(at=at, part=self._part, action=_say(action, self._names), verdicts=verdicts)
+    def _told(self, at: float, action: Action, verdicts: tuple[Verdict, ...]) -> Decision:
+        found = dict(zip(self._names, verdicts, strict=True))
+        return Decision(at=at, part=self._part, action=_say(action, self._names), verdicts=found)
 
 
 def _say(action: Action, names: Sequence[str]) -> str:

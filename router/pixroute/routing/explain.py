@@ -7,12 +7,12 @@ from math import inf
 
 from attrs import evolve, frozen
 
-from pixroute.provider import Quantiles
+from pixroute.latency import Quantiles
 from pixroute.request import Resolution
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, reserve, worst_cost
-from pixroute.routing.view import View
+from pixroute.routing.view import Verdict, View
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class ProviderPlan:
 
     name: str
     model: str | None
-    ruling: str
+    verdict: str
     resolution: Resolution
     timeout: float
     expected: Quantiles
@@ -48,7 +48,7 @@ class ProviderPlan:
         return f"{self.timeout:.0f} s{why}"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.ruling}; {self.cut}"
+        return f"{self.name}: {self.verdict}; {self.cut}"
 
 
 @frozen(kw_only=True)
@@ -69,7 +69,13 @@ class Explanation:
 
 
 def explain(
-    view: View, contenders: tuple[Contender, ...], *, chain: str, parts: int, timeout: float | None, currency: str
+    view: View,
+    prepared_providers: tuple[PreparedProvider, ...],
+    *,
+    chain: str,
+    parts: int,
+    timeout: float | None,
+    currency: str,
 ) -> Explanation:
     """Explain one part and multiply."""
     seconds = timeout if timeout is not None else default_budget(view)
@@ -80,33 +86,38 @@ def explain(
     return Explanation(
         chain=chain,
         parts=parts,
-        first="nothing can be asked now" if index is None else f"start {contenders[index].name}",
+        first="nothing can be asked now" if index is None else f"start {prepared_providers[index].name}",
         worst_seconds=seconds,
         worst_cost=None if cost is None else min(cost * parts, view.money_left or cost * parts),
         currency=currency,
         providers=tuple(
-            ProviderPlan(
-                name=contender.name,
-                model=contender.member.model,
-                ruling=contender.unfit or ruling.value,
-                resolution=contender.keys.resolution,
-                timeout=contender.candidate.timeout,
-                expected=contender.candidate.expected,
-                known=contender.candidate.known,
-                reserve=reserve(view, place, seconds),
-                join_after=None if contender.candidate.hedge_after == inf else contender.candidate.hedge_after,
-                price=contender.unit_price,
-                price_source=contender.member.price.source if contender.member.price else "",
-                latency_source=_latency_source(contender),
-                upstream=contender.candidate.upstream,
-                plaintext=contender.member.identity.plaintext,
-                forced=view.standings[place].forced,
-            )
-            for place, (contender, ruling) in enumerate(zip(contenders, decided.rulings, strict=True))
+            _provider_plan(prepared, verdict, view, place)
+            for place, (prepared, verdict) in enumerate(zip(prepared_providers, decided.verdicts, strict=True))
         ),
     )
 
 
-def _latency_source(contender: Contender) -> str:
-    latency = contender.member.latency
-    return latency.source if contender.keys.resolution in latency.table else ""
+def _provider_plan(prepared: PreparedProvider, verdict: Verdict, view: View, place: int) -> ProviderPlan:
+    candidate, member = prepared.candidate, prepared.member
+    return ProviderPlan(
+        name=prepared.name,
+        model=member.model,
+        verdict=prepared.unfit or verdict.value,
+        resolution=prepared.keys.resolution,
+        timeout=candidate.timeout,
+        expected=candidate.expected,
+        known=candidate.known,
+        reserve=reserve(view, place, view.budget),
+        join_after=None if candidate.hedge_after == inf else candidate.hedge_after,
+        price=prepared.unit_price,
+        price_source=member.price.source if member.price else "",
+        latency_source=_latency_source(prepared),
+        upstream=candidate.upstream,
+        plaintext=member.identity.plaintext,
+        forced=view.statuses[place].forced,
+    )
+
+
+def _latency_source(prepared: PreparedProvider) -> str:
+    latency = prepared.member.latency
+    return latency.source if prepared.keys.resolution in latency.table else ""

@@ -16,8 +16,8 @@ from pixroute.references import loaded
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
-from pixroute.routing.budget import Budget
-from pixroute.routing.chain import Chain, contenders
+from pixroute.routing.budget import RequestBudget
+from pixroute.routing.chain import Chain, prepared_providers
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
@@ -47,7 +47,7 @@ async def fulfil(
     request = await loaded(request)
     if into is not None:
         _check_into(into, request)
-    shared.purse.earn(policy.hedge_share)
+    shared.hedge_budget.earn(policy.hedge_share)
     emitter = _emitter(shared, request_id, request, chain, policy, began)
     emitter.start(timeout)
     one = _Request(request, shared, chain, policy, emitter, request_id, began, timeout, into)
@@ -109,7 +109,7 @@ class _Request:
         return result
 
     def _parts(self, overrides: Overrides) -> list[Part]:
-        budget = Budget(self.policy.max_cost)
+        budget = RequestBudget(self.policy.max_cost)
         return [
             Part(
                 request_id=self.request_id,
@@ -117,7 +117,7 @@ class _Request:
                 chain=self.chain.name,
                 asked=self.asked,
                 request=part,
-                contenders=contenders(self.chain, part, self.policy, self.shared.health, overrides),
+                prepared_providers=prepared_providers(self.chain, part, self.policy, self.shared.health, overrides),
                 policy=self.policy,
                 began=self.began,
                 timeout=self.timeout,

@@ -14,7 +14,8 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-from pixroute.shared.leases import Hold, Lease, Leases, Refused, Settlement, Standing
+from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
+from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 
 if TYPE_CHECKING:
@@ -59,11 +60,11 @@ class Gate:
     async def enter(self, attempt: Attempt) -> Failure | None:
         """Reserve what the attempt may cost, or say why it is not sent."""
         covering = self._covering(attempt)
-        price = attempt.contender.candidate.price
+        price = attempt.prepared.candidate.price
         if not covering or price == 0:
             return None
         for name, budget in covering.items():
-            if price is None or attempt.contender.currency != budget.currency:
+            if price is None or attempt.prepared.currency != budget.currency:
                 return _refusal(name, budget, "its price is not known in the budget's currency")
         assert price is not None
         now = self.wall()
@@ -77,7 +78,7 @@ class Gate:
 
     def leave(self, attempt: Attempt) -> None:
         """Count what the attempt cost; unknown is the price that was reserved."""
-        price = millionths(attempt.contender.candidate.price or Decimal(0))
+        price = millionths(attempt.prepared.candidate.price or Decimal(0))
         certain, possible = attempt.cost.certain, attempt.cost.possible
         self.leases.settle(
             Settlement(
@@ -89,14 +90,14 @@ class Gate:
             else Settlement(attempt=attempt.request_id)
         )
 
-    async def standing(self) -> tuple[BudgetEntry, ...]:
+    async def status(self) -> tuple[BudgetEntry, ...]:
         """Read where every budget stands.
 
         Raises:
             StoreAway: the store does not answer.
         """
         holds = {name: budget.hold(name, Decimal(0), self.wall()) for name, budget in self.budgets.items()}
-        found = await self.leases.standing(hold.name for hold in holds.values())
+        found = await self.leases.status(hold.name for hold in holds.values())
         return tuple(_entry(name, self.budgets[name], hold, found[hold.name]) for name, hold in holds.items())
 
     def _covering(self, attempt: Attempt) -> dict[str, Budget]:
@@ -105,8 +106,8 @@ class Gate:
             for name, budget in self.budgets.items()
             if budget.when.match(
                 chain=attempt.chain,
-                provider=attempt.contender.name,
-                resolution=attempt.contender.keys.resolution,
+                provider=attempt.prepared.name,
+                resolution=attempt.prepared.keys.resolution,
                 tags=attempt.asked.tags,
             )
         }
@@ -125,9 +126,9 @@ def make_gate(budgets: Mapping[str, Budget], shared: SharedSettings | None) -> t
     return Gate(budgets, leases, time.time), stores
 
 
-def _entry(name: str, budget: Budget, hold: Hold, standing: Standing) -> BudgetEntry:
+def _entry(name: str, budget: Budget, hold: Hold, status: Taken) -> BudgetEntry:
     spent, possibly, reserved = (
-        Decimal(amount) / MILLIONTHS for amount in (standing.spent, standing.possibly, standing.reserved)
+        Decimal(amount) / MILLIONTHS for amount in (status.spent, status.possibly, status.reserved)
     )
     return BudgetEntry(name, budget, spent, possibly, reserved, datetime.fromtimestamp(hold.ends, UTC))
 

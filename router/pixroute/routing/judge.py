@@ -8,14 +8,14 @@ from typing import Any
 from pixroute.http.judging.diagnosis import Observation, diagnose
 from pixroute.http.judging.lack import lacking, wanting
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 
 
-def plugins_bug(error: BaseException, contender: Contender, stage: Stage) -> Failure:
+def plugins_bug(error: BaseException, prepared: PreparedProvider, stage: Stage) -> Failure:
     """Explain what a provider's code raised: what this machine lacks, else a bug, whose text goes to the log alone."""
     if (wanted := lacking(error, sent=stage >= Stage.SEND)) is not None:
         return wanting(wanted, stage)
-    contender.log_bug(error)
+    prepared.log_bug(error)
     return Failure(
         kind=FailureKind.UNKNOWN,
         message=f"The provider's code raised {type(error).__name__}.",
@@ -31,18 +31,18 @@ def our_bug(error: Exception, stage: Stage) -> Failure:
 
 
 def time_out(
-    contender: Contender, stage: Stage, facts: Mapping[str, Any], *, seconds: float, by_deadline: bool
+    prepared: PreparedProvider, stage: Stage, facts: Mapping[str, Any], *, seconds: float, by_deadline: bool
 ) -> Failure:
     """Explain that an attempt's time was over.
 
     Args:
-        contender: who did not answer.
+        prepared: the provider that did not answer.
         stage: how far it had come.
         facts: what the wire told of it.
         seconds: that it had.
         by_deadline: whether the request's deadline cut it before its own time-out.
     """
-    candidate = contender.candidate
+    candidate = prepared.candidate
     seen = Observation(
         stage=stage,
         elapsed=seconds,
@@ -50,7 +50,7 @@ def time_out(
         time_out=seconds,
         by_deadline=by_deadline,
         expected=candidate.expected if candidate.known else None,
-        plaintext=contender.member.identity.plaintext,
+        plaintext=prepared.member.identity.plaintext,
     )
     said = diagnose(FailureKind.TIMEOUT, seen)
     return Failure(

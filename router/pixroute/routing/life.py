@@ -26,9 +26,10 @@ from pixroute.errors import PluginError, ShuttingDown
 from pixroute.health.force import Order
 from pixroute.health.registry import Health
 from pixroute.routing.alarm import Alarm
-from pixroute.routing.observers import Observers, close_observers
+from pixroute.routing.observers import close_observers, observing
 from pixroute.routing.opening import make_shared
 from pixroute.routing.operator import Operator
+from pixroute.routing.reaper import REAP, Reaper
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.shared import Shared
 from pixroute.values import Mistake
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger("pixroute")
-
-REAP = 2.0
-"""Seconds after which a cancelled attempt that has not ended is named in the log."""
 
 CLOSING = "The router is closing and takes no new requests."
 
@@ -93,7 +91,7 @@ class Life:
         self._requests: dict[asyncio.Future[None], None] = {}
         self._callers_ids: set[str | None] = set()
         self._claims: set[asyncio.Future[None]] = set()
-        self._reaping: set[asyncio.Task[Any]] = set()
+        self._reaper = Reaper()
         self._retiring: set[asyncio.Task[None]] = set()
 
     # Opening
@@ -139,11 +137,11 @@ class Life:
             alarm=self._alarm,
             transport=self._transport,
             connect=self._connect,
-            observers=self._observing(loop),
-            reap=self._reap,
+            observers=observing(self.observers, loop.time),
+            reap=self._reaper.watch,
         )
         self._put_gate(shared)
-        self._stack.callback(self._close_observers)
+        self._stack.callback(lambda: close_observers(self.observers))
         self._stack.push_async_callback(quietly, shared.heartbeat.stop)
         self._stack.push_async_callback(quietly, shared.health.close)
         self._stack.push_async_callback(quietly, shared.http.aclose)
@@ -223,14 +221,6 @@ class Life:
         for order in orders:
             self._operator.say(order, self.now)
 
-    # Telling
-
-    def _observing(self, loop: asyncio.AbstractEventLoop) -> Observers | None:
-        return Observers(self.observers, loop.time) if self.observers else None
-
-    def _close_observers(self) -> None:
-        close_observers(self.observers)
-
     # Requests
 
     @contextmanager
@@ -278,14 +268,7 @@ class Life:
             over.cancel()
             if not task.done():
                 task.cancel()
-                self._reap(task, name)
-
-    def _reap(self, task: asyncio.Task[Any], name: str) -> None:
-        self._reaping.add(task)
-        task.add_done_callback(self._reaping.discard)
-        loop = asyncio.get_running_loop()
-        warn = loop.call_later(REAP, _warn_of_leftover, name)
-        task.add_done_callback(lambda _: warn.cancel())
+                self._reaper.watch(task, name)
 
     # Changing
 
@@ -324,7 +307,7 @@ class Life:
         self._started.update(new)
         self.providers, self.observers = dict(providers), dict(observers)
         self._shared = self._alarm.shared = evolve(
-            self._shared or shared, observers=self._observing(asyncio.get_running_loop())
+            self._shared or shared, observers=observing(self.observers, asyncio.get_running_loop().time)
         )
         if self._transport is None:
             shared.http.pace = evolve(shared.http.pace, connect=connect)
@@ -335,7 +318,9 @@ class Life:
     def _retire(self, providers: Mapping[str, Provider], observers: Mapping[str, events.Observer]) -> None:
         for name in providers:
             self._started.pop(name, None)
-        task = asyncio.create_task(retired(providers, observers, list(self._requests), lambda: list(self._reaping)))
+        task = asyncio.create_task(
+            retired(providers, observers, list(self._requests), lambda: list(self._reaper.tasks))
+        )
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -404,14 +389,9 @@ class Life:
         if self._requests:
             await asyncio.wait(list(self._requests), timeout=REAP)
         opening = {self._opening} if self._opening is not None else set()
-        if pending := self._reaping | self._retiring | opening:
+        if pending := self._reaper.tasks | self._retiring | opening:
             await asyncio.wait(pending, timeout=REAP)
         for task in self._retiring:
             task.cancel()
         if retiring := list(self._retiring):
             await asyncio.wait(retiring)
-
-
-def _warn_of_leftover(attempt: str) -> None:
-    fields = {"attempt": attempt, "seconds": REAP}
-    log.warning("attempt %s has not ended %.0f s after it was cancelled", attempt, REAP, extra=fields)

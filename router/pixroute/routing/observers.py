@@ -79,3 +79,8 @@ def close_observers(observers: Mapping[str, Observer]) -> None:
                 close()
             except Exception:
                 log.exception("observer %s raised when it was closed", name, extra={"observer": name})
+
+
+def observing(observers: Mapping[str, Observer], clock: Callable[[], float]) -> Observers | None:
+    """Give what tells them of events; None where nobody observes."""
+    return Observers(observers, clock) if observers else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixroute.health.registry import Health
 from pixroute.http.wire.clock import after_a_turn
 from pixroute.routing.alarm import Alarm
-from pixroute.routing.budget import HedgePurse
+from pixroute.routing.budget import HedgeBudget
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
 from pixroute.routing.shared import Shared
@@ -50,7 +50,7 @@ def make_shared(
         health=_make_health(loop, heartbeat, drawn, alarm),
         http=http,
         random=drawn,
-        purse=HedgePurse(),
+        hedge_budget=HedgeBudget(),
         observers=observers,
         reap=reap,
         heartbeat=heartbeat,

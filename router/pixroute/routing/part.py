@@ -9,8 +9,8 @@ from attrs import field, frozen
 from pixroute.content import Owner
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
-from pixroute.routing.budget import Budget
-from pixroute.routing.chain import Contender
+from pixroute.routing.budget import RequestBudget
+from pixroute.routing.chain import PreparedProvider
 
 
 @frozen(kw_only=True)
@@ -23,7 +23,7 @@ class Part:
         chain: its name.
         asked: the whole request.
         request: what this part asks for.
-        contenders: the chain's providers, prepared for it, in order.
+        prepared_providers: the chain's providers, prepared for it, in order.
         policy: with what the request itself said.
         began: the loop's time at which the request began.
         timeout: seconds for the whole request, as its caller said; None leaves them to the planner.
@@ -37,11 +37,11 @@ class Part:
     chain: str = "default"
     asked: ImageRequest
     request: ImageRequest
-    contenders: tuple[Contender, ...]
+    prepared_providers: tuple[PreparedProvider, ...]
     policy: Policy
     began: float
     timeout: float | None
-    budget: Budget
+    budget: RequestBudget
     into: Path | None = None
     owner: Owner = field(factory=Owner)
 

@@ -22,10 +22,10 @@ from pixroute.routing.view import (
     Action,
     Plan,
     Round,
-    Ruling,
     Start,
     Stop,
     Tried,
+    Verdict,
     View,
     Wait,
 )
@@ -34,21 +34,21 @@ from pixroute.routing.view import (
 def plan(view: View) -> Plan:
     """Decide what to do now."""
     live = [tried for tried in view.tried if tried.ended is None]
-    rulings = tuple([rule(view, index, live) for index in range(len(view.candidates))])
+    verdicts = tuple([rule(view, index, live) for index in range(len(view.candidates))])
     if any(_is_final(tried.failure, view.policy) for tried in view.tried):
-        return Plan(Wait(inf) if live else Stop(), rulings)
+        return Plan(Wait(inf) if live else Stop(), verdicts)
     if len(live) >= MOST_IN_FLIGHT:
-        return Plan(Wait(inf), rulings)
+        return Plan(Wait(inf), verdicts)
     if live and (joins_at := _next_join(view, live[0])) > view.now + SLACK:
-        return Plan(Wait(joins_at), rulings)
-    return Plan(_choose(view, rulings, live), rulings)
+        return Plan(Wait(joins_at), verdicts)
+    return Plan(_choose(view, verdicts, live), verdicts)
 
 
 def _next_join(view: View, tried: Tried) -> float:
     """Give the time from which a fallback may join this attempt."""
-    due = tried.join_at if view.purse else tried.join_free_at
-    standing = view.standings[tried.index]
-    if standing.block is Block.OPEN and standing.reason in _SILENT:
+    due = tried.join_at if view.hedge_allowed else tried.join_free_at
+    status = view.statuses[tried.index]
+    if status.block is Block.OPEN and status.reason in _SILENT:
         due = min(due, tried.started + view.candidates[tried.index].expected.p95)
     return due
 
@@ -59,28 +59,28 @@ _SILENT = (OpenReason.OVERDUE, OpenReason.STALL)
 # What is chosen
 
 
-def _choose(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Action:
-    for index in _in_order_of_preference(view, rulings):
+def _choose(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) -> Action:
+    for index in _in_order_of_preference(view, verdicts):
         retry_at = pending_retry(view, index)
         if retry_at is not None and retry_at > view.now + SLACK:
-            return Wait(retry_at, (), Ruling.RETRY)
-        if not view.standings[index].admits:
-            return Wait(_latest_start(view, index), (index,), Ruling.FULL)
+            return Wait(retry_at, (), Verdict.RETRY)
+        if not view.statuses[index].admits:
+            return Wait(_latest_start(view, index), (index,), Verdict.FULL)
         return _start(view, index, retry=retry_at is not None, hedge=bool(live))
-    return _wait_or_stop(view, rulings, live)
+    return _wait_or_stop(view, verdicts, live)
 
 
-def _in_order_of_preference(view: View, rulings: tuple[Ruling, ...]) -> Iterator[int]:
+def _in_order_of_preference(view: View, verdicts: tuple[Verdict, ...]) -> Iterator[int]:
     """Give the providers that may start: a quick retry, then other upstreams, then siblings, each in chain order."""
-    startable = [index for index, ruling in enumerate(rulings) if ruling in _STARTABLE]
+    startable = [index for index, verdict in enumerate(verdicts) if verdict in _STARTABLE]
     yield from (index for index in startable if pending_retry(view, index) is not None)
-    ready = [index for index in startable if view.standings[index].admits or view.candidates[index].waits_when_full]
-    yield from (index for index in ready if rulings[index] is not Ruling.SIBLING)
+    ready = [index for index in startable if view.statuses[index].admits or view.candidates[index].waits_when_full]
+    yield from (index for index in ready if verdicts[index] is not Verdict.SIBLING)
     if view.round == 0:
-        yield from (index for index in ready if rulings[index] is Ruling.SIBLING)
+        yield from (index for index in ready if verdicts[index] is Verdict.SIBLING)
 
 
-_STARTABLE = (Ruling.READY, Ruling.FULL, Ruling.SIBLING)
+_STARTABLE = (Verdict.READY, Verdict.FULL, Verdict.SIBLING)
 
 
 def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
@@ -99,38 +99,38 @@ def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
     )
 
 
-def _wait_or_stop(view: View, rulings: tuple[Ruling, ...], live: list[Tried]) -> Action:
-    on = tuple(index for index, ruling in enumerate(rulings) if _is_worth_waiting_for(view, index, ruling, live))
+def _wait_or_stop(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) -> Action:
+    on = tuple(index for index, verdict in enumerate(verdicts) if _is_worth_waiting_for(view, index, verdict, live))
     latest = max((_latest_start(view, index) for index in on), default=inf)
     if live:
         return Wait(latest, on)
-    if not any(rulings[index] is Ruling.FULL for index in on):  # a slot is waited for as long as it is of use
+    if not any(verdicts[index] is Verdict.FULL for index in on):  # a slot is waited for as long as it is of use
         latest = min(latest, view.now + view.patience)
-    round_at = _round_at(view, rulings)
+    round_at = _round_at(view, verdicts)
     if on and round_at > view.now + SLACK:
-        return Wait(min(latest, round_at), on, rulings[on[0]])
+        return Wait(min(latest, round_at), on, verdicts[on[0]])
     if round_at < inf:
         return Round(max(round_at, view.now))
     return Stop(_retry_after(view))
 
 
-def _is_worth_waiting_for(view: View, index: int, ruling: Ruling, live: list[Tried]) -> bool:
-    if ruling not in _WAITED_FOR or hindered(view, index, live) is not None:
+def _is_worth_waiting_for(view: View, index: int, verdict: Verdict, live: list[Tried]) -> bool:
+    if verdict not in _WAITED_FOR or hindered(view, index, live) is not None:
         return False
     latest = _latest_start(view, index)
-    if not live and ruling is not Ruling.FULL:
+    if not live and verdict is not Verdict.FULL:
         latest = min(latest, view.now + view.patience - SLACK)
-    return (view.standings[index].until or view.now) <= latest
+    return (view.statuses[index].until or view.now) <= latest
 
 
-_WAITED_FOR = (Ruling.OPEN, Ruling.FORCED, Ruling.PROBING, Ruling.FULL, Ruling.SIBLING)
+_WAITED_FOR = (Verdict.OPEN, Verdict.FORCED, Verdict.PROBING, Verdict.FULL, Verdict.SIBLING)
 
 
 def _latest_start(view: View, index: int) -> float:
     return view.deadline - shortest(view, view.candidates[index])
 
 
-def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:
+def _round_at(view: View, verdicts: tuple[Verdict, ...]) -> float:
     """Give the time of the next round; inf if there is to be none."""
     waits = view.policy.retry.rounds
     ended = [tried for tried in view.tried if tried.round == view.round]
@@ -142,21 +142,21 @@ def _round_at(view: View, rulings: tuple[Ruling, ...]) -> float:
     at = last + waits[view.round] * (1 + 0.2 * view.round_jitter)
     if at > view.now + view.patience:
         return inf
-    again = (Ruling.TRIED, Ruling.SIBLING)
+    again = (Verdict.TRIED, Verdict.SIBLING)
     possible = any(
-        ruling in again
+        verdict in again
         and at <= _latest_start(view, index) + SLACK
         and short_of_money(view, view.candidates[index]) is None
-        for index, ruling in enumerate(rulings)
+        for index, verdict in enumerate(verdicts)
     )
     return at if possible else inf
 
 
 def _retry_after(view: View) -> float | None:
     times = [
-        standing.until - view.now
-        for candidate, standing in zip(view.candidates, view.standings, strict=True)
-        if candidate.barred is None and standing.until is not None and standing.until < inf
+        status.until - view.now
+        for candidate, status in zip(view.candidates, view.statuses, strict=True)
+        if candidate.barred is None and status.until is not None and status.until < inf
     ]
     return max(0.0, min(times)) if times else None
 

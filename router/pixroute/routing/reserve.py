@@ -19,7 +19,7 @@ def default_budget(view: View) -> float:
     """Give the seconds a whole request has where the caller says none: `T + reserve + 30` of the first not skipped."""
     usable = [index for index, candidate in enumerate(view.candidates) if candidate.barred is None]
     affordable = [index for index in usable if short_of_money(view, view.candidates[index]) is None]
-    ready = [index for index in affordable if would_admit(view.standings[index])]
+    ready = [index for index in affordable if would_admit(view.statuses[index])]
     first = next(iter(ready or affordable or usable), None)
     if first is None:
         return MARGIN
@@ -41,7 +41,7 @@ def reserve(view: View, index: int, remaining: float) -> float:
             other.upstream != own.upstream
             and other.barred is None
             and not (view.tried and _was_asked_or_excluded(view, later))
-            and would_admit(view.standings[later])
+            and would_admit(view.statuses[later])
             and (other.expected.p95 if other.known else shortest(view, other)) <= remaining
             and shortest(view, other) <= left
             and short_of_money(view, other, beside=own) is None

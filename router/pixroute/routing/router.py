@@ -16,17 +16,17 @@ from pixroute.errors import ConfigError, PluginError, Problem
 from pixroute.events import check_observer
 from pixroute.plugins import PluginsOnDemand, PluginSource
 from pixroute.policy import Overrides, Policy
-from pixroute.provider import BreakerState, Provider
-from pixroute.request import ImageRequest, Reference, Resolution, Size
+from pixroute.provider import Provider
+from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
 from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
-from pixroute.routing.chain import Chain, Contender, Member, build_chains, contenders
+from pixroute.routing.chain import Chain, Member, PreparedProvider, build_chains, prepared_providers
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
-from pixroute.routing.operator import force_order, reset_orders
+from pixroute.routing.operations import Operations
 from pixroute.routing.view import View
 from pixroute.values import check_one
 
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
     from pixroute.config.build import Built
     from pixroute.config.model import Config
     from pixroute.config.shared import SharedSettings
-    from pixroute.health.report import HealthEntry
     from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
-    from pixroute.routing.gate import BudgetEntry
     from pixroute.shared.budgets import Budget
 
 
-class Router:
+class Router(Operations):
     """Gets pictures through the first provider that can deliver.
 
     Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's
@@ -331,14 +329,14 @@ class Router:
         if not isinstance(owner, JobProvider):
             raise ValueError(f"provider {provider!r} takes no jobs")  # noqa: TRY004 - a wrong name, not a wrong type
         chain = Chain.of(provider, [Member.of(provider, owner)], Policy())
-        (contender,) = contenders(chain, ANYTHING, chain.policy, shared.health, {})
+        (prepared,) = prepared_providers(chain, ANYTHING, chain.policy, shared.health, {})
         claim = Claim(
             request_id=self._life.new_id(),
-            ends_at=self._life.now + (contender.candidate.timeout if timeout is None else timeout),
+            ends_at=self._life.now + (prepared.candidate.timeout if timeout is None else timeout),
             http=shared.http,
         )
         facts = job if isinstance(job, Mapping) else asdict(job)
-        work = collect(owner, facts, contender=contender, claim=claim)
+        work = collect(owner, facts, prepared=prepared, claim=claim)
         return await self._life.claim(work, claim.request_id)
 
     # Asking about
@@ -358,12 +356,12 @@ class Router:
         found = self._chain(request, chain)
         policy = found.policy.overlaid(overrides)
         parts = cut(request, found)
-        ready: tuple[Contender, ...] = contenders(found, parts[0], policy, health, overrides)
+        ready: tuple[PreparedProvider, ...] = prepared_providers(found, parts[0], policy, health, overrides)
         view = View(
             now=now,
             deadline=now,
-            candidates=tuple(contender.candidate for contender in ready),
-            standings=tuple(health.standing(contender.keys, now) for contender in ready),
+            candidates=tuple(prepared.candidate for prepared in ready),
+            statuses=tuple(health.status(prepared.keys, now) for prepared in ready),
             policy=policy,
             money_left=policy.max_cost,
         )
@@ -376,75 +374,10 @@ class Router:
             currency=found.currency,
         )
 
-    async def budgets(self) -> tuple[BudgetEntry, ...]:
-        """Tell where every budget stands in its present window.
-
-        Raises:
-            StoreAway: the store that keeps them does not answer.
-        """
-        shared = await self._life.open()
-        return () if shared.gate is None else await shared.gate.standing()
-
-    def health(self) -> tuple[HealthEntry, ...]:
-        """Tell every breaker's state, since when and why; holds, slots, and what is disabled.
-
-        Reading moves nothing; it may be done in any thread, and before the router is opened.
-        """
-        return self._life.reading().report(self._life.now)
-
-    def disable(self, provider: str) -> None:
-        """Take a provider out of every chain until `enable`; attempts in flight go on.
-
-        Raises:
-            RuntimeError: called neither before opening nor on the router's loop; from another thread use
-                `loop.call_soon_threadsafe(router.disable, name)`.
-        """
-        self._life.able(self._known(provider), wanted=False)
-
-    def enable(self, provider: str) -> None:
-        """Put a provider back that was disabled; raises as `disable`."""
-        self._life.able(self._known(provider), wanted=True)
-
-    def force(
-        self,
-        provider: str,
-        state: BreakerState,
-        *,
-        seconds: float | None = None,
-        scope: Literal["upstream", "origin"] = "upstream",
-        resolution: Resolution | None = None,
-    ) -> None:
-        """Force the breakers that a provider depends on, for all who share them (semantics §4.2).
-
-        Args:
-            provider: its name.
-            state: "open" admits nothing, and one probe when its time is over; "closed" is opened by no evidence, only
-                by a hint or an answer that is enough; "observe" tells what it would refuse for evidence, and admits.
-            seconds: how long; None: until another word, `reset`, or another `breaker_state` of a reloaded file.
-            scope: its upstream's breakers, or its origin's.
-            resolution: of the upstream, this one only; None: all.
-
-        Raises: as `disable`; ValueError: no such provider, or a value that may not stand there.
-        """
-        member = Member.of(self._known(provider), self._life.providers[provider])
-        self._life.obey(force_order(member, state, seconds=seconds, scope=scope, resolution=resolution))
-
-    def reset(self, provider: str) -> None:
-        """Forget what was found of a provider's upstream, origin and account, hints, holds and forces included.
-
-        What is in flight is no evidence any more; learned times stay, and so does `disable`. Raises as `disable`.
-        """
-        self._life.obey(*reset_orders(Member.of(self._known(provider), self._life.providers[provider])))
-
     def _known_names(self) -> Collection[str]:
         """Give every provider's name, those of the configuration that are not enabled included."""
         names = self._life.providers.keys()
         return self._built.config.providers.keys() | names if self._built else names
-
-    def _known(self, provider: str) -> str:
-        if provider not in self._life.providers:
-            raise ValueError(f"there is no provider {provider!r}; there are {', '.join(sorted(self._life.providers))}")
-        return provider
 
 
 def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:

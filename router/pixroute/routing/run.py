@@ -22,7 +22,7 @@ from pixroute.routing.part import Part
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget
 from pixroute.routing.shared import Shared
-from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Action, Plan, Round, Ruling, Start, Stop, View, Wait
+from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Action, Plan, Round, Start, Stop, Verdict, View, Wait
 
 
 class Run:
@@ -54,9 +54,9 @@ class Run:
         self._emitter = emitter
         self._part = part
         self._loop = asyncio.get_running_loop()
-        self._candidates = tuple([contender.candidate for contender in part.contenders])
+        self._candidates = tuple([prepared.candidate for prepared in part.prepared_providers])
         self._attempts = Attempts(shared, part, emitter, self.poke)
-        self._decisions = Decisions(part.began, part.number, [contender.name for contender in part.contenders])
+        self._decisions = Decisions(part.began, part.number, [prepared.name for prepared in part.prepared_providers])
         self._decided_at = part.began
         self._budget_seconds = part.timeout
         self._jitter = shared.random.random()
@@ -148,18 +148,18 @@ class Run:
 
     def _view(self) -> View:
         now, part = self._shared.heartbeat.look(), self._part
-        standing, limit = self._shared.health.standing, part.policy.give_up_after
+        status, limit = self._shared.health.status, part.policy.give_up_after
         view = View(
             now=now,
             deadline=self._deadline(),
             candidates=self._candidates,
-            standings=tuple([standing(contender.keys, now, self._waiter) for contender in part.contenders]),
+            statuses=tuple([status(prepared.keys, now, self._waiter) for prepared in part.prepared_providers]),
             policy=part.policy,
             tried=self._attempts.seen(),
             round=self._round,
             round_jitter=self._jitter,
             money_left=part.budget.left,
-            purse=self._shared.purse.can_pay,
+            hedge_allowed=self._shared.hedge_budget.can_pay,
             patience=inf if isinstance(limit, str) else max(0.0, limit - self._waited),
             budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
@@ -185,9 +185,9 @@ class Run:
         """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
-            decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.rulings)
+            decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.verdicts)
         if self._decisions.add(view.now, decided):
-            self._emitter.skips(view.now, self._part.number, self._part.contenders, decided)
+            self._emitter.skips(view.now, self._part.number, self._part.prepared_providers, decided)
         if not isinstance(decided.action, Start):
             self._close_waiter()
         return decided
@@ -223,12 +223,12 @@ class Run:
         """Give the time until which there is nothing to decide while the attempts in flight are silent."""
         if len(self.in_flight) >= MOST_IN_FLIGHT:
             return inf
-        return start.join_at if self._shared.purse.can_pay else start.join_free_at
+        return start.join_at if self._shared.hedge_budget.can_pay else start.join_free_at
 
     def _may_carry(self, attempt: Attempt) -> bool:
         """Tell whether the attempt may run in the task that drives: it is alone, and awaits nothing of a plugin's."""
         alone = self._beside is None and self.in_flight == [attempt]
-        return alone and getattr(attempt.contender.provider, "awaits_only_ours", False)
+        return alone and getattr(attempt.prepared.provider, "awaits_only_ours", False)
 
     async def _carry(self, attempt: Attempt, until: float) -> Ending | None:
         """Run the attempt in this task; what is to be decided meanwhile, from `until` on, a task beside it decides."""
@@ -250,7 +250,7 @@ class Run:
         self._jitter = self._shared.random.random()
 
     async def _wait(self, action: Wait) -> None:
-        self._stands_for_slot, busy = action.why is Ruling.FULL, bool(self.in_flight)
+        self._stands_for_slot, busy = action.why is Verdict.FULL, bool(self.in_flight)
         await self._pause(action.until, action.on)
         waited = self._loop.time() - self._decided_at
         if self._waits_for_first_slot:
@@ -269,7 +269,7 @@ class Run:
         self._wake = self._loop.create_future()
         timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
         if on:
-            keys = [self._part.contenders[index].keys for index in on]
+            keys = [self._part.prepared_providers[index].keys for index in on]
             self._waiter = self._shared.health.wait(keys, self.poke, order=self._place_in_line)
             self._place_in_line = self._waiter.order
         try:
@@ -304,8 +304,8 @@ class Run:
             attempts=self._attempts.all,
             records=records,
             decisions=decisions,
-            rulings=self._decisions.rulings,
-            contenders=self._part.contenders,
+            verdicts=self._decisions.verdicts,
+            prepared_providers=self._part.prepared_providers,
             shut_down=shut_down,
             bug=bug,
         )

@@ -6,8 +6,20 @@ from decimal import Decimal
 
 from pixroute.cost import Cost
 from pixroute.health.admission import Settlement
+from pixroute.health.latency import LearnedLatency
 from pixroute.health.states import OpenReason
-from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Hold, Outcome, QuickRetry, Stage, Verdict
+from pixroute.outcome import (
+    Billing,
+    Blame,
+    Evidence,
+    Failure,
+    FailureKind,
+    HealthSignal,
+    Hold,
+    Outcome,
+    QuickRetry,
+    Stage,
+)
 from pixroute.policy import RetryPolicy
 
 SOON = 10.0
@@ -20,8 +32,8 @@ _OPENS = {
 }
 
 
-_SUCCESS = Settlement(Verdict.SUCCESS, Verdict.SUCCESS)
-_NEUTRAL = Settlement(Verdict.NEUTRAL, Verdict.NEUTRAL)
+_SUCCESS = Settlement(HealthSignal.SUCCESS, HealthSignal.SUCCESS)
+_NEUTRAL = Settlement(HealthSignal.NEUTRAL, HealthSignal.NEUTRAL)
 
 
 def settle(
@@ -37,33 +49,33 @@ def settle(
     if outcome.blame is Blame.OURS or (paused and not outcome.answered):
         return _NEUTRAL
     if outcome.kind is FailureKind.CANCELLED:
-        return Settlement(Verdict.HARD, Verdict.NEUTRAL) if age > p99 else _NEUTRAL
+        return Settlement(HealthSignal.HARD, HealthSignal.NEUTRAL) if age > p99 else _NEUTRAL
     if outcome.kind is FailureKind.TIMEOUT and (stage < Stage.SEND or (cut_short and age < p99)):
         return _NEUTRAL
     reaction = outcome.reaction
     origin = _origin(outcome, reaction.origin, stage)
     if outcome.evidence is Evidence.REQUEST:
-        return Settlement(Verdict.NEUTRAL, origin)
+        return Settlement(HealthSignal.NEUTRAL, origin)
     reason, certain = _OPENS.get(outcome.kind), outcome.evidence is Evidence.MACHINE
     opens = (reason, reaction.opens_for) if reason and reaction.opens_for else None
     hold = _hold(outcome, reaction.hold)
     suspected = not certain and (opens or hold)  # what only words say counts, but does not act at once
-    upstream = Verdict.HARD if suspected else reaction.upstream
+    upstream = HealthSignal.HARD if suspected else reaction.upstream
     return Settlement(
         upstream=upstream,
         origin=origin,
-        hint=outcome.hint if reaction.upstream in (Verdict.HARD, Verdict.THROTTLE) else None,
+        hint=outcome.hint if reaction.upstream in (HealthSignal.HARD, HealthSignal.THROTTLE) else None,
         hold=hold if certain else None,
         opens=opens if certain else None,
         every_resolution=reaction.opens_every_resolution,
     )
 
 
-def _origin(failure: Failure, by_kind: Verdict, stage: Stage) -> Verdict:
+def _origin(failure: Failure, by_kind: HealthSignal, stage: Stage) -> HealthSignal:
     """A complete answer settles the origin as success, unless somebody in between gave it."""
     if failure.answered and failure.blame is Blame.HOP:
-        return by_kind if failure.evidence is not Evidence.REQUEST else Verdict.NEUTRAL
-    return Verdict.SUCCESS if failure.answered or stage >= Stage.VALIDATE else by_kind
+        return by_kind if failure.evidence is not Evidence.REQUEST else HealthSignal.NEUTRAL
+    return HealthSignal.SUCCESS if failure.answered or stage >= Stage.VALIDATE else by_kind
 
 
 def _hold(failure: Failure, hold: Hold | None) -> Hold | None:
@@ -109,3 +121,11 @@ def cost_of(billing: Billing, price: Decimal | None, pictures: int, currency: st
     if billing is Billing.BILLED:
         return Cost(certain=amount, currency=currency)
     return Cost(possible=amount, currency=currency)
+
+
+def learn(learned: LearnedLatency, outcome: Outcome, age: float) -> None:
+    """Learn from `age`, in seconds, how long a provider takes; what we ourselves lacked teaches nothing of it."""
+    if not isinstance(outcome, Failure):
+        learned.add(age)
+    elif outcome.blame is not Blame.OURS:
+        learned.add_censored(age)

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from pixroute.health.registry import Health
 from pixroute.outcome import FailureKind
-from pixroute.routing.budget import HedgePurse
+from pixroute.routing.budget import HedgeBudget
 from pixroute.routing.deliver import Delivery
 from pixroute.routing.heartbeat import Heartbeat
 from pixroute.routing.observers import Observers
@@ -29,7 +29,7 @@ class Shared:
     health: Health
     http: Transport
     random: random.Random
-    purse: HedgePurse
+    hedge_budget: HedgeBudget
     observers: Observers | None
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat

@@ -11,7 +11,7 @@ from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Su
 from pixroute.picture import BadPicture, PictureInfo, inspect, judge
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image
-from pixroute.routing.chain import Contender
+from pixroute.routing.chain import PreparedProvider
 
 
 @frozen(kw_only=True)
@@ -24,7 +24,7 @@ class Checked:
     adjustments: tuple[Adjustment, ...] = field(default=())
 
 
-def validate(success: Success, asked: ImageRequest, contender: Contender) -> Checked:
+def validate(success: Success, asked: ImageRequest, prepared: PreparedProvider) -> Checked:
     """Look at every picture; some good ones among bad make a success, none make the first failure."""
     images: list[Image] = []
     rejected: list[Image] = []
@@ -34,19 +34,19 @@ def validate(success: Success, asked: ImageRequest, contender: Contender) -> Che
             with delivered.content.open() as source:
                 info = inspect(source, delivered.content.size)
         except BadPicture as error:
-            failures.append(_broken(error, delivered, contender))
+            failures.append(_broken(error, delivered, prepared))
             delivered.content.discard()
             continue
-        image = _image(delivered, info, success, contender)
-        if judge(info, asked.size, contender.size_tolerance) is None:
+        image = _image(delivered, info, success, prepared)
+        if judge(info, asked.size, prepared.size_tolerance) is None:
             images.append(image)
         else:
-            failures.append(evolve(_undersized(info, asked, contender), other_route=success.other_route))
+            failures.append(evolve(_undersized(info, asked, prepared), other_route=success.other_route))
             rejected.append(image)
     if not images:
         return Checked(outcome=failures[0], rejected=tuple(rejected))
     kept = evolve(success, failures=tuple(failures)) if len(failures) > len(success.failures) else success
-    adjustments = (*contender.adjustments, *_resized(images, asked))
+    adjustments = (*prepared.adjustments, *_resized(images, asked))
     return Checked(outcome=kept, images=tuple(images), rejected=tuple(rejected), adjustments=adjustments)
 
 
@@ -73,41 +73,41 @@ def at_most(checked: Checked, n: int) -> Checked:
     )
 
 
-def _image(delivered: Delivered, info: PictureInfo, success: Success, contender: Contender) -> Image:
+def _image(delivered: Delivered, info: PictureInfo, success: Success, prepared: PreparedProvider) -> Image:
     return Image(
         content=delivered.content,
         format=info.format,
         width=info.width,
         height=info.height,
-        provider=contender.name,
-        model=success.model or contender.provider.model,
-        cost=Cost(certain=_price_of_one(success, contender), currency=contender.currency),
+        provider=prepared.name,
+        model=success.model or prepared.provider.model,
+        cost=Cost(certain=_price_of_one(success, prepared), currency=prepared.currency),
         revised_prompt=delivered.revised_prompt,
     )
 
 
-def _price_of_one(success: Success, contender: Contender) -> Decimal | None:
-    if success.cost is None or success.currency != contender.currency:
-        return contender.unit_price
+def _price_of_one(success: Success, prepared: PreparedProvider) -> Decimal | None:
+    if success.cost is None or success.currency != prepared.currency:
+        return prepared.unit_price
     return success.cost / len(success.pictures)
 
 
-def _broken(error: BadPicture, delivered: Delivered, contender: Contender) -> Failure:
+def _broken(error: BadPicture, delivered: Delivered, prepared: PreparedProvider) -> Failure:
     return Failure(
         kind=FailureKind.BAD_IMAGE,
-        message=f"What {contender.name} delivered is no valid picture: {error}.",
+        message=f"What {prepared.name} delivered is no valid picture: {error}.",
         advice="It was paid for; another upstream is tried.",
         stage=Stage.VALIDATE,
         url=delivered.url,
     )
 
 
-def _undersized(info: PictureInfo, asked: ImageRequest, contender: Contender) -> Failure:
-    standing = "It is not asked for this resolution for an hour."
+def _undersized(info: PictureInfo, asked: ImageRequest, prepared: PreparedProvider) -> Failure:
+    status = "It is not asked for this resolution for an hour."
     return Failure(
         kind=FailureKind.UNDERSIZED,
-        message=f"{contender.name} delivered {info.width}x{info.height} where {asked.size} was asked.",
-        advice=contender.provider.advice.get(FailureKind.UNDERSIZED, standing),
+        message=f"{prepared.name} delivered {info.width}x{info.height} where {asked.size} was asked.",
+        advice=prepared.provider.advice.get(FailureKind.UNDERSIZED, status),
         stage=Stage.VALIDATE,
     )
 

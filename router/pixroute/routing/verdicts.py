@@ -2,77 +2,77 @@
 
 from __future__ import annotations
 
-from pixroute.health.scopes import Block, Standing
+from pixroute.health.scopes import AdmissionStatus, Block
 from pixroute.outcome import Next
-from pixroute.routing.view import SLACK, Candidate, Ruling, Tried, View
+from pixroute.routing.view import SLACK, Candidate, Tried, Verdict, View
 
 
-def rule(view: View, index: int, live: list[Tried]) -> Ruling:
+def rule(view: View, index: int, live: list[Tried]) -> Verdict:
     """Give the verdict on one provider; `live` are the attempts in flight."""
-    candidate, standing = view.candidates[index], view.standings[index]
+    candidate, status = view.candidates[index], view.statuses[index]
     if candidate.barred is not None:
         return candidate.barred
     ruled_out = excluded(view, index) if view.tried else None
     if ruled_out is not None:
         return ruled_out
-    if not standing.admits and standing.block is not Block.SLOT:
-        return _BLOCKED[standing.block] if standing.block else Ruling.OPEN
+    if not status.admits and status.block is not Block.SLOT:
+        return _BLOCKED[status.block] if status.block else Verdict.OPEN
     hindrance = hindered(view, index, live)
     if hindrance is not None:
         return hindrance
     if view.tried and is_sibling(view, index):
-        return Ruling.SIBLING
-    return Ruling.READY if standing.admits else Ruling.FULL
+        return Verdict.SIBLING
+    return Verdict.READY if status.admits else Verdict.FULL
 
 
-def hindered(view: View, index: int, live: list[Tried]) -> Ruling | None:
+def hindered(view: View, index: int, live: list[Tried]) -> Verdict | None:
     """Say what would keep this provider even if it had a place; nobody waits for a place that he could not use."""
-    candidate, standing = view.candidates[index], view.standings[index]
+    candidate, status = view.candidates[index], view.statuses[index]
     if live and not _may_join(view, index, live):
-        return Ruling.NOT_BESIDE
+        return Verdict.NOT_BESIDE
     short = short_of_money(view, candidate)
     if short is not None:
         return short
-    least = shortest(view, candidate) + (-SLACK if standing.admits else SLACK)  # who must wait needs time to wait
+    least = shortest(view, candidate) + (-SLACK if status.admits else SLACK)  # who must wait needs time to wait
     if view.remaining <= least:
-        return Ruling.NO_TIME
-    return Ruling.SIBLING if view.round > 0 and is_sibling(view, index) else None
+        return Verdict.NO_TIME
+    return Verdict.SIBLING if view.round > 0 and is_sibling(view, index) else None
 
 
 _BLOCKED = {
-    Block.HOLD: Ruling.HOLD,
-    Block.OPEN: Ruling.OPEN,
-    Block.FORCED: Ruling.FORCED,
-    Block.HALF_OPEN_FULL: Ruling.PROBING,
-    Block.DISABLED: Ruling.DISABLED,
+    Block.HOLD: Verdict.HOLD,
+    Block.OPEN: Verdict.OPEN,
+    Block.FORCED: Verdict.FORCED,
+    Block.HALF_OPEN_FULL: Verdict.PROBING,
+    Block.DISABLED: Verdict.DISABLED,
 }
 
 
-def would_admit(standing: Standing) -> bool:
+def would_admit(status: AdmissionStatus) -> bool:
     """Tell whether health admits an attempt, now or as soon as a slot is free."""
-    return standing.admits or standing.block is Block.SLOT
+    return status.admits or status.block is Block.SLOT
 
 
-def excluded(view: View, index: int) -> Ruling | None:
+def excluded(view: View, index: int) -> Verdict | None:
     """Say why the attempts so far leave this provider out, until another round or for good."""
     candidate = view.candidates[index]
     for tried in view.tried:
         other, failure = view.candidates[tried.index], tried.failure
         if failure is None:  # in flight: a picture would have ended the part
             if tried.index == index:
-                return Ruling.IN_FLIGHT
+                return Verdict.IN_FLIGHT
             continue
         after = failure.reaction.next
         if after is Next.OTHER_ACCOUNTS and other.account == candidate.account:
-            return Ruling.SAME_ACCOUNT
+            return Verdict.SAME_ACCOUNT
         if after in (Next.NOT_SIBLINGS, Next.AS_POLICY_SAYS) and other.upstream == candidate.upstream:
-            return Ruling.SAME_UPSTREAM
+            return Verdict.SAME_UPSTREAM
         if after is Next.OTHER_CAPABILITIES and other.abilities == candidate.abilities:
-            return Ruling.SAME_ABILITIES
+            return Verdict.SAME_ABILITIES
     if pending_retry(view, index) is not None:
         return None
     asked = any(tried.index == index and tried.round == view.round for tried in view.tried)
-    return Ruling.TRIED if asked else None
+    return Verdict.TRIED if asked else None
 
 
 def is_sibling(view: View, index: int) -> bool:
@@ -96,27 +96,27 @@ def pending_retry(view: View, index: int) -> float | None:
     return None
 
 
-def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = None) -> Ruling | None:
+def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = None) -> Verdict | None:
     """Say what is missing to start this candidate, with another (`beside`) counted as in flight."""
     more = 0 if beside is None else 1
     if len(view.tried) + more >= view.policy.max_attempts:
-        return Ruling.ATTEMPTS
+        return Verdict.ATTEMPTS
     if candidate.price == 0:
         return None
     billed = sum(tried.may_be_billed for tried in view.tried) + (beside is not None and beside.price != 0)
     if billed >= view.policy.max_possibly_billed:
-        return Ruling.SPENT
+        return Verdict.SPENT
     if view.money_left is None:
         return None
     if candidate.price is None:
-        return Ruling.NO_PRICE
+        return Verdict.NO_PRICE
     left = view.money_left - (beside.price if beside is not None and beside.price else 0)
-    return Ruling.NO_MONEY if candidate.price > left else None
+    return Verdict.NO_MONEY if candidate.price > left else None
 
 
 def _may_join(view: View, index: int, live: list[Tried]) -> bool:
     upstream = view.candidates[index].upstream
-    return not view.standings[index].throttled and all(
+    return not view.statuses[index].throttled and all(
         view.candidates[tried.index].upstream != upstream for tried in live
     )
 

@@ -9,17 +9,17 @@ from math import inf
 
 from attrs import frozen
 
-from pixroute.health.scopes import Standing
+from pixroute.health.scopes import AdmissionStatus
+from pixroute.latency import Quantiles
 from pixroute.outcome import Failure
 from pixroute.policy import Policy
-from pixroute.provider import Quantiles
 
 SLACK = 0.001
 """Seconds within which two times are the same; no clock is finer than that (a timer may fire early by as much)."""
 MOST_IN_FLIGHT = 2
 
 
-class Ruling(Enum):
+class Verdict(Enum):
     """What the planner found of one provider; the text is for people."""
 
     READY = "may start"
@@ -47,7 +47,7 @@ class Ruling(Enum):
     ATTEMPTS = "as many attempts as allowed were made"
 
 
-NOT_NEEDED = frozenset({Ruling.READY, Ruling.NOT_BESIDE})
+NOT_NEEDED = frozenset({Verdict.READY, Verdict.NOT_BESIDE})
 """Rulings of those who were not asked only because another delivered."""
 
 
@@ -69,7 +69,7 @@ class Candidate:
     known: bool = True
     hedge_after: float = inf
     price: Decimal | None = None
-    barred: Ruling | None = None
+    barred: Verdict | None = None
     abilities: Hashable = None
     waits_when_full: bool = True
 
@@ -96,20 +96,20 @@ class View:
     """Everything known about one part of a request at one instant.
 
     `budget`: seconds that the whole request has from the call on; inf while that is not decided.
-    `candidates` and `standings` go by the chain's order. `round_jitter` in [0, 1). `money_left` None: no limit.
-    `purse`: whether a hedge below P99 may be drawn. `patience`: seconds that it may still wait while nobody admits it.
+    `candidates` and `statuses` go by the chain's order. `round_jitter` in [0, 1). `money_left` None: no limit.
+    `hedge_allowed`: whether one below P99 may start. `patience`: seconds that it may still wait for admission.
     """
 
     now: float
     deadline: float
     candidates: tuple[Candidate, ...]
-    standings: tuple[Standing, ...]
+    statuses: tuple[AdmissionStatus, ...]
     policy: Policy
     tried: tuple[Tried, ...] = ()
     round: int = 0
     round_jitter: float = 0.0
     money_left: Decimal | None = None
-    purse: bool = True
+    hedge_allowed: bool = True
     patience: float = inf
     budget: float = inf
 
@@ -123,7 +123,7 @@ class View:
 class Start:
     """Start an attempt on the candidate `index`.
 
-    A fallback may join it from `join_at`, if that draws nothing from the purse or the purse can pay; in any case from
+    A fallback may join it from `join_at`, if the hedge budget allows it or is not needed; in any case from
     `join_free_at`. It is cut at `ends_at`.
     """
 
@@ -141,7 +141,7 @@ class Wait:
 
     until: float
     on: tuple[int, ...] = ()
-    why: Ruling | None = None
+    why: Verdict | None = None
 
 
 @frozen
@@ -166,4 +166,4 @@ class Plan:
     """A decision and what was found of every provider."""
 
     action: Action
-    rulings: tuple[Ruling, ...]
+    verdicts: tuple[Verdict, ...]

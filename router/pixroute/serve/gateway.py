@@ -13,6 +13,7 @@ from attrs import define, evolve, field
 from pixroute.config.serve import ServeSettings
 from pixroute.request import Reference
 from pixroute.routing.router import Router
+from pixroute.serve.access import caller_address, check_body, check_keyless, key_in, unauthorized
 from pixroute.serve.alive import Answering, json_response, refusal
 from pixroute.serve.answer import Answer
 from pixroute.serve.asked import Asked, Desk
@@ -20,7 +21,6 @@ from pixroute.serve.body import read_body
 from pixroute.serve.call import Call, Outcome
 from pixroute.serve.dialects.dialect import Dialect, Links
 from pixroute.serve.dialects.openai import OpenAIImages
-from pixroute.serve.door import caller_address, check_body, check_keyless, key_in, unauthorized
 from pixroute.serve.fetching import Fetcher
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits

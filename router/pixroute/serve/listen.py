@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError, Problem
-from pixroute.serve.door import is_loopback
+from pixroute.serve.access import is_loopback
 from pixroute.serve.gateway import KEY, WHO, Gateway
 from pixroute.serve.keys import KEYLESS, KeyRing
 from pixroute.serve.repeats import Repeats

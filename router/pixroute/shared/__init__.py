@@ -4,12 +4,14 @@ Two ports: `Told` carries health and may be lost; `Kept` carries money and place
 processes of one machine, PostgreSQL several machines (extra `postgres`).
 """
 
-from pixroute.shared.leases import Lease, Leases, Refused, Settlement
+from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
+from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
 from pixroute.shared.stores import Stores, open_stores
 
 __all__ = [
     "Fact",
+    "Hold",
     "Kept",
     "Lease",
     "Leases",
@@ -18,6 +20,7 @@ __all__ = [
     "Settlement",
     "StoreAway",
     "Stores",
+    "Taken",
     "Told",
     "open_stores",
 ]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import field, frozen
 
 from pixroute.request import Resolution
-from pixroute.shared.leases import Hold
+from pixroute.shared.lease import Hold
 from pixroute.values import KIND, Form, Mistake, Money, check, money
 
 MILLIONTHS = 1_000_000

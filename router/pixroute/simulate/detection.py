@@ -11,12 +11,12 @@ from pixroute.simulate.run import Run
 
 ECHO = 900.0
 """Seconds after a fault in which an opening is still its echo, not a false alarm."""
-SICKENS = ("hang", "overloaded", "error", "refused", "invalid")
+UNHEALTHY_KINDS = ("hang", "overloaded", "error", "refused", "invalid")
 
 
 def _sickening(run: Run) -> Iterator[Fault]:
     for fault in run.scenario.faults_on(run.scenario.primary):
-        if fault.kind in SICKENS and fault.share >= 0.5:
+        if fault.kind in UNHEALTHY_KINDS and fault.share >= 0.5:
             yield fault
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import cache
 
 from pixroute.content import Content
+from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
-from pixroute.provider import AttemptContext, Capabilities, Identity, Latency, Price, ProviderSettings, Quantiles
+from pixroute.provider import AttemptContext, Capabilities, Identity, Price, ProviderSettings
 from pixroute.request import ImageRequest, Resolution
 from pixroute.simulate.callers import Order
 from pixroute.simulate.world import World

@@ -12,9 +12,10 @@ from typing import Any
 from attrs import evolve, frozen
 
 from pixroute.events import Observer
+from pixroute.latency import Latency, Quantiles
 from pixroute.plugins import load_plugins, resolve
 from pixroute.policy import Policy
-from pixroute.provider import Latency, Provider, ProviderSpec, Quantiles
+from pixroute.provider import Provider, ProviderSpec
 from pixroute.routing.router import Router
 from pixroute.secret import Secret
 from pixroute.testing.emulator import Emulator

@@ -14,18 +14,10 @@ from attrs import evolve, frozen
 
 from pixroute.content import Content
 from pixroute.events import Observer
+from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.policy import Policy
-from pixroute.provider import (
-    AttemptContext,
-    Capabilities,
-    Identity,
-    Latency,
-    Price,
-    Provider,
-    ProviderSettings,
-    Quantiles,
-)
+from pixroute.provider import AttemptContext, Capabilities, Identity, Price, Provider, ProviderSettings
 from pixroute.request import ImageRequest
 from pixroute.routing.router import Router
 

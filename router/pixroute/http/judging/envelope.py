@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -16,8 +16,19 @@ from attrs import evolve, frozen
 from pixroute.http.call import Reply
 from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import NOTHING, Asked
-from pixroute.http.judging.codes import COARSE, squeeze
 from pixroute.http.judging.evidence import Finding, judge
+from pixroute.http.judging.fields import (
+    ONE_LINE,
+    brief,
+    codes_in,
+    detail_codes,
+    http_status,
+    notes_in,
+    param_in,
+    status_in,
+    wait_in,
+    words_in,
+)
 from pixroute.http.judging.hints import read_hint
 from pixroute.http.judging.intermediary import Intermediary, hop_kind, intermediary
 from pixroute.http.judging.layers import layers, mappings, parsed
@@ -27,26 +38,11 @@ from pixroute.outcome import Billing, Blame, Evidence, Failure, FailureKind, Sta
 from pixroute.redact import quote
 
 _MOST = 64  # layers that are read; what is longer repeats itself
-_WORDS = re.compile("(message|msg|details?|description|errors?|title|reason|raw|desc)(_[a-z]{2})?")  # a name's end
-_CODES = re.compile(
-    "(error|err|fail|failure|reject|inner|sub|finish|block)?_?(code|type|reason|name)|status|error_status"
-)
-_STATUSES = ("code", "status_code", "statuscode", "status", "http_code", "error", "error_code")
-_EXPLAINS = re.compile("categor|violations?$|^reasons$|flagged|failed_check|support_?code", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"request[ _-]?id\s*[:：]\s*([\w.-]+)", re.IGNORECASE | re.ASCII)
 _LIMIT_ZERO = re.compile(r"\blimit: 0(?![\d.]*\d)")
 _TAG = re.compile(r"<[^<>]*>")
 _TITLE = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _HEADER_CODES = ("x-amzn-errortype", "x-fal-error-type", "x-ms-error-code")
-_BASE_RESP: Mapping[int, str] = MappingProxyType(
-    {
-        1002: "rate_limit", 1004: "invalid_api_key", 1008: "insufficient_balance", 1026: "input_sensitive_content",
-        1027: "output_sensitive_content", 1039: "tpm_rate_limit", 1041: "concurrency", 1042: "invalid_input",
-        1043: "invalid_input", 1044: "invalid_input", 2013: "invalid_params", 2037: "invalid_input",
-        2045: "rate_limit", 2049: "invalid_api_key", 2056: "usage_limit", 2061: "model_access",
-    }
-)  # fmt: skip
-"""MiniMax's numbers (its page of error codes)."""
 _SAID_ELSEWHERE = re.compile(r"\bHTTP (?:error )?\d{3}\b|\blast status\b|\bstatus[ _]?code:? \d{3}\b", re.IGNORECASE)
 
 
@@ -95,8 +91,8 @@ def _fails(layer: Mapping[str, Any]) -> bool:
         bool(layer.get("error") or layer.get("errors") or layer.get("detail"))
         or layer.get("success") is False
         or (isinstance(status := layer.get("status"), str) and status.lower() in _BAD)
-        or _http_status(layer.get("status")) is not None
-        or (isinstance(code, int | str) and _brief(code).lower() not in _GOOD)
+        or http_status(layer.get("status")) is not None
+        or (isinstance(code, int | str) and brief(code).lower() not in _GOOD)
         or (isinstance(inner, Mapping) and inner.get("status_code", 0) not in (0, "0"))
         or (code is None and any(isinstance(one, str) and one.strip().lower() not in _GOOD for one in said))
     )
@@ -124,26 +120,26 @@ def read_error(reply: Reply) -> ErrorBody:
     """Collect what an answer says about its error; an item `{"error": …}` of a 200 may stand in `reply.json`."""
     document = reply.json if reply.json is not None else _within(reply.text)
     told = list(islice(layers(document), _MOST))
-    text = " ".join(dict.fromkeys(word for layer in told for word in _words(layer)))[:_LONGEST_TEXT]
+    text = " ".join(dict.fromkeys(word for layer in told for word in words_in(layer)))[:_LONGEST_TEXT]
     text = text or ("" if document is not None else page_text(reply.text))
     details = [detail for layer in told for detail in mappings(layer.get("details"))]
-    codes = [code for layer in told for code in _codes(layer)] + [code for d in details for code in _detail_codes(d)]
+    codes = [code for layer in told for code in codes_in(layer)] + [code for d in details for code in detail_codes(d)]
     codes += [reply.headers[name].partition(":")[0] for name in _HEADER_CODES if reply.headers.get(name)]
     if _LIMIT_ZERO.search(text):
         codes.append("quota_zero")
-    after = next((v for layer in told if (v := _again(layer)) is not None), None)
+    after = next((v for layer in told if (v := wait_in(layer)) is not None), None)
     return ErrorBody(
-        status=next((status for layer in reversed(told) if (status := _status(layer))), reply.status),
+        status=next((status for layer in reversed(told) if (status := status_in(layer))), reply.status),
         codes=tuple(dict.fromkeys(codes)),
         text=text,
         request_id=_request_id(told, text) or request_id_in(reply.headers),
-        retry_delay=next((_brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
-        param=next((param for layer in (*told, *details) if (param := _param(layer))), None),
+        retry_delay=next((brief(delay) for d in details if (delay := d.get("retryDelay")) is not None), None),
+        param=next((param for layer in (*told, *details) if (param := param_in(layer))), None),
         retry_after=after,
         relayed="upstream_error" in codes
         or any("provider_name" in one for one in told)
         or bool(_SAID_ELSEWHERE.search(text)),
-        notes="; ".join(dict.fromkeys(note for layer in told for note in _notes(layer))),
+        notes="; ".join(dict.fromkeys(note for layer in told for note in notes_in(layer))),
     )
 
 
@@ -194,7 +190,7 @@ def failure_from(
         advice=hop.advice if hop else ROUTE_ADVICE if found.blame is Blame.HOP else ADVICE[kind],
         stage=stage,
         status=error.status,
-        code=quote(error.codes[0], limit=_ONE_LINE) if error.codes else None,
+        code=quote(error.codes[0], limit=ONE_LINE) if error.codes else None,
         hint=None if _LASTING.intersection(error.codes) else hint.seconds,
         ignored_hint=hint.ignored,
         answered=True,
@@ -277,27 +273,6 @@ def _within(text: str) -> Any:
     return next((one for one in documents if says_error(one)), documents[0] if documents else None)
 
 
-def _named(layer: Mapping[str, Any], fits: Callable[[str], object]) -> Iterator[Any]:
-    """Give the values of the fields whose names fit, `code` and `message` before all others."""
-    names = [name for name in layer if isinstance(name, str) and len(name) <= _LONGEST_NAME and fits(name)]
-    for name in sorted(names, key=lambda name: name not in {"code", "message"}):
-        yield layer[name]
-
-
-def _words(layer: Mapping[str, Any]) -> Iterator[str]:
-    for values in _named(layer, _WORDS.search):
-        for value in values[:4] if isinstance(values, list) else [values]:
-            if (
-                isinstance(value, str)
-                and value.strip()
-                and not (value.lstrip()[:1] in "{[" and mappings(parsed(value)))
-            ):
-                yield value.strip()
-    for value in _named(layer, _CODES.fullmatch):  # a sentence there is no machine word
-        if isinstance(value, str) and value.count(" ") > 1 and squeeze(value) not in COARSE:
-            yield value.strip()
-
-
 def page_text(page: str) -> str:
     """Give the words of a body that is not JSON: an HTML page's title, else its text; nothing of binary."""
     if _is_binary(page):
@@ -311,102 +286,8 @@ def _is_binary(text: str) -> bool:
     return odd > len(text[:400]) / 50
 
 
-def _codes(layer: Mapping[str, Any]) -> Iterator[str]:
-    for value in _named(layer, _CODES.fullmatch):
-        if isinstance(value, str) and value and not _http_status(value) and "://" not in value:
-            yield value
-    if isinstance(word := layer.get("error"), str) and word and not re.search(r"\s", word) and len(word) <= _ONE_WORD:
-        yield word
-    if isinstance(number := layer.get("status_code"), int) and number in _BASE_RESP:
-        yield _BASE_RESP[number]
-
-
-_ONE_WORD = 60
-_ONE_LINE = 120  # characters of a code or an id
-_LONGEST_NAME = 24
-
-
-def _detail_codes(detail: Mapping[str, Any]) -> Iterator[str]:
-    """Read Google's details: ErrorInfo's reason, QuotaFailure's period and limit."""
-    if isinstance(reason := detail.get("reason"), str):
-        yield reason
-    if any("PerDay" in _brief(one.get("quota_limit") or "") for one in mappings(detail.get("metadata"))):
-        yield "quota_per_day"
-    for violation in mappings(detail.get("violations")):
-        if "PerDay" in _brief(violation.get("quotaId") or ""):
-            yield "quota_per_day"
-        if violation.get("quotaValue") in ("0", 0):
-            yield "quota_zero"
-
-
-def _param(layer: Mapping[str, Any]) -> str | None:
-    """Read what the request got wrong: `param`, FastAPI's `loc`, Google's field violations."""
-    location = layer.get("loc")
-    steps = [str(step) for step in location if isinstance(step, str)] if isinstance(location, list) else []
-    fields = [violation.get("field") for violation in mappings(layer.get("fieldViolations"))]
-    named = (layer.get("param"), ".".join(steps[1:]) if steps[:1] in (["body"], ["query"]) else "", *fields)
-    return next((one.strip() for one in named if isinstance(one, str) and _is_name(one.strip())), None)
-
-
-def _again(layer: Mapping[str, Any]) -> str | None:
-    """Read when to come back, from a field whose name says so; of milliseconds the thousandth."""
-    for name, value in layer.items():
-        if isinstance(name, str) and (said := _AGAIN.fullmatch(name)) and type(value) in {int, float, str}:
-            brief = _brief(value)
-            number = re.fullmatch(r"\d{1,12}(\.\d{1,6})?", brief, re.ASCII) if said[1] else None
-            return str(float(brief) / 1000) if number else brief
-    return None
-
-
-_AGAIN = re.compile(
-    "(?:(?:retry|try_?again|resets?)[_-]?(?:after|in)|reset(?=_s))(?:[_-]?(?:s|secs?|seconds))?([_-]?(?:ms|millis|milliseconds))?"
-)
-
-
-def _is_name(param: str) -> bool:
-    return bool(param) and not param.isdigit() and param.lower() not in {"none", "null", "body"}
-
-
-def _notes(layer: Mapping[str, Any]) -> Iterator[str]:
-    """Give what explains a refusal beside its words: categories, checks, support codes."""
-    for name, value in layer.items():
-        if isinstance(name, str) and _EXPLAINS.search(name):
-            told = (
-                value
-                if isinstance(value, list)
-                else [n for n, v in value.items() if v and v != "none"]
-                if isinstance(value, Mapping)
-                else [value]
-            )
-            words = ", ".join(
-                _brief(one) for one in told[:8] if isinstance(one, str | int) and not isinstance(one, bool)
-            )
-            if words:
-                yield f"{name}: {words}"
-
-
-def _brief(value: Any) -> str:
-    """Write a value shortly; Python writes no number of thousands of digits."""
-    return "more than can be read" if isinstance(value, int) and abs(value) > _LARGEST else str(value)[:_ONE_LINE]
-
-
-_LARGEST = 10**15
-
-
-def _status(layer: Mapping[str, Any]) -> int | None:
-    """Read the status a layer names; `param` holds the upstream's beside a gateway's word for it."""
-    names = [*_STATUSES, *(("param",) if layer.get("code") == "bad_response_status_code" else ())]
-    return next((status for name in names if (status := _http_status(layer.get(name)))), None)
-
-
-def _http_status(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and abs(value) > 999):
-        return None
-    return int(value) if re.fullmatch("[45][0-9][0-9]", str(value)) else None
-
-
 def _request_id(layers: list[Mapping[str, Any]], text: str) -> str | None:
     named = next((i for layer in layers if isinstance(i := layer.get("request_id"), str) and i), None)
     found = _REQUEST_ID.search(text)
     found_id = named or (found[1].rstrip(".") if found else None)
-    return quote(found_id, limit=_ONE_LINE) if found_id else None
+    return quote(found_id, limit=ONE_LINE) if found_id else None

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from attrs import frozen
 
+from pixroute.latency import Quantiles
 from pixroute.outcome import Stage
-from pixroute.provider import Quantiles
 
 UNSENT = "nothing was sent, nothing is billed"
 MAYBE_BILLED = "the picture may still be made, and billed"

@@ -38,13 +38,13 @@ class Chat:
             raise bad('only pictures are made here: modalities must hold "image"', "modalities")
         if not isinstance(config, Mapping):
             raise bad("image_config must be an object", "image_config")
-        wish = {
+        plain = {
             **{name: value for name, value in fields.items() if name not in _OURS},
             "prompt": prompt_of(_turns(fields), "messages"),
             "resolution": config.get("image_size") or fields.get("resolution"),
             "aspect_ratio": config.get("aspect_ratio") or fields.get("aspect_ratio"),
         }
-        asked = desk.take(wish, references=references)
+        asked = desk.take(plain, references=references)
         ignored = tuple(f"image_config.{name} was not passed on" for name in sorted(config.keys() - _IMAGE_CONFIG))
         return evolve(asked, notes=(*asked.notes, *ignored))
 

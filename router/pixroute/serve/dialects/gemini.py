@@ -47,7 +47,7 @@ class Gemini:
         """Read a body."""
         config = _table(fields, "generationConfig", "generation_config")
         image = _table(config, "imageConfig", "image_config")
-        wish = {
+        plain = {
             "model": fields.get("model"),
             "prompt": prompt_of(_turns(fields), "contents"),
             "stream": fields.get("stream"),
@@ -56,7 +56,7 @@ class Gemini:
             "aspect_ratio": _either(image, "aspectRatio", "aspect_ratio"),
             **{name: value for name, value in fields.items() if name not in {*_OURS, "model", "stream", "prompt"}},
         }
-        asked = desk.take(wish, references=references)
+        asked = desk.take(plain, references=references)
         ignored = sorted(name for name in config.keys() - _CONFIG if config[name] is not None)
         return evolve(asked, notes=(*asked.notes, *(f"generationConfig.{name} was not passed on" for name in ignored)))
 

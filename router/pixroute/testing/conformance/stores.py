@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pixroute.shared.leases import Hold, Lease, Leases, Settlement
+from pixroute.shared.lease import Hold, Lease, Settlement
+from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Kept, Query, Told
 
 
@@ -119,13 +120,13 @@ class KeptConformance:
                 for turn in range(50)
             )
         )
-        (standing,) = (await processes[0].standing([hold.name])).values()
+        (status,) = (await processes[0].status([hold.name])).values()
         for process, store in zip(processes, stores, strict=True):
             await process.aclose()
             await store.aclose()
 
         assert refused.count(None) == hold.limit // hold.amount
-        assert (standing.spent, standing.possibly, standing.reserved) == (0, 0, hold.limit)
+        assert (status.spent, status.possibly, status.reserved) == (0, 0, hold.limit)
 
     async def test_what_was_settled_is_counted_once(self, kept: Callable[[], Kept]) -> None:
         """Spent, possibly spent and free; a second settlement is nothing."""
@@ -139,10 +140,10 @@ class KeptConformance:
             leases.settle(Settlement(attempt="possibly", possibly=100))
             leases.settle(Settlement(attempt="free"))
         await leases.aclose()
-        (standing,) = (await leases.standing([hold.name])).values()
+        (status,) = (await leases.status([hold.name])).values()
         await store.aclose()
 
-        assert (standing.spent, standing.possibly, standing.reserved) == (90, 100, 0)
+        assert (status.spent, status.possibly, status.reserved) == (90, 100, 0)
 
     async def test_the_place_of_a_dead_process_is_free_again_and_its_money_is_not(
         self, kept: Callable[[], Kept]
@@ -156,11 +157,11 @@ class KeptConformance:
         full = await living.take(Lease(attempt="early", holds=(place,), seconds=60))
         await asyncio.sleep(0.6)
         free = await living.take(Lease(attempt="late", holds=(place,), seconds=60))
-        (standing,) = (await living.standing([money.name])).values()
+        (status,) = (await living.status([money.name])).values()
         await dead.aclose()
         await living.aclose()
         await store.aclose()
 
         assert full is not None
         assert (full.hold, full.left, free) == (place, 0, None)
-        assert (standing.possibly, standing.reserved) == (100, 0)
+        assert (status.possibly, status.reserved) == (100, 0)

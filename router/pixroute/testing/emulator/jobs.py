@@ -17,7 +17,7 @@ State = Literal["queued", "running", "done", "canceled"]
 
 
 @frozen(kw_only=True)
-class Errand(Exchange):
+class JobExchange(Exchange):
     """An exchange that makes nothing itself: a submission, or a call about a job; `tell` gives its healthy answer."""
 
     tell: "Callable[[], Awaitable[Answer]]"

@@ -27,7 +27,7 @@ from pixroute.testing.emulator.exchange import Exchange, signed
 from pixroute.testing.emulator.faults import Fault, FaultBook
 from pixroute.testing.emulator.faults.bodies import wording
 from pixroute.testing.emulator.files import Files
-from pixroute.testing.emulator.jobs import Errand, Jobs
+from pixroute.testing.emulator.jobs import JobExchange, Jobs
 from pixroute.testing.emulator.ledger import Ledger, LedgerEntry
 from pixroute.testing.emulator.models import family
 from pixroute.testing.emulator.order import Rejected
@@ -213,7 +213,7 @@ class Emulator:
             job = self._jobs.open(worker, self.second_url or exchange.call.origin)
             return exchange.signed(await dialect.taken(job, exchange.call))
 
-        return await (take() if late else _errand(exchange, take).answer())
+        return await (take() if late else _job_exchange(exchange, take).answer())
 
     async def _about_a_job(self, call: Call, dialect: Dialect, service: Service) -> Answer:
         """Answer a poll, the asking for a result, a cancellation."""
@@ -226,7 +226,7 @@ class Emulator:
             return found.exchange.signed(cast("JobDialect", dialect).told(found, call))
 
         asked = evolve(found.exchange, call=call, fault=self._faults.take(call), entry_id=None)
-        return await _errand(asked, tell).answer()
+        return await _job_exchange(asked, tell).answer()
 
     def _authenticate(self, call: Call, dialect: Dialect, service: Service | None) -> None:
         key = service.key_of(call) if service else call.key
@@ -274,8 +274,8 @@ def _service(call: Call) -> Service | None:
     return next((one for one in SERVICES if one.answers(call.route, family(call.model))), None)
 
 
-def _errand(exchange: Exchange, tell: "Callable[[], Awaitable[Answer]]") -> Errand:
-    return Errand(**asdict(exchange, recurse=False), tell=tell)
+def _job_exchange(exchange: Exchange, tell: "Callable[[], Awaitable[Answer]]") -> JobExchange:
+    return JobExchange(**asdict(exchange, recurse=False), tell=tell)
 
 
 def _read(dialect: Dialect, call: Call) -> "Order":

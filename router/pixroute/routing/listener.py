@@ -1,4 +1,4 @@
-"""Who keeps an attempt, as the attempt sees it."""
+"""What an attempt tells of itself, and to whom."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
 
 
-class Keeper(Protocol):
-    """Who started an attempt, and is told what comes of it."""
+class AttemptListener(Protocol):
+    """The part that started an attempt; it is told what comes of it."""
 
     def job(self, attempt: Attempt) -> None:
         """Take note that its provider took a job."""

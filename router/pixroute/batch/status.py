@@ -19,7 +19,7 @@ ITEM_TAG = "batch_item"
 
 
 @frozen(kw_only=True)
-class Standing:
+class BatchStatus:
     """The items of a batch, each in one of three lists, in their order.
 
     Args:
@@ -37,7 +37,7 @@ class Standing:
     counted: Decimal
 
 
-def standing(items: Sequence[Item], history: History, entries: Sequence[Entry]) -> Standing:
+def status(items: Sequence[Item], history: History, entries: Sequence[Entry]) -> BatchStatus:
     """Sort the items by what journal and ledger say.
 
     An item is doubtful if one of its attempts was or may have been billed, or if it was begun and the ledger does not
@@ -48,7 +48,7 @@ def standing(items: Sequence[Item], history: History, entries: Sequence[Entry]) 
         attempts.setdefault(entry.tags.get(ITEM_TAG, ""), []).append(entry)
     left = [item for item in items if item.id not in history.finished]
     doubtful = {item.id for item in left if _doubtful(item, history, attempts.get(item.id, ()))}
-    return Standing(
+    return BatchStatus(
         done=tuple(item for item in items if item.id in history.finished),
         doubtful=tuple(item for item in left if item.id in doubtful),
         ready=tuple(item for item in left if item.id not in doubtful),

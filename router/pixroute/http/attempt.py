@@ -26,7 +26,7 @@ _OF_A_FAILURE = ("code", "ignored_hint", "provider_request_id", "url", "advice",
 _OF_A_PICTURE = ("declared_type", "revised_prompt", "url")
 
 
-class Door:
+class HttpAttempt:
     """An attempt as its provider's code sees it, with the place it is sent to and the key it is sent with.
 
     `stage` is the last one reached, `asked` what the request itself said.
