@@ -16,7 +16,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
-from pixroute.shared.lease import Lease, LeaseStatus, Refused, Settlement
+from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement, LeaseStatus
 from pixroute.shared.ports import Kept, Query, StoreAway
 from pixroute.shared.schema import VERSION
 
@@ -45,8 +45,8 @@ class _Call:
     """A lease that is asked for, or one that ended and its settlement."""
 
     lease: Lease
-    settlement: Settlement | None = None
-    answer: asyncio.Future[Refused | None] = field(factory=lambda: asyncio.get_running_loop().create_future())
+    settlement: LeaseSettlement | None = None
+    answer: asyncio.Future[LeaseRefused | None] = field(factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @define
@@ -87,7 +87,7 @@ class Leases:
         """How many calls are still to be written."""
         return len(self._calls) + len(self._batch)
 
-    async def take(self, lease: Lease) -> Refused | None:
+    async def take(self, lease: Lease) -> LeaseRefused | None:
         """Take all that an attempt needs; None: it has it. A caller that is cancelled holds nothing."""
         if self._rests:
             answer = self._alone(lease)
@@ -101,10 +101,10 @@ class Leases:
         except asyncio.CancelledError:
             call.answer.cancel()
             if lease.attempt in self._live:
-                self.settle(Settlement(attempt=lease.attempt))
+                self.settle(LeaseSettlement(attempt=lease.attempt))
             raise
 
-    def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: LeaseSettlement) -> None:
         """Give back what an attempt held and count what it cost; twice is nothing.
 
         A store that is away gets it when it is back.
@@ -202,11 +202,11 @@ class Leases:
                 total.spent += call.settlement.spent
                 total.possibly += call.settlement.possibly
 
-    def _answer(self, call: _Call, answer: Refused | None) -> None:
+    def _answer(self, call: _Call, answer: LeaseRefused | None) -> None:
         if call.settlement is None and answer is None:
             self._live[call.lease.attempt] = call.lease
             if call.answer.cancelled():
-                self.settle(Settlement(attempt=call.lease.attempt))
+                self.settle(LeaseSettlement(attempt=call.lease.attempt))
         if not call.answer.done():
             call.answer.set_result(answer)
 
@@ -223,19 +223,19 @@ class Leases:
             else:
                 self._answer(call, answer)
                 if call in self._batch:  # the transaction may have taken place
-                    self._calls.append(_Call(call.lease, Settlement(attempt=call.lease.attempt)))
+                    self._calls.append(_Call(call.lease, LeaseSettlement(attempt=call.lease.attempt)))
         self._batch = ()
         self._rests = True
         await asyncio.sleep(AGAIN)
         self._rests = False
 
-    def _alone(self, lease: Lease) -> Refused | None:
+    def _alone(self, lease: Lease) -> LeaseRefused | None:
         """Judge a lease without the store."""
         processes = max(1, self.processes)
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
             if hold.kind != "probe" and (self.away == "refuse" or hold.amount > (hold.limit - taken) // processes):
-                return Refused(hold, None)
+                return LeaseRefused(hold, None)
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
             self._taken[hold.kind, hold.name] = taken + hold.amount * processes
@@ -243,7 +243,7 @@ class Leases:
 
     # In a transaction
 
-    async def _write(self, query: Query) -> list[Refused | None]:
+    async def _write(self, query: Query) -> list[LeaseRefused | None]:
         await self._enter(query)
         await self._write_settled(query, [call for call in self._batch if call.settlement is not None])
         leases = [call.lease for call in self._batch if call.settlement is None]
@@ -258,12 +258,12 @@ class Leases:
         )
         return given
 
-    def _judged(self, lease: Lease) -> Refused | None:
+    def _judged(self, lease: Lease) -> LeaseRefused | None:
         """Give a lease what it needs of what is not taken, all or nothing."""
         for hold in lease.holds:
             left = hold.limit - self._taken[hold.kind, hold.name]
             if hold.amount > left:
-                return Refused(hold, max(0, left))
+                return LeaseRefused(hold, max(0, left))
         for hold in lease.holds:
             self._taken[hold.kind, hold.name] += hold.amount
         return None
