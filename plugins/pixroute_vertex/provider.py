@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from attrs import Factory, evolve, field, frozen
 
@@ -25,8 +26,8 @@ PRO_LATENCY = Latency(
 )
 
 
-def _path(value: Path | str | None) -> Path | None:
-    return Path(value) if isinstance(value, str) else value
+def _path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) and value else value
 
 
 @frozen(kw_only=True)

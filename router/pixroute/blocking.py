@@ -126,8 +126,8 @@ class Router:
 
     generate = _blocking(AsyncRouter.generate)
     claim = _blocking(AsyncRouter.claim)
-    budgets = _blocking(AsyncRouter.budgets)
     reload = _blocking(AsyncRouter.reload)
+    budgets = _blocking(AsyncRouter.budgets)
     disable = _on_loop(AsyncRouter.disable)
     enable = _on_loop(AsyncRouter.enable)
     force = _on_loop(AsyncRouter.force)

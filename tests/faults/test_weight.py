@@ -147,10 +147,10 @@ async def test_row_29_fifty_heavy_bodies_at_once(wired, heavy_server):
 async def test_row_29_a_picture_given_back_is_gone(wired, delivers, heavy_png):
     """Nothing of the router holds a picture that its caller has let go of."""
     async with ScriptedServer(delivers(heavy_png(100_000))) as server, wired(server.origin) as wire:
-        result = await wire.router.generate("a lighthouse", size="1K")
-        gone = weakref.ref(result.image.content)
         gc.collect()
         gc.disable()
+        result = await wire.router.generate("a lighthouse", size="1K")
+        gone = weakref.ref(result.image.content)
         del result
         await asyncio.sleep(0)
         left = gone()

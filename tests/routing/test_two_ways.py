@@ -13,7 +13,7 @@ import pytest
 
 from pixroute import AllProvidersFailed, Capabilities, FailureKind, Policy, Router, ShuttingDown
 from pixroute.dialects.openai_images import pictures
-from pixroute.events import AttemptFinished
+from pixroute.events import AttemptFinished, AttemptStarted
 from pixroute.http import Call, HttpProvider, HttpSettings
 from pixroute.http.wire.insides import CURRENT
 from pixroute.policy import RetryPolicy
@@ -347,3 +347,19 @@ async def test_a_request_leaves_nothing_to_the_garbage_collector(kind):
             gc.enable()
 
         assert found < 50
+
+
+@WAYS
+async def test_a_cancellation_in_the_very_turn_in_which_it_starts_is_not_lost(kind):
+    """A signal's handler may cancel between any two lines: nobody else is asked then, and the caller hears of it."""
+
+    def cancels(event):
+        if isinstance(event, AttemptStarted):
+            caller.cancel()
+
+    async with routed(kind, "picture", observer=cancels, number=2) as (router, asked):
+        caller = asyncio.ensure_future(router.generate("a lighthouse"))
+        await asyncio.wait([caller], timeout=5)
+
+    assert caller.cancelled()
+    assert asked == []

@@ -26,15 +26,15 @@ async def audited(store, highest, ended):
     auditor = Leases(stores.kept)
     while not ended.is_set():
         try:
-            status = (await auditor.status(["team@day"]))["team@day"]
+            standing = (await auditor.status(["team@day"]))["team@day"]
         except StoreAway:
             pass
         else:
-            highest.append(status)
+            highest.append(standing)
         await asyncio.sleep(0.02)
-    status = (await auditor.status(["team@day"]))["team@day"]
+    standing = (await auditor.status(["team@day"]))["team@day"]
     await stores.aclose()
-    return status
+    return standing
 
 
 async def fleet(store, folder, disturb):
@@ -88,13 +88,13 @@ def judge(ledgers, highest, final):
     unknown = dead["sent"] - sum(dead[word] for word in ("spent", "possibly", "free")) + 2 * 10
     print({"living": dict(living), "dead": dict(dead), "looks": len(highest), "final": final})
 
-    assert max(status.taken for status in highest) <= LIMIT
-    assert final.taken <= LIMIT
+    assert max(standing.sum for standing in highest) <= LIMIT
+    assert final.sum <= LIMIT
     assert all(line for ledger in ledgers[2:] for line in [ledger[-1].get("done")])
     # of those that lived, each is counted to the cent; of those that were killed, all that was sent is accounted for
     told = dead["spent"] * PRICE
     assert living["spent"] * PRICE <= final.spent <= living["spent"] * PRICE + told
-    accounted = final.taken - (living["spent"] + living["possibly"]) * PRICE
+    accounted = final.sum - (living["spent"] + living["possibly"]) * PRICE
     certain = (dead["sent"] - dead["free"]) * PRICE
     assert certain <= accounted <= certain + (dead["free"] + unknown) * PRICE
 

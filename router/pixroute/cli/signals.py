@@ -21,14 +21,12 @@ class Outside:
     reader_gone: bool = False
     patient: bool = False
 
-    def terminate(self, number: int, frame: FrameType | None) -> None:
+    def terminate(self, _number: int, _frame: FrameType | None) -> None:
         """Do as Ctrl-C does; once, for a second one would break into the settling."""
         first, self.terminated = not self.terminated, True
-        if not first and not self.patient:
-            return
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of what a script starts in the background
-            signal.default_int_handler(number, frame)
-        signal.raise_signal(signal.SIGINT)
+        if first or self.patient:
+            with _let_through():
+                signal.raise_signal(signal.SIGINT)
 
     def lose_reader(self) -> None:
         """Let what is still said go nowhere: what is under way is worth more than its telling."""
@@ -52,6 +50,37 @@ def watched() -> Iterator[None]:
         return
     before = signal.signal(signal.SIGTERM, outside.terminate)
     try:
-        yield
+        with _ours_alone():
+            yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+@contextmanager
+def _ours_alone() -> Iterator[None]:
+    """Where Ctrl-C is ignored, as of what a script starts in the background, take it from nobody but SIGTERM's handler.
+
+    asyncio ends its main task by SIGINT only where that is not ignored; so it is blocked instead.
+    """
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN or sys.platform == "win32":
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def _let_through() -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

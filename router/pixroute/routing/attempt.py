@@ -149,9 +149,9 @@ class Attempt:
         share = float(fraction)
         if 0 <= share <= 1 and share != self.facts.get("progress"):
             self.facts["progress"] = share
-            if self.on_move is not None:
+            if (on_move := self.on_move) is not None:
                 with suppress(RuntimeError):  # the loop is closed: nobody is there to hear of it
-                    self._loop.call_soon_threadsafe(self.on_move)
+                    self._loop.call_soon_threadsafe(on_move)
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a blocking function in a thread; the slot stays taken until the thread ends."""

@@ -14,7 +14,7 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, LeaseStatus
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, Taken
 from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 
@@ -126,7 +126,7 @@ def make_gate(budgets: Mapping[str, Budget], shared: SharedSettings | None) -> t
     return Gate(budgets, leases, time.time), stores
 
 
-def _entry(name: str, budget: Budget, hold: LeaseHold, status: LeaseStatus) -> BudgetEntry:
+def _entry(name: str, budget: Budget, hold: LeaseHold, status: Taken) -> BudgetEntry:
     spent, possibly, reserved = (
         Decimal(amount) / MILLIONTHS for amount in (status.spent, status.possibly, status.reserved)
     )

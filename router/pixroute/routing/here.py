@@ -18,7 +18,8 @@ class Here:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._before = task.cancelling()
+        # A cancellation that was asked for in this very turn, by a signal's handler say, is still to be raised.
+        self._before = task.cancelling() - bool(getattr(task, "_must_cancel", False))
         self._is_cut = False
 
     @property

@@ -54,7 +54,8 @@ class AttemptWatch:
             self._due = self._loop.call_at(self._next, self._tell)
 
     def end(self) -> None:
-        """Tell nothing more."""
+        """Tell nothing more, and let go of the attempt, whose pictures may be large."""
+        self._attempt.on_move = None
         for timer in (self._due, self._overdue):
             if timer is not None:
                 timer.cancel()

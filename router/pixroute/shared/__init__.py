@@ -4,7 +4,7 @@ Two ports: `Told` carries health and may be lost; `Kept` carries money and place
 processes of one machine, PostgreSQL several machines (extra `postgres`).
 """
 
-from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, Taken
 from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
 from pixroute.shared.stores import Stores, open_stores
@@ -13,12 +13,14 @@ __all__ = [
     "Fact",
     "Kept",
     "Lease",
+    "LeaseHold",
     "LeaseRefused",
     "LeaseSettlement",
     "Leases",
     "Query",
     "StoreAway",
     "Stores",
+    "Taken",
     "Told",
     "open_stores",
 ]

@@ -1,10 +1,10 @@
-"""What an attempt holds of what processes share, and what it gives back."""
+"""What an attempt holds of the fleet while it runs, and what of a limit is gone."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import define, frozen
 
 
 @frozen(kw_only=True)
@@ -53,7 +53,7 @@ class LeaseRefused:
 
 
 @frozen
-class LeaseStatus:
+class Taken:
     """Where a budget's window or a provider's places stand, in millionths or places."""
 
     spent: int
@@ -61,6 +61,15 @@ class LeaseStatus:
     reserved: int
 
     @property
-    def taken(self) -> int:
+    def sum(self) -> int:
         """What of the limit is gone, in the pessimist's way."""
         return self.spent + self.possibly + self.reserved
+
+
+@define
+class SpentTotal:
+    """What this process has spent of a budget's window, in millionths; `ends` in seconds since 1970."""
+
+    spent: int
+    possibly: int
+    ends: float

@@ -12,20 +12,25 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Literal
 
 from attrs import define, field, frozen
 
-from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement, LeaseStatus
+from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement, SpentTotal, Taken
 from pixroute.shared.ports import Kept, Query, StoreAway
-from pixroute.shared.schema import VERSION
+from pixroute.shared.rows import (
+    REMEMBERED,
+    SharedTurn,
+    delete_leases,
+    enter,
+    insert_leases,
+    judge,
+    read_taken,
+    write_totals,
+)
 
 log = logging.getLogger(__name__)
-
-
-def _warn(text: str) -> None:
-    log.warning("%s", text, extra={"store": text})
-
 
 TOGETHER = 100
 """Calls at most in one transaction."""
@@ -33,11 +38,8 @@ AGAIN = 1.0
 """Seconds until a store that was away is asked again for what must not be lost."""
 
 
-@define
-class _Total:
-    spent: int
-    possibly: int
-    ends: float
+def _warn(text: str) -> None:
+    log.warning("%s", text, extra={"store": text})
 
 
 @frozen
@@ -65,15 +67,15 @@ class Leases:
     away: Literal["refuse", "share"] = "refuse"
     owner: str = field(factory=lambda: uuid.uuid4().hex)
     told: Callable[[str], None] = _warn
-    processes: int = 1  # as last seen; the health exchange keeps it
     _calls: list[_Call] = field(factory=list, init=False)
     _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
     _worker: asyncio.Task[None] | None = field(default=None, init=False)
     _live: dict[str, Lease] = field(factory=dict, init=False)
-    _totals: dict[str, _Total] = field(factory=dict, init=False)
+    _totals: dict[str, SpentTotal] = field(factory=dict, init=False)
     _ended: set[str] = field(factory=set, init=False)  # of these, not yet counted
     _taken: dict[tuple[str, str], int] = field(factory=dict, init=False)  # of each limit, as last seen
-    _seen: tuple[str, int] | None = field(default=None, init=False)  # the store's id and turn
+    _turn: SharedTurn | None = field(default=None, init=False)  # the last that was taken
+    _seen_at: float = field(default=-inf, init=False)
     _behind: bool = field(default=False, init=False)  # what we know must be written anew
     _rests: bool = field(default=False, init=False)  # the store was away less than `AGAIN` ago
 
@@ -120,15 +122,15 @@ class Leases:
             await asyncio.wait([self._worker], timeout=1.5 * AGAIN)
             self._worker.cancel()
 
-    async def status(self, names: Iterable[str]) -> dict[str, LeaseStatus]:
+    async def status(self, names: Iterable[str]) -> dict[str, Taken]:
         """Read where budgets stand.
 
         Raises:
             StoreAway: as of the store.
         """
 
-        async def work(query: Query) -> dict[str, LeaseStatus]:
-            return {name: await _status(query, "budget", name) for name in names}
+        async def work(query: Query) -> dict[str, Taken]:
+            return {name: await read_taken(query, "budget", name) for name in names}
 
         return await self.kept.transact(work)
 
@@ -143,28 +145,8 @@ class Leases:
         """
 
         async def work(query: Query) -> tuple[str, ...]:
-            await self._enter(query)
-            told = await query(
-                "DELETE FROM pixroute_doubt WHERE attempt = :attempt RETURNING name, amount, ends", attempt=attempt
-            )
-            dead = await query(
-                """DELETE FROM pixroute_lease WHERE attempt = :attempt AND kind = 'budget' AND until < {now}
-                RETURNING name, amount""",
-                attempt=attempt,
-            )
-            rows = [(row["name"], row["amount"] if billed else 0, -row["amount"], row["ends"]) for row in told]
-            rows += [(row["name"], row["amount"] if billed else 0, 0, 0.0) for row in dead]
-            for name, spent, possibly, ends in rows:
-                await query(
-                    """INSERT INTO pixroute_spent VALUES ('operator', :name, :spent, :possibly, :ends)
-                    ON CONFLICT (owner, name) DO UPDATE SET spent = pixroute_spent.spent + excluded.spent,
-                    possibly = pixroute_spent.possibly + excluded.possibly""",
-                    name=name,
-                    spent=int(spent),
-                    possibly=int(possibly),
-                    ends=float(ends),
-                )
-            return tuple(str(name) for name, *_ in rows)
+            await enter(query, self.owner)
+            return await judge(query, attempt, billed=billed)
 
         return await self.kept.transact(work)
 
@@ -186,7 +168,7 @@ class Leases:
             except StoreAway as error:
                 await self._went_away(error)
                 continue
-            self._behind = False
+            self._behind, self._seen_at = False, asyncio.get_running_loop().time()
             for call, answer in zip(self._batch, answers, strict=True):
                 self._answer(call, answer)
             self._batch = ()
@@ -198,7 +180,7 @@ class Leases:
         self._ended.discard(call.lease.attempt)
         for hold in call.lease.holds:
             if hold.kind == "budget":
-                total = self._totals.setdefault(hold.name, _Total(0, 0, hold.ends))
+                total = self._totals.setdefault(hold.name, SpentTotal(0, 0, hold.ends))
                 total.spent += call.settlement.spent
                 total.possibly += call.settlement.possibly
 
@@ -230,11 +212,14 @@ class Leases:
         self._rests = False
 
     def _alone(self, lease: Lease) -> LeaseRefused | None:
-        """Judge a lease without the store."""
-        processes = max(1, self.processes)
+        """Judge a lease without the store: our share of what was left when it was last seen, within the last hour."""
+        forgotten = asyncio.get_running_loop().time() - self._seen_at > REMEMBERED
+        if self._turn is None or forgotten or self.away == "refuse":
+            return LeaseRefused(lease.holds[0], None)
+        processes = self._turn.processes
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
-            if hold.kind != "probe" and (self.away == "refuse" or hold.amount > (hold.limit - taken) // processes):
+            if hold.amount > (hold.limit - taken) // processes:
                 return LeaseRefused(hold, None)
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
@@ -245,18 +230,16 @@ class Leases:
 
     async def _write(self, query: Query) -> list[LeaseRefused | None]:
         await self._enter(query)
-        await self._write_settled(query, [call for call in self._batch if call.settlement is not None])
+        settled = [(call.lease, call.settlement) for call in self._batch if call.settlement is not None]
+        await delete_leases(query, settled)
+        names = {hold.name for lease, _ in settled for hold in lease.holds} & self._totals.keys()
+        await write_totals(query, {name: self._totals[name] for name in names}, self.owner)
         leases = [call.lease for call in self._batch if call.settlement is None]
-        holds = {(hold.kind, hold.name): hold for lease in leases for hold in lease.holds}
-        for kind, name in holds:
-            self._taken[kind, name] = (await _status(query, kind, name)).taken
-        answers = iter([self._judged(lease) for lease in leases])
-        given = [None if call.settlement is not None else next(answers) for call in self._batch]
-        await self._insert(
-            query,
-            [call.lease for call, no in zip(self._batch, given, strict=True) if call.settlement is None and not no],
-        )
-        return given
+        for kind, name in {(hold.kind, hold.name) for lease in leases for hold in lease.holds}:
+            self._taken[kind, name] = (await read_taken(query, kind, name)).sum
+        answers = {lease.attempt: self._judged(lease) for lease in leases}
+        await insert_leases(query, [lease for lease in leases if answers[lease.attempt] is None], self.owner)
+        return [None if call.settlement is not None else answers[call.lease.attempt] for call in self._batch]
 
     def _judged(self, lease: Lease) -> LeaseRefused | None:
         """Give a lease what it needs of what is not taken, all or nothing."""
@@ -270,89 +253,11 @@ class Leases:
 
     async def _enter(self, query: Query) -> None:
         """Take this transaction's turn, and write all that we know where the store has lost it."""
-        turn = "UPDATE pixroute_store SET turn = turn + 1 WHERE one = 1 RETURNING id, version, turn"
-        rows = await query(turn)
-        if not rows:
-            await query(
-                "INSERT INTO pixroute_store VALUES (1, :id, :version, 0) ON CONFLICT (one) DO NOTHING",
-                id=uuid.uuid4().hex,
-                version=VERSION,
-            )
-            rows = await query(turn)
-        (row,) = rows
-        if row["version"] > VERSION:
-            raise StoreAway("The store was written by a newer pixroute that this one cannot work beside: update it.")
-        seen = str(row["id"]), int(row["turn"])
-        if self._seen is not None and (seen[0] != self._seen[0] or seen[1] <= self._seen[1]):
+        turn, before = await enter(query, self.owner), self._turn
+        if before is not None and (turn.store != before.store or turn.number <= before.number):
             self.told("The store is another one, or an older copy: this process writes again what it knows.")
             self._behind = True
-        self._seen = seen
+        self._turn = turn
         if self._behind:
-            await self._write_totals(query, self._totals)
-            await self._insert(query, list(self._live.values()))
-
-    async def _insert(self, query: Query, leases: Sequence[Lease]) -> None:
-        rows = [
-            (lease.attempt, hold.kind, hold.name, hold.amount, self.owner, float(lease.seconds))
-            for lease in leases
-            for hold in lease.holds
-        ]
-        values = "(:_0, :_1, :_2, :_3, :_4, {now} + :_5)"
-        await _insert_all(query, "pixroute_lease", values, rows, "(attempt, kind, name) DO NOTHING")
-
-    async def _write_settled(self, query: Query, calls: Sequence[_Call]) -> None:
-        for some in _pieces([(call.lease.attempt,) for call in calls]):
-            marks, values = _numbered(":_0", some)
-            await query(f"DELETE FROM pixroute_lease WHERE attempt IN ({marks})", **values)  # noqa: S608 - marks alone
-        budgets = [(call, hold) for call in calls for hold in call.lease.holds if hold.kind == "budget"]
-        await self._write_totals(query, {hold.name for _, hold in budgets if hold.name in self._totals})
-        doubts = [
-            (call.lease.attempt, hold.name, call.settlement.possibly, float(hold.ends))
-            for call, hold in budgets
-            if call.settlement is not None and call.settlement.possibly
-        ]
-        await _insert_all(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3)", doubts, "(attempt, name) DO NOTHING")
-
-    async def _write_totals(self, query: Query, names: Iterable[str]) -> None:
-        totals = {name: self._totals[name] for name in names}
-        rows = [(self.owner, name, one.spent, one.possibly, float(one.ends)) for name, one in totals.items()]
-        own = "(owner, name) DO UPDATE SET spent = excluded.spent, possibly = excluded.possibly"
-        await _insert_all(query, "pixroute_spent", "(:_0, :_1, :_2, :_3, :_4)", rows, own)
-
-
-Values = tuple[str | int | float, ...]
-
-
-async def _insert_all(query: Query, table: str, values: str, rows: Sequence[Values], conflict: str) -> None:
-    for some in _pieces(rows):
-        marks, named = _numbered(values, some)
-        await query(f"INSERT INTO {table} VALUES {marks} ON CONFLICT {conflict}", **named)  # noqa: S608 - marks alone
-
-
-def _pieces(rows: Sequence[Values]) -> Iterable[Sequence[Values]]:
-    """Cut rows to what one statement may hold."""
-    return (rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER))
-
-
-def _numbered(form: str, rows: Sequence[Values]) -> tuple[str, dict[str, str | int | float]]:
-    """Write `form` once for each row, with names of each row's own in place of `:_0`, `:_1` and so on."""
-    marks = ", ".join(form.replace(":_", f":r{number}_") for number in range(len(rows)))
-    return marks, {f"r{number}_{place}": value for number, row in enumerate(rows) for place, value in enumerate(row)}
-
-
-async def _status(query: Query, kind: str, name: str) -> LeaseStatus:
-    """Add up what all processes have spent and hold; a dead process's place is free, its money is not.
-
-    One statement sees one moment: two would count twice what was settled between them.
-    """
-    (row,) = await query(
-        """SELECT CAST(COALESCE(SUM(CASE WHEN until >= {now} THEN amount ELSE 0 END), 0) AS BIGINT) AS living,
-        CAST(COALESCE(SUM(CASE WHEN until < {now} THEN amount ELSE 0 END), 0) AS BIGINT) AS dead,
-        (SELECT CAST(COALESCE(SUM(spent), 0) AS BIGINT) FROM pixroute_spent WHERE name = :name) AS spent,
-        (SELECT CAST(COALESCE(SUM(possibly), 0) AS BIGINT) FROM pixroute_spent WHERE name = :name) AS possibly
-        FROM pixroute_lease WHERE kind = :kind AND name = :name""",
-        kind=kind,
-        name=name,
-    )
-    dead = int(row["dead"]) if kind == "budget" else 0
-    return LeaseStatus(int(row["spent"]), int(row["possibly"]) + dead, int(row["living"]))
+            await write_totals(query, self._totals, self.owner)
+            await insert_leases(query, self._live.values(), self.owner)

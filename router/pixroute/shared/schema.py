@@ -12,6 +12,8 @@ KEPT = (
     # one row: every transaction changes it first, so that they run one after the other
     """CREATE TABLE IF NOT EXISTS pixroute_store (
       one INTEGER PRIMARY KEY, id TEXT NOT NULL, version INTEGER NOT NULL, turn BIGINT NOT NULL)""",
+    # who asked the store within the last hour
+    "CREATE TABLE IF NOT EXISTS pixroute_process (owner TEXT PRIMARY KEY, seen DOUBLE PRECISION NOT NULL)",
     # what a living attempt holds: money of a budget, a place at a provider, the right to probe
     """CREATE TABLE IF NOT EXISTS pixroute_lease (
       attempt TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, amount BIGINT NOT NULL,
