@@ -6,6 +6,7 @@ from generator.commands import commands
 from generator.configuration import configuration
 from generator.events import event_page, hooks
 from generator.failures import failures, which_failure
+from generator.mistakes import mistakes
 from generator.python import python_pages
 from pixroute.plugins import load_plugins
 
@@ -16,6 +17,7 @@ def pages() -> dict[str, str]:
     """Give every generated page by its path under docs/."""
     written = {
         "which-failure.md": which_failure(),
+        "when-you-are-wrong.md": mistakes(),
         "reference/failures.md": failures(),
         "reference/events.md": event_page(),
         "reference/hooks.md": hooks(),

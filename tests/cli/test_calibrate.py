@@ -105,7 +105,7 @@ def test_emulated_it_asks_nothing_and_tells_times_of_life(pixroute):
     run = pixroute("calibrate", "--emulated", "--size", "2K", "-n", "3", "--provider", "seedream")
 
     assert (run.code, run.err) == (0, "")
-    p50 = re.search(r'"2K" = \[(\d+)', run.out)
+    p50 = re.search(r"2K = \[(\d+)", run.out)
     assert int(p50[1]) >= 6
     assert "50 times." in run.out
 

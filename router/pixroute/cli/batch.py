@@ -25,7 +25,7 @@ from pixroute.cli.batch_screen import BatchScreen
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.signals import outside
-from pixroute.cli.words import console
+from pixroute.cli.words import console, say
 from pixroute.errors import ConfigError
 from pixroute.events import Observer
 from pixroute.ledger import Ledger
@@ -150,7 +150,7 @@ async def _run(job: BatchJob, journal: Journal) -> Exit:
 def _greet(job: BatchJob, before: BatchStatus) -> None:
     if job.json:
         return
-    click.echo(job.source.sentence)
+    say(job.source.sentence)
     if before.done:
         click.echo(f"{len(before.done)} of {len(job.items)} items are done already.")
     if before.doubtful and not job.retry_doubtful:

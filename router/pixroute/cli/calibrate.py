@@ -16,12 +16,12 @@ from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pixroute.calibrate import RULE, Calibration, lines
+from pixroute.calibrate import ENOUGH, RULE, Calibration, lines
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import configuration_options, emulation_options
 from pixroute.cli.spending import Spending
-from pixroute.cli.words import amount, console, money, number, table
+from pixroute.cli.words import amount, console, money, number, say, table
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest, Resolution
 from pixroute.routing.record import Record
@@ -64,7 +64,9 @@ class Pair:
 )
 @click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable. Default: all of the chain.")
 @click.option("--chain", metavar="NAME", help="Default: by the rules of the configuration.")
-@click.option("-n", "--calls", default=20, show_default=True, type=click.IntRange(1, 200), help="By provider and size.")
+@click.option(
+    "-n", "--calls", default=ENOUGH, show_default=True, type=click.IntRange(1, 200), help="By provider and size."
+)
 @click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 100), help="Calls in flight.")
 @click.option("--prompt", default="A lighthouse at dusk", show_default=True, help="What to draw.")
 @click.option("--yes", is_flag=True, help="Do not ask whether to pay.")
@@ -105,7 +107,7 @@ def calibrate(
         concurrency=concurrency,
         prompt=prompt,
     )
-    click.echo(job.source.sentence)
+    say(job.source.sentence)
     if not (emulated or yes):
         pairs = asyncio.run(_look(job))  # apart from the measuring: a question must not hold a loop
         if not click.confirm(_question(pairs, calls)):
@@ -247,6 +249,8 @@ def _print(found: Sequence[Calibration], job: CalibrateJob) -> None:
     if job.source.emulated:
         scale = 1 / job.source.time_scale
         click.echo(f"They are as in life: what this machine took, its own work included, {scale:g} times.")
+    if any(0 < len(each.seconds) < ENOUGH for each in found):
+        say(f"No time-out is suggested of fewer than {ENOUGH} pictures (-n {ENOUGH}): the one configured stays.")
     if any(len(each.seconds) < 100 for each in found):
         click.echo("Of fewer than 100 pictures P99 is the slowest; more calls (-n) tell more.")
     paste = "\n".join(lines(found))
@@ -261,4 +265,4 @@ def _row(found: Calibration) -> Iterator[str]:
         yield from repeat("", 4)
     else:
         yield from map(number, (quantiles.p50, quantiles.p95, quantiles.p99))
-        yield f"{found.timeout} s"
+        yield f"{found.timeout} s" if found.timeout else "–"

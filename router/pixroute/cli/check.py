@@ -17,7 +17,7 @@ from rich.text import Text
 
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
-from pixroute.cli.words import amount, console, table
+from pixroute.cli.words import amount, console, say, table
 from pixroute.config.build import Built, build
 from pixroute.config.check import examine, links, mistakes, worst_first
 from pixroute.config.model import Config
@@ -105,20 +105,31 @@ async def _worst(config: Config) -> list[Worst]:
 
 
 def _print(findings: Sequence[ConfigFinding], worst: Sequence[Worst], sentence: str) -> None:
-    click.echo(sentence)
+    say(sentence)
     click.echo()
     screen = console()
-    if findings:
-        screen.print(_listed(findings))
-        click.echo()
-    if worst:
-        screen.print(table(WORST_HEADS, map(_row, worst), right=("worst time", "worst cost")))
-        click.echo()
-    counted = Counter(finding.level for finding in findings)
+    grouped = _grouped(findings)
+    for part in (
+        _listed([one for one in grouped if one.level != "note"]),
+        table(WORST_HEADS, map(_row, worst), right=("worst time", "worst cost")),
+        _listed([one for one in grouped if one.level == "note"]),
+    ):
+        if part.row_count:
+            screen.print(part)
+            click.echo()
+    counted = Counter(finding.level for finding in grouped)
     parts = [
         f"{counted[level]} {word}{'s' if counted[level] > 1 else ''}" for level, word in WORDS.items() if counted[level]
     ]
     click.echo(f"{', '.join(parts) or 'All is well'}.")
+
+
+def _grouped(findings: Sequence[ConfigFinding]) -> list[ConfigFinding]:
+    """Put what is said of several places into one, which names them all."""
+    places: dict[ConfigFinding, list[str]] = {}
+    for finding in findings:
+        places.setdefault(attrs.evolve(finding, path=""), []).append(finding.path)
+    return [attrs.evolve(one, path=", ".join(filter(None, paths))) for one, paths in places.items()]
 
 
 def _listed(findings: Sequence[ConfigFinding]) -> Table:

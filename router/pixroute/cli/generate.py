@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from pixroute.cli.exits import Exit, exit_code
 from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.save import Target
 from pixroute.cli.screen import Screen
-from pixroute.cli.words import console
+from pixroute.cli.warned import failures_shown
+from pixroute.cli.words import console, say
 from pixroute.content import to_the_end
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest
@@ -75,12 +77,12 @@ def generate(
 async def _run(job: GenerateJob) -> Exit:
     screen = Screen(console=console(), clock=asyncio.get_running_loop().time, quiet=job.quiet)
     if not job.quiet:
-        click.echo(job.source.sentence)
+        say(job.source.sentence)
     async with job.source.open({"screen": screen}) as router:
         plans = router.explain(job.request, **job.limits).providers
         screen.expected = {plan.name: plan.expected for plan in plans if plan.known}
         try:
-            with screen.live():
+            with screen.live(), nullcontext() if job.quiet else failures_shown():
                 result = await router.generate(job.request, **job.limits)
         except RequestFailed as error:
             return await to_the_end(_tell_failure(job, error))
@@ -116,5 +118,5 @@ async def _tell_failure(job: GenerateJob, error: RequestFailed) -> Exit:
         head = f"{head}\n{lines}"
     else:  # what the other lines tell has been shown already
         report.print_failure(error, rejected)
-    click.echo(f"Error: {head}", err=True)
+    say(f"Error: {head}", err=True)
     return exit_code(error)
