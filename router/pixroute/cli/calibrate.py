@@ -34,10 +34,10 @@ IN_VAIN = 3
 
 
 @frozen(kw_only=True)
-class Job:
+class CalibrateJob:
     """What is to be measured."""
 
-    source: choose.Source
+    source: choose.RouterSource
     chain: str | None
     providers: tuple[str, ...]
     sizes: tuple[Resolution, ...]
@@ -91,7 +91,7 @@ def calibrate(
 
     The calls are paid for: it asks first. Each goes to one provider alone, without retry or fallback.
     """
-    job = Job(
+    job = CalibrateJob(
         source=choose.source(
             config=config,
             plaintext=plaintext,
@@ -119,12 +119,12 @@ def calibrate(
 # What it would cost
 
 
-async def _look(job: Job) -> list[Pair]:
+async def _look(job: CalibrateJob) -> list[Pair]:
     async with job.source.open({}) as router:
         return _pairs(router, job)
 
 
-def _pairs(router: Router, job: Job) -> list[Pair]:
+def _pairs(router: Router, job: CalibrateJob) -> list[Pair]:
     pairs = []
     for size in job.sizes:
         found = router.explain(ImageRequest(job.prompt, size=size), chain=job.chain, upgrade="refuse")
@@ -159,7 +159,7 @@ def _question(pairs: Sequence[Pair], calls: int) -> str:
 # Measuring
 
 
-async def _run(job: Job) -> Exit:
+async def _run(job: CalibrateJob) -> Exit:
     screen, spending = console(), Spending()
     found: list[Calibration] = []
     try:
@@ -196,7 +196,7 @@ def _disabled(router: Router, names: Collection[str]) -> Iterator[None]:
             router.enable(name)
 
 
-async def _measure(router: Router, pair: Pair, job: Job, progress: Progress) -> Calibration:
+async def _measure(router: Router, pair: Pair, job: CalibrateJob, progress: Progress) -> Calibration:
     """Make the calls, so many at once; several failures in a row end it, for they may cost as much as pictures."""
     ends: list[float | str] = []
     bar = progress.add_task(f"{pair.provider} {pair.size}", total=job.calls)
@@ -219,7 +219,7 @@ async def _measure(router: Router, pair: Pair, job: Job, progress: Progress) -> 
     )
 
 
-async def _call(router: Router, pair: Pair, job: Job) -> float | str:
+async def _call(router: Router, pair: Pair, job: CalibrateJob) -> float | str:
     """Make one call and give its seconds, or why it brought no picture."""
     request = ImageRequest(job.prompt, size=pair.size)
     try:
@@ -242,7 +242,7 @@ def _sentence(found: Calibration) -> str:
     return f"{found.provider} {found.resolution}: {delivered}{f'; failed: {why}' if why else ''}"
 
 
-def _print(found: Sequence[Calibration], job: Job) -> None:
+def _print(found: Sequence[Calibration], job: CalibrateJob) -> None:
     click.echo()
     console().print(table(HEADS, map(_row, found), right=HEADS[2:], whole=HEADS))
     click.echo(f"\nSeconds; time-out: {RULE}.")

@@ -25,13 +25,13 @@ from pixroute.result import ImageResult
 
 
 @frozen(kw_only=True)
-class Job:
+class GenerateJob:
     """What is to be done, and how it is told."""
 
     request: ImageRequest
     limits: Mapping[str, Any]
     target: Target
-    source: choose.Source
+    source: choose.RouterSource
     json: bool
     quiet: bool
 
@@ -63,7 +63,7 @@ def generate(
     options, target = RequestOptions(**asked), Target(output)
     target.check()
     source = choose.source(config=config, plaintext=plaintext, emulated=emulated, time_scale=time_scale, faults=faults)
-    job = Job(
+    job = GenerateJob(
         request=options.request(prompt, target.output_format),
         limits=options.limits,
         target=target,
@@ -74,7 +74,7 @@ def generate(
     return asyncio.run(_run(job))
 
 
-async def _run(job: Job) -> Exit:
+async def _run(job: GenerateJob) -> Exit:
     screen = Screen(console=console(), clock=asyncio.get_running_loop().time, quiet=job.quiet)
     if not job.quiet:
         say(job.source.sentence)
@@ -92,7 +92,7 @@ async def _run(job: Job) -> Exit:
         return await to_the_end(_tell_result(job, result))  # it is paid for: SIGTERM waits until it is saved
 
 
-async def _tell_result(job: Job, result: ImageResult) -> Exit:
+async def _tell_result(job: GenerateJob, result: ImageResult) -> Exit:
     request_id = result.record.request_id
     paths = await job.target.save(result.images, request_id=request_id)
     extra = await job.target.save(result.extra, request_id=request_id, what="extra")
@@ -109,7 +109,7 @@ async def _tell_result(job: Job, result: ImageResult) -> Exit:
     return Exit.PARTIAL if result.missing else Exit.OK
 
 
-async def _tell_failure(job: Job, error: RequestFailed) -> Exit:
+async def _tell_failure(job: GenerateJob, error: RequestFailed) -> Exit:
     rejected = await job.target.save(error.images, request_id=error.record.request_id, what="rejected")
     head, _, lines = str(error).partition("\n")
     if job.json:
