@@ -9,16 +9,16 @@ from pathlib import Path
 import attrs
 
 from generator.markdown import Lines, table
-from pixroute.simulate.fault import Fault
-from pixroute.simulate.scenario import Callers, Place, Scenario, Upstream, load_scenario
+from pixroute.simulate.fault import SimulatedFault
+from pixroute.simulate.scenario import Callers, Scenario, ScenarioProvider, ScenarioUpstream, load_scenario
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
 TABLES = (
     ("The file", Scenario),
     ("`[callers]`", Callers),
-    ("`[[faults]]`", Fault),
-    ("`[upstreams.NAME]`", Upstream),
-    ("`[providers.NAME]`", Place),
+    ("`[[faults]]`", SimulatedFault),
+    ("`[upstreams.NAME]`", ScenarioUpstream),
+    ("`[providers.NAME]`", ScenarioProvider),
 )
 
 
@@ -27,8 +27,8 @@ def scenarios() -> Lines:
     yield from (
         "# Scenario files",
         "",
-        "What `pixroute simulate SCENARIO` lets happen is a TOML file; what it leaves out has a default (`name`: that of",
-        "the file). Times are seconds. A mistake is told with its place. Such a file:",
+        "What `pixroute simulate SCENARIO` lets happen is a TOML file; what it leaves out has a default (`name`: the",
+        "file's). Times are seconds. A mistake is told with its place. Such a file:",
         "",
         "```text",
         *(EXAMPLES / "brown-out.toml").read_text(encoding="utf-8").splitlines(),
