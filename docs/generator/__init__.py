@@ -8,6 +8,7 @@ from generator.events import event_page, hooks
 from generator.failures import failures, which_failure
 from generator.mistakes import mistakes
 from generator.python import python_pages
+from generator.scenarios import scenarios
 from pixroute.plugins import load_plugins
 
 NOTE = "<!-- Written by docs/generate.py; do not edit. -->"
@@ -18,6 +19,7 @@ def pages() -> dict[str, str]:
     written = {
         "which-failure.md": which_failure(),
         "when-you-are-wrong.md": mistakes(),
+        "scenarios.md": scenarios(),
         "reference/failures.md": failures(),
         "reference/events.md": event_page(),
         "reference/hooks.md": hooks(),
