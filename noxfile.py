@@ -43,6 +43,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=["3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """What is not slow, on every later Python that is installed; not part of CI."""
+    session.install("-e", ".[test,simulate]")
+    session.run("pytest", "-m", "not slow", *session.posargs)
+
+
 @nox.session
 def package(session: nox.Session) -> None:
     """What a user installs: how many distributions, what the wheel holds, that the command starts."""

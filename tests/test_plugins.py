@@ -12,7 +12,7 @@ from attrs import define, frozen
 
 from pixroute.errors import PluginError
 from pixroute.hookspecs import hookimpl
-from pixroute.plugins import Broken, Plugins, PluginsOnDemand, load_plugins, resolve
+from pixroute.plugins import BrokenPlugin, Plugins, PluginsOnDemand, load_plugins, resolve
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 
 
@@ -341,7 +341,7 @@ def test_a_missing_type_names_the_nearest_and_the_absent(install):
 
 def test_a_missing_observer_lists_what_there_is():
     """Without a near spelling the message says what is there."""
-    found = Plugins(broken=(Broken(name="x", distribution=None, why="it is late"),))
+    found = Plugins(broken=(BrokenPlugin(name="x", distribution=None, why="it is late"),))
 
     with pytest.raises(
         PluginError, match=r"^no plugin offers observer 'y'; there is none \(plugin x is broken: it is late\)$"

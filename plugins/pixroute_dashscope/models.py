@@ -16,7 +16,7 @@ _SOURCE = "Alibaba Cloud's price list outside China as read by others, November 
 
 
 @frozen(kw_only=True)
-class Model:
+class DashScopeModel:
     """A family; `is_async`: it is asked by a job alone; `least`: fewest pixels of a picture."""
 
     capabilities: Capabilities
@@ -30,25 +30,25 @@ def _price(amount: str) -> Price:
     return Price(amounts={"other": Decimal(amount)}, source=_SOURCE)
 
 
-_QWEN = Model(
+_QWEN = DashScopeModel(
     capabilities=Capabilities(
         resolutions={"1K", "2K"}, exact_pixels=(512 * 512, 2048 * 2048), references=3, max_images=6
     )
 )
-_FIRST_QWEN = Model(
+_FIRST_QWEN = DashScopeModel(
     capabilities=Capabilities(resolutions={"1K"}, aspect_ratios=SHAPES, exact_sizes=set(FIXED)), is_async=True
 )
-_WAN = Model(
+_WAN = DashScopeModel(
     capabilities=Capabilities(
         resolutions={"1K"}, aspect_ratios=SHAPES, exact_pixels=(1280 * 1280, 1440 * 1440), max_images=4
     ),
     least=1280 * 1280,
 )
-_OLD_WAN = Model(
+_OLD_WAN = DashScopeModel(
     capabilities=Capabilities(resolutions={"1K"}, aspect_ratios=SHAPES, sides=(512, 1440), max_images=4), is_async=True
 )
 
-MODELS: Mapping[str, Model] = {
+MODELS: Mapping[str, DashScopeModel] = {
     "qwen-image-3.0-pro": _QWEN,
     "qwen-image-3.0": evolve(_QWEN, price=_price("0.03")),
     "qwen-image-2.0-pro": evolve(_QWEN, price=_price("0.075")),
@@ -63,6 +63,6 @@ MODELS: Mapping[str, Model] = {
 """By the beginning of the name; the first that fits. Refused prompts: whether they are billed is not documented."""
 
 
-def model_of(name: str) -> Model:
+def model_of(name: str) -> DashScopeModel:
     """Give what is known of a model; an unknown one is taken for the newest."""
     return next((model for prefix, model in MODELS.items() if name.startswith(prefix)), _QWEN)

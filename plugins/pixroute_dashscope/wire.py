@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from pixroute import ImageRequest, Size
 from pixroute.dialects.references import data_uri_of
 from pixroute.http import Call, Item
-from pixroute_dashscope.models import FIXED, Model
+from pixroute_dashscope.models import FIXED, DashScopeModel
 
 AT_ONCE = "services/aigc/multimodal-generation/generation"
 BY_TASK = "services/aigc/text2image/image-synthesis"
 _STEP = 16
 
 
-def by_messages(request: ImageRequest, *, name: str, model: Model) -> Call:
+def by_messages(request: ImageRequest, *, name: str, model: DashScopeModel) -> Call:
     """Ask by one message: the references, then what to do with them."""
     content: list[dict[str, str]] = [{"image": data_uri_of(reference)} for reference in request.references]
     content.append({"text": request.prompt})
@@ -29,7 +29,7 @@ def by_messages(request: ImageRequest, *, name: str, model: Model) -> Call:
     return Call.post(AT_ONCE, json=body)
 
 
-def by_task(request: ImageRequest, *, name: str, model: Model) -> Call:
+def by_task(request: ImageRequest, *, name: str, model: DashScopeModel) -> Call:
     """Submit a task."""
     body = {"model": name, "input": {"prompt": request.prompt}, "parameters": _parameters(request, model)}
     return Call.post(BY_TASK, json=body, headers={"X-DashScope-Async": "enable"})
@@ -50,12 +50,12 @@ def _secure(url: Item) -> Item:
     return url
 
 
-def _parameters(request: ImageRequest, model: Model) -> dict[str, Any]:
+def _parameters(request: ImageRequest, model: DashScopeModel) -> dict[str, Any]:
     said = {"size": "{}*{}".format(*_pixels(request.size, model))} if request.size else {}
     return {**said, "n": request.n}
 
 
-def _pixels(size: Size, model: Model) -> tuple[int, int]:
+def _pixels(size: Size, model: DashScopeModel) -> tuple[int, int]:
     if size.width and size.height:
         return size.width, size.height
     if model.capabilities.exact_sizes:

@@ -13,7 +13,7 @@ from pixroute_fal.wire import Words
 
 
 @frozen(kw_only=True)
-class Model:
+class FalModel:
     """A family of apps; `price` is None where unknown. Nobody publishes how long they take."""
 
     capabilities: Capabilities
@@ -42,17 +42,17 @@ _SEEDREAM = Capabilities(
     size_tolerance=0.15,
 )
 
-MODELS: Mapping[str, Model] = {
-    "fal-ai/nano-banana-pro": Model(capabilities=_BANANA, words="class", price=_price(at_1="0.15", at_2="0.15")),
-    "fal-ai/bytedance/seedream/v4": Model(capabilities=_SEEDREAM),
-    "fal-ai/flux/dev": Model(
+MODELS: Mapping[str, FalModel] = {
+    "fal-ai/nano-banana-pro": FalModel(capabilities=_BANANA, words="class", price=_price(at_1="0.15", at_2="0.15")),
+    "fal-ai/bytedance/seedream/v4": FalModel(capabilities=_SEEDREAM),
+    "fal-ai/flux/dev": FalModel(
         capabilities=Capabilities(resolutions={"1K"}, output_formats=_FORMATS, max_images=4), price=_price(at_1="0.025")
     ),
 }
 """By the beginning of the app's path; the first that fits. 4K at fal has no known price."""
-OTHER = Model(capabilities=Capabilities(resolutions={"1K"}, references=1, max_images=4))
+OTHER = FalModel(capabilities=Capabilities(resolutions={"1K"}, references=1, max_images=4))
 
 
-def model_of(app: str) -> Model:
+def model_of(app: str) -> FalModel:
     """Give what is known of an app."""
     return next((model for prefix, model in MODELS.items() if app.startswith(prefix)), OTHER)

@@ -8,11 +8,11 @@ from decimal import Decimal
 from opentelemetry.metrics import Meter
 
 from pixroute.events import AttemptCorrected, AttemptFinished, AttemptStarted, BreakerChanged, RequestFinished
-from pixroute.labels import Words
+from pixroute.labels import LabelWords
 from pixroute_otel import names
 
 
-class Metrics:
+class OtelMetrics:
     """Counts what happens; every attribute takes a bounded number of values."""
 
     def __init__(self, meter: Meter, tags: tuple[str, ...] = ()) -> None:
@@ -45,9 +45,14 @@ class Metrics:
         self._lag = meter.create_histogram(
             "pixroute.loop.lag", "s", "Lateness of the event loop.", explicit_bucket_boundaries_advisory=[*names.LAGS]
         )
-        self._tags = {tag: Words() for tag in tags}
-        self._chain, self._provider, self._model, self._currency = Words(), Words(), Words(), Words(20)
-        self._breaker = Words()
+        self._tags = {tag: LabelWords() for tag in tags}
+        self._chain, self._provider, self._model, self._currency = (
+            LabelWords(),
+            LabelWords(),
+            LabelWords(),
+            LabelWords(20),
+        )
+        self._breaker = LabelWords()
         self._not_closed: dict[str, Mapping[str, str]] = {}
 
     def began(self, event: AttemptStarted) -> None:

@@ -11,7 +11,7 @@ from opentelemetry.trace import TracerProvider
 
 from pixroute import events
 from pixroute_otel import names
-from pixroute_otel.metrics import Metrics
+from pixroute_otel.metrics import OtelMetrics
 from pixroute_otel.settings import OtelSettings
 from pixroute_otel.spans import Spans
 
@@ -36,7 +36,7 @@ class OtelObserver:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self._spans = Spans(trace.get_tracer(_NAME, tracer_provider=tracer_provider), settings)
-        self._metrics = Metrics(metrics.get_meter(_NAME, meter_provider=meter_provider), settings.tags)
+        self._metrics = OtelMetrics(metrics.get_meter(_NAME, meter_provider=meter_provider), settings.tags)
         self.traceparent = self._spans.traceparent
         self._takes: Mapping[type, Callable[[Any], None]] = {
             events.RequestStarted: self._spans.request_started,

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from pixroute.labels import OTHER, Words
+from pixroute.labels import OTHER, LabelWords
 
 BUCKETS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 450, 600)
 """Seconds: a picture of 1K takes ten, one of 4K some hundreds."""
@@ -23,7 +23,7 @@ MOST_SERIES = 2_000
 class Family:
     """A metric whose labels are bounded, and whose children are kept: looking them up anew is half of the cost."""
 
-    def __init__(self, metric: Any, words: tuple[Words, ...]) -> None:
+    def __init__(self, metric: Any, words: tuple[LabelWords, ...]) -> None:
         self._metric = metric
         self._words = words
         self._children: dict[tuple[str, ...], Any] = {}
@@ -43,13 +43,13 @@ class Family:
         return child
 
 
-class Metrics:
+class PrometheusMetrics:
     """What is counted; the names stand in the page on Prometheus."""
 
     def __init__(self, registry: CollectorRegistry, tags: tuple[str, ...] = ()) -> None:
         self.tags = tags
         self._registry = registry
-        self._words = {"currency": Words(20), "name": Words(300)}  # the other labels as `Words` has it
+        self._words = {"currency": LabelWords(20), "name": LabelWords(300)}  # the other labels as `LabelWords` has it
         labels = [_label(tag) for tag in tags]
         self.requests = self._counter("requests", "Requests, by how they ended.", "chain", "outcome", *labels)
         self.request_seconds = self._histogram("request_seconds", "Time of a request.", "chain")
@@ -79,13 +79,13 @@ class Metrics:
         return self._family(made, labels)
 
     def _family(self, metric: Any, labels: tuple[str, ...]) -> Family:
-        return Family(metric, tuple(self._words.setdefault(label, Words()) for label in labels))
+        return Family(metric, tuple(self._words.setdefault(label, LabelWords()) for label in labels))
 
 
-_MADE: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[CollectorRegistry, PrometheusMetrics] = WeakKeyDictionary()
 
 
-def metrics_on(registry: CollectorRegistry, tags: tuple[str, ...]) -> Metrics:
+def metrics_on(registry: CollectorRegistry, tags: tuple[str, ...]) -> PrometheusMetrics:
     """Give the metrics of a registry, made once: routers of one process, and a reloaded one, count together.
 
     Raises:
@@ -93,7 +93,7 @@ def metrics_on(registry: CollectorRegistry, tags: tuple[str, ...]) -> Metrics:
     """
     made = _MADE.get(registry)
     if made is None:
-        made = _MADE[registry] = Metrics(registry, tags)
+        made = _MADE[registry] = PrometheusMetrics(registry, tags)
     if made.tags != tags:
         raise ValueError(
             f"tags: this process labels its metrics by {list(made.tags)} already; restart it to change that"

@@ -18,7 +18,7 @@ SIZE_TOLERANCE = 0.15
 
 
 @frozen(kw_only=True)
-class Model:
+class SeedreamModel:
     """A family of models; `price` is None where unknown, `latency` empty."""
 
     capabilities: Capabilities
@@ -50,20 +50,20 @@ _FLASH_PRICE = Price(
     source="two resellers' price lists, autumn 2026; its limits are taken for pro's",
 )
 
-MODELS: Mapping[str, Model] = {
-    "seedream-4-0": Model(capabilities=_4_0, price=_price("0.03")),
-    "seedream-4-5": Model(capabilities=_4_5, price=_price("0.04"), latency=_4_5_LATENCY),
-    "seedream-5-0-pro": Model(capabilities=_5_0_PRO, price=_price("0.12"), latency=_5_0_PRO_LATENCY),
-    "seedream-5-0-flash": Model(capabilities=_5_0_PRO, price=_FLASH_PRICE),
-    "seedream-5-0": Model(capabilities=_5_0, price=_price("0.035")),
-    "seedream-5": Model(capabilities=_5_0),
+MODELS: Mapping[str, SeedreamModel] = {
+    "seedream-4-0": SeedreamModel(capabilities=_4_0, price=_price("0.03")),
+    "seedream-4-5": SeedreamModel(capabilities=_4_5, price=_price("0.04"), latency=_4_5_LATENCY),
+    "seedream-5-0-pro": SeedreamModel(capabilities=_5_0_PRO, price=_price("0.12"), latency=_5_0_PRO_LATENCY),
+    "seedream-5-0-flash": SeedreamModel(capabilities=_5_0_PRO, price=_FLASH_PRICE),
+    "seedream-5-0": SeedreamModel(capabilities=_5_0, price=_price("0.035")),
+    "seedream-5": SeedreamModel(capabilities=_5_0),
 }
 """By the beginning of the name; the first that fits."""
-UNKNOWN = Model(capabilities=_4_5)
+UNKNOWN = SeedreamModel(capabilities=_4_5)
 """An endpoint's id (`ep-…`) tells no model: the limits are those of 4.5, the default model."""
 
 
-def model_of(name: str) -> Model:
+def model_of(name: str) -> SeedreamModel:
     """Give what is known of a model; Volcengine puts `doubao-` before the name."""
     name = name.removeprefix("doubao-")
     return next((model for prefix, model in MODELS.items() if name.startswith(prefix)), UNKNOWN)

@@ -29,7 +29,7 @@ def account_of(file: Path | None) -> tuple[str, str]:
         ) from None
 
 
-class Fetch:
+class TokenFetch:
     """Fetches tokens; blocks, and imports google-auth at the first."""
 
     def __init__(self, file: Path | None) -> None:

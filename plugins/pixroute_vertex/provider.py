@@ -12,7 +12,7 @@ from attrs import Factory, evolve, field, frozen
 from pixroute import Capabilities, Failure, HttpProvider, HttpSettings, ImageRequest, Latency, Price, Quantiles
 from pixroute.dialects import gemini
 from pixroute.http import Call, Details, Item, Reply, Tokens
-from pixroute_vertex.google import Fetch, account_of
+from pixroute_vertex.google import TokenFetch, account_of
 from pixroute_vertex.wire import base_url_of, call
 
 PRO = "gemini-3-pro-image"
@@ -64,7 +64,7 @@ class Vertex(HttpProvider[VertexSettings]):
         self._project = settings.project or project
         if settings.api_key is None:
             account = email or f"metadata server of {self._project}"
-            self.tokens = Tokens(Fetch(settings.credentials), account=account)
+            self.tokens = Tokens(TokenFetch(settings.credentials), account=account)
         super().__init__(name, settings)
         if settings.model.startswith(PRO):
             self.price, self.latency = PRO_PRICE, PRO_LATENCY

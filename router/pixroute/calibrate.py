@@ -12,6 +12,8 @@ from pixroute.latency import Quantiles
 from pixroute.request import Resolution
 from pixroute.words import join
 
+ENOUGH = 30
+"""Pictures from which on a time-out is suggested: of fewer P99 is the slowest that happened to come."""
 LONGER = 2.0
 STEP = 10
 RULE = f"{LONGER:g} x P99, rounded up to {STEP} s"
@@ -39,9 +41,9 @@ class Calibration:
 
     @property
     def timeout(self) -> int | None:
-        """The time-out to suggest, in seconds."""
+        """The time-out to suggest, in seconds; None of too few pictures."""
         found = self.quantiles
-        return None if found is None else STEP * ceil(LONGER * found.p99 / STEP)
+        return None if found is None or len(self.seconds) < ENOUGH else STEP * ceil(LONGER * found.p99 / STEP)
 
 
 def _rounded(seconds: float) -> float:
@@ -57,8 +59,9 @@ def lines(calibrations: Iterable[Calibration]) -> Iterator[str]:
             by_provider.setdefault(each.provider, []).append(each)
     for name, found in by_provider.items():
         latencies = ((each.resolution, each.quantiles) for each in found)
-        table = ", ".join(f'"{size}" = [{q.p50:g}, {q.p95:g}, {q.p99:g}]' for size, q in latencies if q)
-        timeouts = ", ".join(f'"{each.resolution}" = {each.timeout}' for each in found)
+        table = ", ".join(f"{size} = [{q.p50:g}, {q.p95:g}, {q.p99:g}]" for size, q in latencies if q)
+        timeouts = ", ".join(f"{each.resolution} = {each.timeout}" for each in found if each.timeout)
         yield f"[{join('providers', name)}]"
         yield f"latency = {{ {table} }}"
-        yield f"attempt_timeout = {{ {timeouts} }}"
+        if timeouts:
+            yield f"attempt_timeout = {{ {timeouts} }}"

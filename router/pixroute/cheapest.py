@@ -23,7 +23,7 @@ NOT_ITS_FAULT = frozenset({FailureKind.MODERATED.value, FailureKind.INVALID.valu
 
 
 @frozen(kw_only=True)
-class Seen:
+class SeenProvider:
     """What a ledger says of a provider at one resolution: attempts that settled, pictures, and half their seconds."""
 
     attempts: int = 0
@@ -45,7 +45,7 @@ class Offer:
     price: Decimal | None
     currency: str
     usual: float | None
-    seen: Seen
+    seen: SeenProvider
     differs: str = ""
 
     @property
@@ -93,8 +93,8 @@ def compare(
     return Comparison(offers=tuple(sorted(offers, key=lambda offer: offer.rank)), unable=unable)
 
 
-def _seen(entries: Iterable[Entry]) -> Seen:
+def _seen(entries: Iterable[Entry]) -> SeenProvider:
     settled = [one for one in entries if one.settled is not None and one.kind not in NOT_ITS_FAULT]
     made = [one for one in settled if one.kind is None]
     times = [one.seconds for one in made if one.seconds is not None]
-    return Seen(attempts=len(settled), pictures=len(made), median=median(times) if times else None)
+    return SeenProvider(attempts=len(settled), pictures=len(made), median=median(times) if times else None)

@@ -10,7 +10,7 @@ LONGEST = 80
 """Characters of a word."""
 
 
-class Words:
+class LabelWords:
     """The words of one label: the first `most` that come are kept, all later ones are "other"."""
 
     def __init__(self, most: int = 100) -> None:

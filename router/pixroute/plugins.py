@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 
 from pixroute import hookspecs
 from pixroute.errors import PluginError
-from pixroute.offers import Fault, offers_of
+from pixroute.offers import PluginFault, offers_of
 from pixroute.provider import RAISED_BY_PLUGINS, ObserverSpec, Provider, ProviderSpec
 from pixroute.secret import Secret
 
@@ -46,7 +46,7 @@ class Plugin:
 
 
 @frozen(kw_only=True)
-class Broken:
+class BrokenPlugin:
     """A plugin that is left out as a whole, and why."""
 
     name: str
@@ -84,7 +84,7 @@ class Plugins:
     """What was found: `listed` works, `broken` does not, `blocked` was not looked at."""
 
     listed: tuple[Plugin, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
     blocked: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderSpec] = field(init=False)
     observers: Mapping[str, ObserverSpec] = field(init=False)
@@ -130,14 +130,14 @@ def load_plugins(*, blocked: Iterable[str] = (), extra: Iterable[object] = ()) -
     sources = list(_sources(extra))
     unwanted = _blocked({source.name for source in sources}, blocked)
     listed: list[Plugin] = []
-    broken: list[Broken] = []
+    broken: list[BrokenPlugin] = []
     for source in sources:
         if source.name in unwanted:
             continue
         try:
             listed.append(_load(source, listed))
         except RAISED_BY_PLUGINS as error:
-            broken.append(Broken(name=source.name, distribution=source.distribution, why=_why(error)))
+            broken.append(BrokenPlugin(name=source.name, distribution=source.distribution, why=_why(error)))
             _log.warning("%s", broken[-1], extra={"plugin": source.name, "why": broken[-1].why})
     return Plugins(listed=tuple(listed), broken=tuple(broken), blocked=unwanted)
 
@@ -267,7 +267,7 @@ def _installed(point: EntryPoint) -> _Source:
 def _load(source: _Source, earlier: Iterable[Plugin]) -> Plugin:
     for other in earlier:
         if other.name == source.name:
-            raise Fault(f"its name is taken by {_owner(other)}")
+            raise PluginFault(f"its name is taken by {_owner(other)}")
     module = source.load()
     providers, observers = offers_of(module, source.name)
     plugin = Plugin(
@@ -287,13 +287,13 @@ def _check_taken(what: str, specs: str, plugin: Plugin, earlier: Iterable[Plugin
     owners = {spec.name: _owner(other) for other in earlier for spec in getattr(other, specs)}
     for spec in getattr(plugin, specs):
         if spec.name in owners:
-            raise Fault(f"its {what} {spec.name!r} is taken by {owners[spec.name]}")
+            raise PluginFault(f"its {what} {spec.name!r} is taken by {owners[spec.name]}")
         owners[spec.name] = "itself"
 
 
-def _owner(plugin: Plugin | Broken) -> str:
+def _owner(plugin: Plugin | BrokenPlugin) -> str:
     return f"{plugin.name} (of {plugin.distribution})" if plugin.distribution else plugin.name
 
 
 def _why(error: BaseException) -> str:
-    return str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, PluginFault) else f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pixroute import FailureKind, ImageRequest, Policy, Router
 from pixroute.errors import InvalidRequest, RequestFailed
 from pixroute.http.call import Reply
-from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.asked import RequestWords
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.pictureless import pictureless
 from pixroute.outcome import Blame, Evidence, HealthSignal, Stage
@@ -26,7 +26,7 @@ def openai(message, code=None, param=None, type_="invalid_request_error"):
 
 
 def judged(status, body, request=None, text="", **headers):
-    asked = Asked.of(request or ImageRequest("A lighthouse at dusk"), "first")
+    asked = RequestWords.of(request or ImageRequest("A lighthouse at dusk"), "first")
     reply = Reply(status=status, headers=headers, json=body, text=text)
     return failure_from(reply, stage=Stage.BODY, asked=asked)
 

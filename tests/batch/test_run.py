@@ -10,7 +10,7 @@ from pixroute import FailureKind, Policy, Size
 from pixroute.batch.folder import Folder
 from pixroute.batch.journal import Journal
 from pixroute.batch.manifest import write_manifest
-from pixroute.batch.run import Batch, Began, Ended, Stopped, check
+from pixroute.batch.run import Batch, Began, ItemEnded, Stopped, check
 from pixroute.batch.status import ITEM_TAG
 from pixroute.content import InMemory
 from pixroute.ledger import Ledger
@@ -74,7 +74,7 @@ def run(folder):
 
 
 def ended(told):
-    return [event for event in told if isinstance(event, Ended)]
+    return [event for event in told if isinstance(event, ItemEnded)]
 
 
 async def test_every_item_becomes_a_file_and_is_finished(run, folder, item):
@@ -200,7 +200,7 @@ async def test_a_journal_that_cannot_be_written_stops_the_batch(run, folder, ite
         raise OSError(28, "No space left")
 
     def full(_batch, event):
-        if isinstance(event, Ended):
+        if isinstance(event, ItemEnded):
             monkeypatch.setattr("os.fsync", refuse)
 
     with pytest.raises(OSError, match="No space left"):

@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 
 from pixroute.policy import BreakerPolicy, Policy
 from pixroute.simulate.callers import Callers
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.figures import Figures, measure
 from pixroute.simulate.policies import ours
 from pixroute.simulate.run import simulate
@@ -30,14 +30,14 @@ CALLERS = Callers(rate=0.2)
 
 QUIET = Scenario(name="quiet", hours=0.5, callers=Callers(rate=0.5))
 HANG = Scenario(
-    name="hang", hours=0.5, callers=CALLERS, faults=(Fault(on="banana", kind="hang", start=600, lasts=600),)
+    name="hang", hours=0.5, callers=CALLERS, faults=(SimulatedFault(on="banana", kind="hang", start=600, lasts=600),)
 )  # fmt: skip
-OUTAGE = evolve(HANG, name="outage", faults=(Fault(on="banana", kind="overloaded", start=600, lasts=600),))
-BROWN_OUT = evolve(HANG, name="brown-out", faults=(Fault(on="banana", kind="overloaded", share=0.3),))
+OUTAGE = evolve(HANG, name="outage", faults=(SimulatedFault(on="banana", kind="overloaded", start=600, lasts=600),))
+BROWN_OUT = evolve(HANG, name="brown-out", faults=(SimulatedFault(on="banana", kind="overloaded", share=0.3),))
 SHORT_HANG = evolve(HANG, name="short", callers=evolve(CALLERS, short=0.5, short_timeout=200))
 ALONE = evolve(HANG, name="alone", providers={"banana": PROVIDERS["banana-https"]})
 ALL_DOWN = evolve(
-    HANG, name="all down", faults=(Fault(on="*", kind="overloaded", start=300, every=600, down=45),)
+    HANG, name="all down", faults=(SimulatedFault(on="*", kind="overloaded", start=300, every=600, down=45),)
 )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from io import StringIO
 import pytest
 
 from pixroute import FailureKind, Policy
-from pixroute.cli.calibrate import Job, Pair, _question, _run
-from pixroute.cli.choose import Source
+from pixroute.cli.calibrate import CalibrateJob, Pair, _question, _run
+from pixroute.cli.choose import RouterSource
 from pixroute.provider import Capabilities
 from pixroute.testing import FakeProvider, fail, fake_router, picture
 
@@ -20,12 +20,12 @@ def measure(capsys):
     """Calibrate these providers, eight calls each."""
 
     def measure(*sizes, **named):
-        source = Source(
+        source = RouterSource(
             open=lambda observers: fake_router(**named, policy=Policy(), observers=observers.values()),
             sentence="Using fakes.",
             emulated=False,
         )
-        job = Job(source=source, chain=None, providers=(), sizes=sizes, calls=8, concurrency=2, prompt="x")
+        job = CalibrateJob(source=source, chain=None, providers=(), sizes=sizes, calls=8, concurrency=2, prompt="x")
         return asyncio.run(_run(job)), capsys.readouterr().out
 
     return measure
@@ -105,7 +105,7 @@ def test_emulated_it_asks_nothing_and_tells_times_of_life(pixroute):
     run = pixroute("calibrate", "--emulated", "--size", "2K", "-n", "3", "--provider", "seedream")
 
     assert (run.code, run.err) == (0, "")
-    p50 = re.search(r'"2K" = \[(\d+)', run.out)
+    p50 = re.search(r"2K = \[(\d+)", run.out)
     assert int(p50[1]) >= 6
     assert "50 times." in run.out
 

@@ -106,3 +106,14 @@ def test_a_healthy_configuration(pixroute, write):
     run = pixroute("check", "--strict")
 
     assert (run.code, run.out.splitlines()[-1]) == (0, "1 note.")
+
+
+def test_what_is_said_of_several_chains_is_said_once(pixroute, write):
+    """The places stand together, and notes come after the table."""
+    write(WARNED.replace("[providers", '[chains.other]\nproviders = ["a"]\n[providers', 1) + KEY)
+
+    run = pixroute("check")
+
+    assert run.out.count("add a provider on another upstream") == 1
+    assert "chains.default, chains.other: " in run.out
+    assert run.out.index("worst time") < run.out.index("\nnote ")

@@ -15,9 +15,9 @@ from attrs import evolve
 from pixroute import Billing, Capabilities, FailureKind, ImageRequest, Policy, Stage, errors
 from pixroute.cli import main
 from pixroute.cli.app import pixroute as commands
-from pixroute.cli.choose import Source
+from pixroute.cli.choose import RouterSource
 from pixroute.cli.exits import MEANINGS, Exit, exit_code
-from pixroute.cli.generate import Job, _run
+from pixroute.cli.generate import GenerateJob, _run
 from pixroute.cli.report import interruption
 from pixroute.cli.save import Target
 from pixroute.content import InMemory
@@ -35,11 +35,11 @@ def generate(folder, capsys):
 
     def run(*providers, n=1, as_json=False, **limits):
         policy = Policy(retry=RetryPolicy(quick=False, rounds=()))
-        job = Job(
+        job = GenerateJob(
             request=ImageRequest("x", size="1K", n=n),
             limits=limits,
             target=Target(None),
-            source=Source(
+            source=RouterSource(
                 open=lambda observers: fake_router(*providers, policy=policy, observers=observers.values()),
                 sentence="Using fakes.",
                 emulated=False,

@@ -85,6 +85,17 @@ def test_every_public_name_is_described(imported, package):
     assert public - imported("generator.python").documented() == set()
 
 
+def test_what_it_says_when_one_is_wrong(imported):
+    """Twenty configurations and ten calls, or more, each with a sentence of its own."""
+    page = imported("generator.mistakes")
+    files = [tuple(page.said_of_file(wrong)) for wrong in page.CONFIGURATIONS]
+    calls = [page.said_of_call(call) for call in page.CALLS]
+
+    assert len(set(files)) == len(files) >= 20
+    assert len(set(calls)) == len(calls) >= 10
+    assert "sk-live" not in str(files)
+
+
 def test_every_command_has_a_heading():
     """A command can be looked up by its name."""
     headings = " ".join(_headings("reference/cli.md"))

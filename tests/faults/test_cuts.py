@@ -9,7 +9,7 @@ from pixroute import FailureKind, Stage
 from pixroute.health.states import OpenReason
 from pixroute.outcome import Billing
 from pixroute.policy import BreakerPolicy
-from pixroute.testing.faults import FaultProxy, Flow, Plan, ScriptedServer, Step
+from pixroute.testing.faults import FaultProxy, Flow, ProxyPlan, ScriptedServer, Step
 
 K, AMBIGUOUS = FailureKind, Billing.AMBIGUOUS
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -105,7 +105,7 @@ async def test_row_12_a_body_cut_before_its_length(fails_over, end, says):
 @pytest.mark.slow  # a body drips beyond its grace of 0.2 s
 async def test_row_13_a_body_that_drips(fails_over):
     """A body under its lowest rate is cut soon after its grace, though it never pauses."""
-    drip = Plan(down=Flow(piece=200, delay=0.02))
+    drip = ProxyPlan(down=Flow(piece=200, delay=0.02))
     async with ScriptedServer(Step.reply(200, HALF, OF_LENGTH)) as server, FaultProxy(server.port, drip) as slow:
         told = await fails_over(slow.origin, K.TIMEOUT, Stage.BODY, AMBIGUOUS)
 

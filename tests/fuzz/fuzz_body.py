@@ -15,7 +15,7 @@ from typing import Any
 from pixroute.http.body.blob import reserve_memory
 from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyLimits
 from pixroute.http.body.incoming import Incoming
-from pixroute.http.body.inflate import Broken, Inflater
+from pixroute.http.body.inflate import BrokenStream, Inflater
 
 LIMITS = BodyLimits(decoded=300, skeleton=400, pictures=4, window=16, depth=8)
 PIECES = [
@@ -112,7 +112,7 @@ def taken(data: bytes, sizes: list[int], *, declared: str, ok: bool) -> Any:
         incoming.finish()
         document, picture = incoming.document(), incoming.picture()
         return plain(document), picture and plain(picture), incoming.half_json, incoming.usable
-    except (BodyError, Broken) as error:
+    except (BodyError, BrokenStream) as error:
         return type(error)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pixroute import ImageRequest
 from pixroute.http.call import Reply
-from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.asked import RequestWords
 from pixroute.http.judging.envelope import failure_from
 from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.outcome import REACTIONS, Evidence, Failure, HealthSignal, Stage
@@ -74,7 +74,7 @@ def reply_of(random_: random.Random) -> Reply:
     return Reply(status=status, headers=headers, json=document, text=body)
 
 
-def check(reply: Reply, asked: Asked) -> None:
+def check(reply: Reply, asked: RequestWords) -> None:
     """Judge an answer every way it may be judged, and look at what came of it."""
     failures = [failure_from(reply, stage=Stage.BODY, now=0.0, asked=asked)]
     if reply.ok:
@@ -109,7 +109,7 @@ def main() -> None:
     ends, rounds = time.monotonic() + 60 * options.minutes, 0
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
     asked = [
-        Asked.of(ImageRequest("A lighthouse", extra={"p": extra}), "p")
+        RequestWords.of(ImageRequest("A lighthouse", extra={"p": extra}), "p")
         for extra in ({}, {"param": "x"}, {"a": [{"b": "c"}]})
     ]
     while time.monotonic() < ends:

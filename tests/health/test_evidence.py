@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from pixroute.health.evidence import MOST_REQUESTS, Evidence
+from pixroute.health.evidence import MOST_REQUESTS, BreakerEvidence
 from pixroute.outcome import HealthSignal
 
 SUCCESS, HARD, THROTTLE = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.THROTTLE
@@ -13,7 +13,7 @@ SUCCESS, HARD, THROTTLE = HealthSignal.SUCCESS, HealthSignal.HARD, HealthSignal.
 @pytest.fixture
 def evidence():
     """Nothing has happened yet."""
-    return Evidence()
+    return BreakerEvidence()
 
 
 def test_the_row_counts_from_a_time_on_that_time_included(evidence):

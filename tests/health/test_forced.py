@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from pixroute.health.force import Forced, Order
+from pixroute.health.force import Forced, OperatorOrder
 from pixroute.health.scopes import Block
 from pixroute.health.states import OpenReason, State
 from pixroute.outcome import HealthSignal, Hold
@@ -231,7 +231,7 @@ class TestRegistry:
         """All its resolutions, and the status says who did it."""
         w = world()
 
-        w.health.obey(Order(act=Forced.OPEN, key="banana"), w.now)
+        w.health.obey(OperatorOrder(act=Forced.OPEN, key="banana"), w.now)
         status = w.status(w.http)
 
         assert (status.block, status.until, status.forced) == (Block.FORCED, inf, Forced.OPEN)
@@ -243,7 +243,7 @@ class TestRegistry:
         """The others admit."""
         w = world()
 
-        w.health.obey(Order(act=Forced.OPEN, key="banana", resolution="1K"), w.now)
+        w.health.obey(OperatorOrder(act=Forced.OPEN, key="banana", resolution="1K"), w.now)
 
         assert w.status(w.http).admits
         assert not w.status(w.keys("http", resolution="1K")).admits
@@ -253,17 +253,17 @@ class TestRegistry:
         w = world()
         keys = w.keys("one", origin="https://one.test:443")
 
-        w.health.obey(Order(act=Forced.OPEN, key="https://one.test:443", scope="origin"), w.now)
+        w.health.obey(OperatorOrder(act=Forced.OPEN, key="https://one.test:443", scope="origin"), w.now)
 
         assert w.status(keys).block is Block.FORCED
 
     def test_who_waits_is_woken_by_a_reset(self, world):
         """Its upstream admits again."""
         w, woken = world(), []
-        w.health.obey(Order(act=Forced.OPEN, key="banana"), w.now)
+        w.health.obey(OperatorOrder(act=Forced.OPEN, key="banana"), w.now)
         waiter = w.health.wait([w.http], lambda: woken.append(True))
 
-        w.health.obey(Order(act="reset", key="banana"), w.now)
+        w.health.obey(OperatorOrder(act="reset", key="banana"), w.now)
 
         assert woken == [True]
         waiter.close()
@@ -273,7 +273,7 @@ class TestRegistry:
         w = world()
         w.call(w.http, HARD, opens=(OpenReason.MODEL_GONE, 3600), every_resolution=True, hint=600)
 
-        w.health.obey(Order(act="reset", key="banana"), w.now)
+        w.health.obey(OperatorOrder(act="reset", key="banana"), w.now)
 
         assert w.status(w.keys("http", resolution="2K")).admits
 
@@ -282,9 +282,9 @@ class TestRegistry:
         w = world()
         w.call(w.http, hold=Hold(first=3600, longest=3600))
 
-        w.health.obey(Order(act=Forced.CLOSED, key="banana"), w.now)
+        w.health.obey(OperatorOrder(act=Forced.CLOSED, key="banana"), w.now)
         forced = w.status(w.http).block
-        w.health.obey(Order(act="reset", key="first", scope="account"), w.now)
+        w.health.obey(OperatorOrder(act="reset", key="first", scope="account"), w.now)
 
         assert forced is Block.HOLD
         assert w.status(w.http).admits
@@ -294,10 +294,10 @@ class TestRegistry:
         w = world()
         w.status(w.http)
 
-        w.health.obey(Order(act=Forced.CLOSED, key="banana", resolution="4K", seconds=60), w.now)
+        w.health.obey(OperatorOrder(act=Forced.CLOSED, key="banana", resolution="4K", seconds=60), w.now)
         w.loop.run_until(61)
         w.status(w.http)
-        w.health.obey(Order(act="reset", key="banana", resolution="4K"), w.now)
+        w.health.obey(OperatorOrder(act="reset", key="banana", resolution="4K"), w.now)
 
         told = [(event.at, event.state, event.forced, event.by_operator) for event in w.changes]
         assert told == [(0, "closed", "closed", True), (60, "closed", None, False), (61, "closed", None, True)]

@@ -4,13 +4,13 @@ from math import inf, log
 
 import pytest
 
-from pixroute.health.in_flight import InFlight, Token
+from pixroute.health.in_flight import AdmissionToken, InFlight
 from pixroute.latency import Quantiles
 
 
 def token(started=0.0, request="r", expected=Quantiles(50, 80, 100)):  # noqa: B008 - frozen
     """Give an admission; half the calls are back in every 10 s."""
-    return Token(request, request, 0, started, expected, 100.0, lambda age: 0.5 ** (age / 10))
+    return AdmissionToken(request, request, 0, started, expected, 100.0, lambda age: 0.5 ** (age / 10))
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from pixroute.testing.faults import (
     FaultProxy,
     Flow,
     Listener,
-    Plan,
+    ProxyPlan,
     ScriptedServer,
     Sink,
     Step,
@@ -443,7 +443,7 @@ class TestClocks:
         """What moves is not cut, however long it takes in all."""
         attempt = attempts(pace=Pace(send_idle=0.7))  # the kernel takes and holds megabytes at a time
         large = Call.post("images", json={"image": "x" * 8_000_000})
-        slow = Plan(up=Flow(piece=200_000, delay=0.03))
+        slow = ProxyPlan(up=Flow(piece=200_000, delay=0.03))
         async with ScriptedServer(Step.json({"a": 1})) as server, FaultProxy(server.port, slow) as proxy:
             reply = await ask(attempt, proxy, large)
 

@@ -16,7 +16,7 @@ from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Blame, Delivered, Failure, HealthSignal, Success
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.attempts import record_of
-from pixroute.routing.part import Place
+from pixroute.routing.part import AttemptPlace
 from pixroute.testing import run_virtual
 from pixroute.testing.fake import blank_png
 
@@ -647,7 +647,7 @@ def test_its_record_counts_from_the_requests_beginning():
         bench = Bench(after(5, pictures(), provider_request_id="req-1"))
         bench.attempt.start()
         await asyncio.sleep(3)
-        bench.attempt.place = Place(part=1, number=2, round=3, retry=True, hedge=False)
+        bench.attempt.place = AttemptPlace(part=1, number=2, round=3, retry=True, hedge=False)
         under_way = record_of(bench.attempt, 90.0)
         assert bench.attempt.may_be_billed
         await asyncio.wait([bench.attempt.task])

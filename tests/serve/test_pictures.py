@@ -10,7 +10,7 @@ import pytest
 from pixroute.content import Content
 from pixroute.secret import Secret
 from pixroute.serve import document
-from pixroute.serve.document import CHUNK, Document, Reader
+from pixroute.serve.document import CHUNK, Document, DocumentReader
 from pixroute.testing import FakeProvider
 from pixroute.testing.fake import blank_png
 
@@ -45,7 +45,7 @@ async def test_a_document_is_what_json_would_be(size):
 async def test_a_slow_reader_s_pictures_leave_memory():
     """Below 64 KiB a second after 10 s; the file goes with the picture."""
     content = Content(b"x" * 200_000)
-    reader = Reader(pictures=[content], began=0.0)
+    reader = DocumentReader(pictures=[content], began=0.0)
 
     await reader.took(600_000, 9.9)
     await reader.took(100_000, 10.5)
@@ -162,7 +162,7 @@ async def test_a_store_that_breaks_loses_no_picture(serve, stored):
 async def test_several_read_one_picture_at_once():
     """From a file, each at its own place."""
     content = Content(bytes(range(256)) * 1000)
-    await Reader(pictures=[content], began=0.0).took(1, 100.0)
+    await DocumentReader(pictures=[content], began=0.0).took(1, 100.0)
 
     found = await asyncio.gather(*(document.read(content, at, 1) for at in range(256)))
 

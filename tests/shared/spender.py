@@ -9,8 +9,8 @@ import os
 import random
 import sys
 
-from pixroute.shared import Leases, Settlement, open_stores
-from pixroute.shared.lease import Hold, Lease
+from pixroute.shared import Leases, LeaseSettlement, open_stores
+from pixroute.shared.lease import Lease, LeaseHold
 
 PRICE, AT_ONCE = 10_000, 10
 
@@ -18,7 +18,7 @@ PRICE, AT_ONCE = 10_000, 10
 async def spend(leases, note, numbers, chance, limit):
     for number in numbers:
         attempt = f"{leases.owner}-{number}"
-        hold = Hold(kind="budget", name="team@day", amount=PRICE, limit=limit, ends=2e9)
+        hold = LeaseHold(kind="budget", name="team@day", amount=PRICE, limit=limit, ends=2e9)
         note(asked=attempt)
         while (refused := await leases.take(Lease(attempt=attempt, holds=(hold,), seconds=3600))) is not None:
             if refused.left is not None:
@@ -31,7 +31,7 @@ async def spend(leases, note, numbers, chance, limit):
         await asyncio.sleep(chance.uniform(0, 0.02))
         billing = chance.choice(["spent", "possibly", "free"])
         note(settled=attempt, billing=billing)
-        leases.settle(Settlement(attempt=attempt, **({billing: PRICE} if billing != "free" else {})))
+        leases.settle(LeaseSettlement(attempt=attempt, **({billing: PRICE} if billing != "free" else {})))
 
 
 async def main(store, ledger, attempts, seed, limit):

@@ -6,15 +6,15 @@ from math import inf
 import pytest
 from attrs import evolve
 
-from pixroute.simulate.callers import Callers, Order
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.callers import Callers, SimulatedRequest
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.scenario import Scenario
 from pixroute.simulate.world import World
 from pixroute.testing import run_virtual
 
 
-def order(number=0, resolution="4K", **fields) -> Order:
-    usual = Order(
+def order(number=0, resolution="4K", **fields) -> SimulatedRequest:
+    usual = SimulatedRequest(
         number=number,
         at=0,
         process=0,
@@ -37,7 +37,7 @@ def make_order():
 def make_world():
     """Make a world of the default chain with these faults."""
 
-    def make(*faults: Fault, seed=1, **fields) -> World:
+    def make(*faults: SimulatedFault, seed=1, **fields) -> World:
         return World(Scenario(name="small", faults=faults, **fields), seed)
 
     return make
@@ -47,7 +47,7 @@ def make_world():
 def ask():
     """Ask a provider on virtual time; give the answers of as many orders as are given, in their order."""
 
-    def ask_(world: World, *orders: Order, provider="banana-http", gives_up_after=None) -> list:
+    def ask_(world: World, *orders: SimulatedRequest, provider="banana-http", gives_up_after=None) -> list:
         async def one(each):
             try:
                 async with asyncio.timeout(gives_up_after):
@@ -66,5 +66,5 @@ def ask():
 @pytest.fixture
 def hour():
     """Some hundred requests within an hour; the first upstream hangs for twenty minutes of it."""
-    hang = Fault(on="banana", kind="hang", start=1200, lasts=1200)
+    hang = SimulatedFault(on="banana", kind="hang", start=1200, lasts=1200)
     return Scenario(name="hour", callers=Callers(rate=0.1), faults=(hang,))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.policies import CONTESTANTS
 from pixroute.testing import run_virtual
 
@@ -26,8 +26,8 @@ def served(make_world):
     return served_
 
 
-DOWN = Fault(on="banana", kind="overloaded")
-SILENT = Fault(on="banana", kind="hang")
+DOWN = SimulatedFault(on="banana", kind="overloaded")
+SILENT = SimulatedFault(on="banana", kind="hang")
 
 
 def test_three_retries_ask_one_provider_four_times(served, make_order):

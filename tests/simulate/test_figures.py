@@ -5,28 +5,28 @@ import pytest
 from pixroute.outcome import Billing, FailureKind
 from pixroute.simulate.callers import Callers
 from pixroute.simulate.contestant import Notes, Opening
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.figures import measure
-from pixroute.simulate.run import End, Run
+from pixroute.simulate.run import RequestEnd, SimulationRun
 from pixroute.simulate.scenario import Scenario
 from pixroute.simulate.words import ROWS
-from pixroute.simulate.world import Call
+from pixroute.simulate.world import SimulatedCall
 
-HANG = Fault(on="banana", kind="hang", start=600, lasts=600)
+HANG = SimulatedFault(on="banana", kind="hang", start=600, lasts=600)
 
 
 def call(number, started, *, price=0.09, kind=None, billing=Billing.BILLED, billed=True, upstream="banana"):
     provider = {"banana": "banana-http"}.get(upstream, upstream)
-    return Call(number, provider, upstream, started, price, billed, started + 50, kind, billing)
+    return SimulatedCall(number, provider, upstream, started, price, billed, started + 50, kind, billing)
 
 
 @pytest.fixture
 def run(make_order):
     """Three requests: one served by the primary, one by the fallback after a hang, one not at all."""
     ends = [
-        End(make_order(0, at=0), 50, "banana-http"),
-        End(make_order(1, at=700), 900, "seedream"),
-        End(make_order(2, at=1300), 1700, None, left=True),
+        RequestEnd(make_order(0, at=0), 50, "banana-http"),
+        RequestEnd(make_order(1, at=700), 900, "seedream"),
+        RequestEnd(make_order(2, at=1300), 1700, None, left=True),
     ]
     lost = {"kind": FailureKind.CANCELLED, "billing": Billing.AMBIGUOUS}
     calls = [
@@ -36,7 +36,7 @@ def run(make_order):
         call(2, 1300, **lost, billed=False),
     ]
     openings = [Opening(300, 0, "banana", "rate"), Opening(720, 0, "banana", "overdue")]
-    return Run(
+    return SimulationRun(
         scenario=Scenario(name="three", callers=Callers(), faults=(HANG,)),
         policy="any",
         seed=0,

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from pixroute.simulate.callers import Callers
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.figures import Figures, beside, measure
 from pixroute.simulate.policies import DEFAULT, ORACLE
 from pixroute.simulate.run import simulate
@@ -17,11 +17,11 @@ from pixroute.simulate.scenario import Scenario
 pytestmark = pytest.mark.slow  # two seeds of an hour of traffic each
 
 CALLERS = Callers(rate=0.3)
-HANG = Fault(on="banana", kind="hang", start=1200, lasts=1200)
-BROWN_OUT = Fault(on="banana", kind="overloaded", share=0.3, start=600)
+HANG = SimulatedFault(on="banana", kind="hang", start=1200, lasts=1200)
+BROWN_OUT = SimulatedFault(on="banana", kind="overloaded", share=0.3, start=600)
 OUTAGE_DAY = (
-    Fault(on="banana", kind="slow", latency=(180, 255, 375), start=600),
-    Fault(on="banana", kind="overloaded", share=0.2, after=5, start=600),
+    SimulatedFault(on="banana", kind="slow", latency=(180, 255, 375), start=600),
+    SimulatedFault(on="banana", kind="overloaded", share=0.2, after=5, start=600),
 )
 # what it measures, how it is read, and the margin; lower is better
 FIGURES = {
@@ -44,7 +44,7 @@ RECORDED = {  # since one probe speaks for all and openings are shorter (0008), 
 
 
 @cache
-def figures_of(faults: tuple[Fault, ...]) -> Figures:
+def figures_of(faults: tuple[SimulatedFault, ...]) -> Figures:
     scenario = Scenario(name="gate", callers=CALLERS, faults=faults)
     oracle, ours = (measure([simulate(scenario, each, seed) for seed in (1, 2)]) for each in (ORACLE, DEFAULT))
     return beside(oracle, [ours])[0]

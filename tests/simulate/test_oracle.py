@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.figures import beside, measure
 from pixroute.simulate.policies import DEFAULT, ORACLE
 from pixroute.simulate.run import simulate
@@ -30,14 +30,14 @@ def asks(make_world):
 
 def test_the_oracle_asks_nobody_who_will_not_deliver(asks, make_order):
     """A hung primary is passed by, unasked."""
-    by, _, asked = asks(make_order(leaves_after=400), Fault(on="banana", kind="hang"))
+    by, _, asked = asks(make_order(leaves_after=400), SimulatedFault(on="banana", kind="hang"))
 
     assert (by, asked) == ("seedream", ["seedream"])
 
 
 def test_the_oracle_waits_for_a_fault_to_end(asks, make_order):
     """While the caller is there."""
-    by, at, asked = asks(make_order(leaves_after=400), Fault(on="*", kind="overloaded", lasts=120))
+    by, at, asked = asks(make_order(leaves_after=400), SimulatedFault(on="*", kind="overloaded", lasts=120))
 
     assert (by, asked) == ("banana-http", ["banana-http"])
     assert 120 < at < 400
@@ -50,7 +50,7 @@ def test_nobody_serves_poison(asks, make_order):
 
 def test_foreseeing_changes_nothing(make_world, make_order):
     """A call that was foreseen is answered as foreseen, as often as one looks."""
-    world, order = make_world(Fault(on="banana", kind="overloaded", share=0.5)), make_order()
+    world, order = make_world(SimulatedFault(on="banana", kind="overloaded", share=0.5)), make_order()
 
     async def main():
         seen = [world.foresee("banana-http", order, "4K") for _ in range(3)]

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from pixroute import FailureKind
 from pixroute.outcome import Billing
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.scenario import UPSTREAMS
 from pixroute.simulate.world import seconds_at
 
@@ -60,12 +60,12 @@ def test_a_line_too_long_is_refused(make_world, make_order, ask):
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
-        (Fault(on="banana", kind="overloaded"), (K.OVERLOADED, Billing.FREE)),
-        (Fault(on="banana-http", kind="refused"), (K.CONNECT, Billing.FREE)),
-        (Fault(on="*", kind="error"), (K.SERVER_ERROR, Billing.FREE)),
-        (Fault(on="banana", kind="invalid"), (K.EMPTY, Billing.BILLED)),
-        (Fault(on="banana", kind="cut", after=30), (K.PROXY_CUT, Billing.AMBIGUOUS)),
-        (Fault(on="banana", kind="throttle", hint=20), (K.RATE_LIMITED, Billing.FREE)),
+        (SimulatedFault(on="banana", kind="overloaded"), (K.OVERLOADED, Billing.FREE)),
+        (SimulatedFault(on="banana-http", kind="refused"), (K.CONNECT, Billing.FREE)),
+        (SimulatedFault(on="*", kind="error"), (K.SERVER_ERROR, Billing.FREE)),
+        (SimulatedFault(on="banana", kind="invalid"), (K.EMPTY, Billing.BILLED)),
+        (SimulatedFault(on="banana", kind="cut", after=30), (K.PROXY_CUT, Billing.AMBIGUOUS)),
+        (SimulatedFault(on="banana", kind="throttle", hint=20), (K.RATE_LIMITED, Billing.FREE)),
     ],
 )
 def test_a_fault_answers_as_it_is_called(make_world, make_order, ask, fault, outcome):
@@ -79,7 +79,7 @@ def test_a_fault_answers_as_it_is_called(make_world, make_order, ask, fault, out
 
 def test_a_hang_takes_what_is_under_way_too(make_world, make_order, ask):
     """A call that would end while it hangs never ends."""
-    world = make_world(Fault(on="banana", kind="hang", start=10, lasts=3600))
+    world = make_world(SimulatedFault(on="banana", kind="hang", start=10, lasts=3600))
 
     assert ask(world, make_order(), gives_up_after=1000) == [None]
     assert world.calls[0].billed
@@ -88,8 +88,8 @@ def test_a_hang_takes_what_is_under_way_too(make_world, make_order, ask):
 def test_slow_work_takes_a_factor_or_other_quantiles(make_world, make_order, ask):
     """The same work, three times as long; or as long as another table says."""
     (usual,) = ask(make_world(), make_order())
-    (slow,) = ask(make_world(Fault(on="banana", kind="slow", factor=3)), make_order())
-    (other,) = ask(make_world(Fault(on="banana", kind="slow", latency=(1, 2, 3))), make_order())
+    (slow,) = ask(make_world(SimulatedFault(on="banana", kind="slow", factor=3)), make_order())
+    (other,) = ask(make_world(SimulatedFault(on="banana", kind="slow", latency=(1, 2, 3))), make_order())
 
     assert slow.at == pytest.approx(3 * usual.at, abs=0.01)
     assert other.at < 5
@@ -97,7 +97,7 @@ def test_slow_work_takes_a_factor_or_other_quantiles(make_world, make_order, ask
 
 def test_a_fault_of_a_share_strikes_that_share(make_world, make_order, ask):
     """Three in ten."""
-    world = make_world(Fault(on="banana", kind="overloaded", share=0.3))
+    world = make_world(SimulatedFault(on="banana", kind="overloaded", share=0.3))
 
     answers = ask(world, *map(make_order, range(200)))
 
@@ -106,7 +106,7 @@ def test_a_fault_of_a_share_strikes_that_share(make_world, make_order, ask):
 
 def test_a_throttle_counts_the_last_minute(make_world, make_order, ask):
     """Two calls a minute pass."""
-    world = make_world(Fault(on="banana", kind="throttle", per_minute=2))
+    world = make_world(SimulatedFault(on="banana", kind="throttle", per_minute=2))
 
     answers = ask(world, *map(make_order, range(4)))
 
@@ -126,11 +126,11 @@ def test_poison_fails_everywhere(make_world, make_order, ask):
 @pytest.mark.parametrize(("at", "active"), [(9, False), (10, True), (19, True), (20, False), (40, True), (99, False)])
 def test_a_fault_may_come_again(at, active):
     """Ten seconds of every thirty, from 10 s to 90 s."""
-    flapping = Fault(on="*", kind="hang", start=10, lasts=80, every=30, down=10)
+    flapping = SimulatedFault(on="*", kind="hang", start=10, lasts=80, every=30, down=10)
 
     assert flapping.active(at) is active
 
 
 def test_a_fault_without_an_end_never_ends():
     """`lasts` left out."""
-    assert Fault(on="*", kind="hang").end == inf
+    assert SimulatedFault(on="*", kind="hang").end == inf

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pixroute_prometheus.metrics import Metrics
+from pixroute_prometheus.metrics import PrometheusMetrics
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "prometheus"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,7 +24,7 @@ BY_ALERT = re.findall(r"expr: (?:>\n)?(.*?)\n {8}(?:for|labels)", ALERTS, re.DOT
 def known():
     """Every name that the exposition may show, with its labels."""
     registry = CollectorRegistry()
-    families = [one for one in vars(Metrics(registry)).values() if hasattr(one, "of")]
+    families = [one for one in vars(PrometheusMetrics(registry)).values() if hasattr(one, "of")]
     shown = {}
     for family in families:
         metric = family._metric

@@ -12,7 +12,7 @@ from pixroute.testing.faults import (
     End,
     FaultProxy,
     Flow,
-    Plan,
+    ProxyPlan,
     ScriptedServer,
     Sink,
     Step,
@@ -214,13 +214,13 @@ async def test_a_proxy_without_plans_changes_nothing(client):
 @pytest.mark.parametrize(
     ("plan", "error"),
     [
-        (Plan(down=Flow(cut_after=0, end=End.RST)), aiohttp.ClientOSError),
-        (Plan(down=Flow(cut_after=0)), aiohttp.ServerDisconnectedError),
-        (Plan(down=Flow(cut_after=50, end=End.RST)), aiohttp.ClientPayloadError),
-        (Plan(down=Flow(cut_after=50)), aiohttp.ClientPayloadError),
-        (Plan(up=Flow(cut_after=50)), aiohttp.ServerDisconnectedError),
-        (Plan(down=Flow(cut_after=50, end=End.SILENCE)), aiohttp.SocketTimeoutError),
-        (Plan(up=Flow(cut_after=50, end=End.SILENCE)), aiohttp.SocketTimeoutError),
+        (ProxyPlan(down=Flow(cut_after=0, end=End.RST)), aiohttp.ClientOSError),
+        (ProxyPlan(down=Flow(cut_after=0)), aiohttp.ServerDisconnectedError),
+        (ProxyPlan(down=Flow(cut_after=50, end=End.RST)), aiohttp.ClientPayloadError),
+        (ProxyPlan(down=Flow(cut_after=50)), aiohttp.ClientPayloadError),
+        (ProxyPlan(up=Flow(cut_after=50)), aiohttp.ServerDisconnectedError),
+        (ProxyPlan(down=Flow(cut_after=50, end=End.SILENCE)), aiohttp.SocketTimeoutError),
+        (ProxyPlan(up=Flow(cut_after=50, end=End.SILENCE)), aiohttp.SocketTimeoutError),
     ],
 )
 async def test_a_cut_comes_after_the_bytes_it_was_set_to(client, plan, error):
@@ -241,7 +241,7 @@ async def test_a_cut_comes_after_the_bytes_it_was_set_to(client, plan, error):
 
 async def test_each_connection_has_its_own_plan(client):
     """A first connection that dies says nothing of the second."""
-    plans = Plan(down=Flow(cut_after=0)), Plan()
+    plans = ProxyPlan(down=Flow(cut_after=0)), ProxyPlan()
     async with ScriptedServer(Step.reply()) as server, FaultProxy(server.port, *plans) as proxy:
         with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
             await post(client, proxy.origin)
@@ -252,7 +252,7 @@ async def test_each_connection_has_its_own_plan(client):
 
 async def test_a_sliced_flow_is_slow_and_whole(client):
     """Slicing delays bytes and loses none."""
-    plan = Plan(down=Flow(piece=20, delay=0.01))
+    plan = ProxyPlan(down=Flow(piece=20, delay=0.01))
     async with ScriptedServer(Step.reply(body=bytes(100))) as server, FaultProxy(server.port, plan) as proxy:
         started = time.monotonic()
         reply = await post(client, proxy.origin)

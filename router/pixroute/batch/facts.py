@@ -15,7 +15,7 @@ from pixroute.routing.record import AttemptRecord, Record
 
 
 @frozen
-class Kept:
+class KeptPicture:
     """A picture on disk: `role` is "picture", "extra" (paid for beside it) or "rejected" (paid for, not accepted)."""
 
     image: Image
@@ -23,7 +23,7 @@ class Kept:
     role: str
 
 
-def delivered(result: ImageResult, kept: Sequence[Kept], folder: Path) -> dict[str, Any]:
+def delivered(result: ImageResult, kept: Sequence[KeptPicture], folder: Path) -> dict[str, Any]:
     """Tell of an item that brought pictures."""
     return {
         "cost": _cost(result.cost),
@@ -35,7 +35,7 @@ def delivered(result: ImageResult, kept: Sequence[Kept], folder: Path) -> dict[s
     }
 
 
-def undelivered(error: RequestFailed | ValueError, kept: Sequence[Kept], folder: Path) -> dict[str, Any]:
+def undelivered(error: RequestFailed | ValueError, kept: Sequence[KeptPicture], folder: Path) -> dict[str, Any]:
     """Tell of an item that brought none."""
     facts: dict[str, Any] = {"error": type(error).__name__, "pictures": _pictures(kept, folder)}
     if isinstance(error, RequestFailed):
@@ -43,7 +43,7 @@ def undelivered(error: RequestFailed | ValueError, kept: Sequence[Kept], folder:
     return facts
 
 
-def _pictures(kept: Iterable[Kept], folder: Path) -> list[dict[str, Any]]:
+def _pictures(kept: Iterable[KeptPicture], folder: Path) -> list[dict[str, Any]]:
     return [
         {
             "path": str(each.path.relative_to(folder) if each.path.is_relative_to(folder) else each.path),

@@ -46,7 +46,7 @@ class Item:
 
 
 @frozen(kw_only=True)
-class Row:
+class ItemRow:
     """A line as people write it: what JSON objects and CSV columns may say; what is left out is as for all."""
 
     prompt: str
@@ -60,7 +60,7 @@ class Row:
     sensitive: bool | None = None
 
 
-COLUMNS = tuple(Row.__annotations__)
+COLUMNS = tuple(ItemRow.__annotations__)
 
 
 def read_items(path: Path, template: ImageRequest, *, chain: str | None = None) -> tuple[Item, ...]:
@@ -88,7 +88,7 @@ def read_items(path: Path, template: ImageRequest, *, chain: str | None = None) 
             problems.append(Problem(f"line {line}", str(said)))
             continue
         try:
-            row = converter.structure(said, Row)
+            row = converter.structure(said, ItemRow)
             items.append(_item(row, line, path.parent, template, chain, repeats))
         except (ValueError, ExceptionGroup) as error:
             problems += problems_of(error, f"line {line}")
@@ -108,7 +108,7 @@ def _text(path: Path) -> str:
 
 
 def _item(  # noqa: PLR0917 - the one caller is above
-    row: Row, line: int, folder: Path, template: ImageRequest, chain: str | None, repeats: Counter[str]
+    row: ItemRow, line: int, folder: Path, template: ImageRequest, chain: str | None, repeats: Counter[str]
 ) -> Item:
     if row.id is not None and not (row.id.strip() and row.id.isprintable()):
         raise Mistake("the id is empty or holds what cannot be seen")
@@ -143,7 +143,7 @@ def _safe(id_: str) -> str:
     return safe if safe == id_ else f"{safe or 'item'}-{_hash(id_)[:8]}"
 
 
-def _size(row: Row, default: Size | None) -> Size | None:
+def _size(row: ItemRow, default: Size | None) -> Size | None:
     if row.size is not None:
         return Size.parse(row.size, row.aspect)
     if row.aspect is not None:

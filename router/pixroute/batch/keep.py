@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pixroute.batch.facts import Kept
+from pixroute.batch.facts import KeptPicture
 from pixroute.batch.items import Item
 from pixroute.content import spare_file
 from pixroute.result import Image, true_name
@@ -16,11 +16,13 @@ from pixroute.result import Image, true_name
 log = logging.getLogger("pixroute.batch")
 
 
-async def keep(images: Sequence[Image], item: Item, folder: Path, role: str = "picture") -> list[Kept]:
+async def keep(images: Sequence[Image], item: Item, folder: Path, role: str = "picture") -> list[KeptPicture]:
     """Write pictures and wait for the disk: `name.png`, of several `name.1.png`; other roles stand in the name."""
     stem = item.name if role == "picture" else f"{item.name}.{role}"
     names = [stem] if len(images) == 1 else [f"{stem}.{number}" for number in range(1, len(images) + 1)]
-    return [Kept(image, await _keep(image, folder / name), role) for image, name in zip(images, names, strict=True)]
+    return [
+        KeptPicture(image, await _keep(image, folder / name), role) for image, name in zip(images, names, strict=True)
+    ]
 
 
 async def _keep(image: Image, path: Path) -> Path:

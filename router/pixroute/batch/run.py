@@ -42,7 +42,7 @@ class Began:
 
 
 @frozen
-class Ended:
+class ItemEnded:
     """An item ended; `paths` are the files it left, accepted pictures first."""
 
     item: Item
@@ -72,7 +72,7 @@ class Batch:
         concurrency: int,
         timeout: float | None = None,
         budget: RequestBudget,
-        tell: Callable[[Began | Ended], None] = lambda _: None,
+        tell: Callable[[Began | ItemEnded], None] = lambda _: None,
     ) -> None:
         self._router = router
         self._journal = journal
@@ -159,14 +159,14 @@ class Batch:
         kept = await keep(result.images, item, self._folder)
         kept += await keep(result.extra, item, self._folder, "extra")
         self._journal.finished(item, delivered(result, kept, self._folder))
-        self._tell(Ended(item, result, tuple(each.path for each in kept)))
+        self._tell(ItemEnded(item, result, tuple(each.path for each in kept)))
         return result.cost
 
     async def _failed(self, item: Item, error: RequestFailed | ValueError) -> Cost:
         images = error.images if isinstance(error, RequestFailed) else ()
         kept = await keep(images, item, self._folder, "rejected")
         self._journal.failed(item, undelivered(error, kept, self._folder))
-        self._tell(Ended(item, error, tuple(each.path for each in kept)))
+        self._tell(ItemEnded(item, error, tuple(each.path for each in kept)))
         return error.cost if isinstance(error, RequestFailed) else Cost()
 
 

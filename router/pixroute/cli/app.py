@@ -27,8 +27,9 @@ from pixroute.cli.schema import schema
 from pixroute.cli.serve import serve
 from pixroute.cli.signals import outside, watched
 from pixroute.cli.simulate import simulate
+from pixroute.cli.warned import TRACEBACK, OneLine
+from pixroute.cli.words import say
 
-TRACEBACK = "PIXROUTE_TRACEBACK"
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:5d}  {meaning}" for code, meaning in MEANINGS.items())
 
 
@@ -62,19 +63,9 @@ for command in (
     pixroute.add_command(command)
 
 
-class _OneLine(logging.Handler):
-    """Warnings of the library as sentences; the tracebacks that a log file would hold only where asked for."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.exc_info:
-            text = self.format(record) if TRACEBACK in os.environ else f"{text} ({TRACEBACK}=1 shows where)"
-        click.echo(f"Warning: {text}", err=True)
-
-
 def run(arguments: Sequence[str] | None) -> int:
     """Run a command; whatever goes wrong is told on stderr, never as a traceback."""
-    handler = _OneLine(logging.WARNING)
+    handler = OneLine(logging.WARNING)
     log = logging.getLogger("pixroute")
     log.addHandler(handler)
     try:
@@ -107,7 +98,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if (code := exit_code(error)) is Exit.BUG and TRACEBACK in os.environ:
             raise
-        click.echo(_sentence(error, code), err=True)
+        say(_sentence(error, code), err=True)
         return code
     return code if isinstance(code, int) else Exit.OK
 

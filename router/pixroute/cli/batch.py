@@ -25,7 +25,7 @@ from pixroute.cli.batch_screen import BatchScreen
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.signals import outside
-from pixroute.cli.words import console
+from pixroute.cli.words import console, say
 from pixroute.errors import ConfigError
 from pixroute.events import Observer
 from pixroute.ledger import Ledger
@@ -33,13 +33,13 @@ from pixroute.routing.budget import RequestBudget
 
 
 @frozen(kw_only=True)
-class Job:
+class BatchJob:
     """What is to be done, and how it is told."""
 
     prompts: Path
     items: tuple[Item, ...]
     folder: Folder
-    source: choose.Source
+    source: choose.RouterSource
     concurrency: int
     timeout: float | None
     max_cost: Decimal | None
@@ -83,7 +83,7 @@ def batch(
     second one does not.
     """
     options = RequestOptions(**asked)
-    job = Job(
+    job = BatchJob(
         prompts=prompts,
         items=read_items(prompts, options.request("any"), chain=options.chain),
         folder=Folder(output),
@@ -101,7 +101,7 @@ def batch(
         return asyncio.run(_run(job, journal))
 
 
-def _journal(job: Job) -> Journal:
+def _journal(job: BatchJob) -> Journal:
     folder = job.folder
     folder.path.mkdir(parents=True, exist_ok=True)
     if folder.history().emulated not in {None, job.source.emulated}:
@@ -113,7 +113,7 @@ def _journal(job: Job) -> Journal:
         raise click.UsageError(f"-o {folder.path}: another run is at work there.") from None
 
 
-async def _run(job: Job, journal: Journal) -> Exit:
+async def _run(job: BatchJob, journal: Journal) -> Exit:
     history = job.folder.history()
     before = job.folder.status(job.items, history)
     todo = [*before.ready, *(before.doubtful if job.retry_doubtful else ())]
@@ -147,10 +147,10 @@ async def _run(job: Job, journal: Journal) -> Exit:
     return _tell(job, before, history, work, screen)
 
 
-def _greet(job: Job, before: BatchStatus) -> None:
+def _greet(job: BatchJob, before: BatchStatus) -> None:
     if job.json:
         return
-    click.echo(job.source.sentence)
+    say(job.source.sentence)
     if before.done:
         click.echo(f"{len(before.done)} of {len(job.items)} items are done already.")
     if before.doubtful and not job.retry_doubtful:
@@ -185,7 +185,7 @@ def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
             loop.remove_signal_handler(signal.SIGINT)
 
 
-def _tell(job: Job, before: BatchStatus, history: History, work: Batch, screen: BatchScreen) -> Exit:
+def _tell(job: BatchJob, before: BatchStatus, history: History, work: Batch, screen: BatchScreen) -> Exit:
     report = Report(
         folder=job.folder,
         items=job.items,

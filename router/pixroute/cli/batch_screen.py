@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from pixroute.batch.run import Began, Ended
+from pixroute.batch.run import Began, ItemEnded
 from pixroute.cli.spending import Spending
 from pixroute.cli.words import money, number, seconds
 from pixroute.errors import BudgetExceeded
@@ -45,7 +45,7 @@ class BatchScreen:
     def __attrs_post_init__(self) -> None:
         self.began = self.clock()
 
-    def __call__(self, event: Began | Ended) -> None:
+    def __call__(self, event: Began | ItemEnded) -> None:
         """Take one event."""
         if isinstance(event, Began):
             self.running += 1
@@ -99,7 +99,7 @@ def _clock_time(value: float) -> str:
     return str(timedelta(seconds=round(value))).removeprefix("0:")
 
 
-def _sentence(event: Ended) -> str:
+def _sentence(event: ItemEnded) -> str:
     if not isinstance(event.outcome, ImageResult):
         return f"{event.item.id}: {str(event.outcome).partition(chr(10))[0]}"
     result = event.outcome

@@ -16,12 +16,12 @@ from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pixroute.calibrate import RULE, Calibration, lines
+from pixroute.calibrate import ENOUGH, RULE, Calibration, lines
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
 from pixroute.cli.options import configuration_options, emulation_options
 from pixroute.cli.spending import Spending
-from pixroute.cli.words import amount, console, money, number, table
+from pixroute.cli.words import amount, console, money, number, say, table
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest, Resolution
 from pixroute.routing.record import Record
@@ -34,10 +34,10 @@ IN_VAIN = 3
 
 
 @frozen(kw_only=True)
-class Job:
+class CalibrateJob:
     """What is to be measured."""
 
-    source: choose.Source
+    source: choose.RouterSource
     chain: str | None
     providers: tuple[str, ...]
     sizes: tuple[Resolution, ...]
@@ -64,7 +64,9 @@ class Pair:
 )
 @click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable. Default: all of the chain.")
 @click.option("--chain", metavar="NAME", help="Default: by the rules of the configuration.")
-@click.option("-n", "--calls", default=20, show_default=True, type=click.IntRange(1, 200), help="By provider and size.")
+@click.option(
+    "-n", "--calls", default=ENOUGH, show_default=True, type=click.IntRange(1, 200), help="By provider and size."
+)
 @click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 100), help="Calls in flight.")
 @click.option("--prompt", default="A lighthouse at dusk", show_default=True, help="What to draw.")
 @click.option("--yes", is_flag=True, help="Do not ask whether to pay.")
@@ -89,7 +91,7 @@ def calibrate(
 
     The calls are paid for: it asks first. Each goes to one provider alone, without retry or fallback.
     """
-    job = Job(
+    job = CalibrateJob(
         source=choose.source(
             config=config,
             plaintext=plaintext,
@@ -105,7 +107,7 @@ def calibrate(
         concurrency=concurrency,
         prompt=prompt,
     )
-    click.echo(job.source.sentence)
+    say(job.source.sentence)
     if not (emulated or yes):
         pairs = asyncio.run(_look(job))  # apart from the measuring: a question must not hold a loop
         if not click.confirm(_question(pairs, calls)):
@@ -117,12 +119,12 @@ def calibrate(
 # What it would cost
 
 
-async def _look(job: Job) -> list[Pair]:
+async def _look(job: CalibrateJob) -> list[Pair]:
     async with job.source.open({}) as router:
         return _pairs(router, job)
 
 
-def _pairs(router: Router, job: Job) -> list[Pair]:
+def _pairs(router: Router, job: CalibrateJob) -> list[Pair]:
     pairs = []
     for size in job.sizes:
         found = router.explain(ImageRequest(job.prompt, size=size), chain=job.chain, upgrade="refuse")
@@ -157,7 +159,7 @@ def _question(pairs: Sequence[Pair], calls: int) -> str:
 # Measuring
 
 
-async def _run(job: Job) -> Exit:
+async def _run(job: CalibrateJob) -> Exit:
     screen, spending = console(), Spending()
     found: list[Calibration] = []
     try:
@@ -194,7 +196,7 @@ def _disabled(router: Router, names: Collection[str]) -> Iterator[None]:
             router.enable(name)
 
 
-async def _measure(router: Router, pair: Pair, job: Job, progress: Progress) -> Calibration:
+async def _measure(router: Router, pair: Pair, job: CalibrateJob, progress: Progress) -> Calibration:
     """Make the calls, so many at once; several failures in a row end it, for they may cost as much as pictures."""
     ends: list[float | str] = []
     bar = progress.add_task(f"{pair.provider} {pair.size}", total=job.calls)
@@ -217,7 +219,7 @@ async def _measure(router: Router, pair: Pair, job: Job, progress: Progress) -> 
     )
 
 
-async def _call(router: Router, pair: Pair, job: Job) -> float | str:
+async def _call(router: Router, pair: Pair, job: CalibrateJob) -> float | str:
     """Make one call and give its seconds, or why it brought no picture."""
     request = ImageRequest(job.prompt, size=pair.size)
     try:
@@ -240,13 +242,15 @@ def _sentence(found: Calibration) -> str:
     return f"{found.provider} {found.resolution}: {delivered}{f'; failed: {why}' if why else ''}"
 
 
-def _print(found: Sequence[Calibration], job: Job) -> None:
+def _print(found: Sequence[Calibration], job: CalibrateJob) -> None:
     click.echo()
     console().print(table(HEADS, map(_row, found), right=HEADS[2:], whole=HEADS))
     click.echo(f"\nSeconds; time-out: {RULE}.")
     if job.source.emulated:
         scale = 1 / job.source.time_scale
         click.echo(f"They are as in life: what this machine took, its own work included, {scale:g} times.")
+    if any(0 < len(each.seconds) < ENOUGH for each in found):
+        say(f"No time-out is suggested of fewer than {ENOUGH} pictures (-n {ENOUGH}): the one configured stays.")
     if any(len(each.seconds) < 100 for each in found):
         click.echo("Of fewer than 100 pictures P99 is the slowest; more calls (-n) tell more.")
     paste = "\n".join(lines(found))
@@ -261,4 +265,4 @@ def _row(found: Calibration) -> Iterator[str]:
         yield from repeat("", 4)
     else:
         yield from map(number, (quantiles.p50, quantiles.p95, quantiles.p99))
-        yield f"{found.timeout} s"
+        yield f"{found.timeout} s" if found.timeout else "–"

@@ -17,11 +17,11 @@ from rich.text import Text
 
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
-from pixroute.cli.words import amount, console, table
+from pixroute.cli.words import amount, console, say, table
 from pixroute.config.build import Built, build
 from pixroute.config.check import examine, links, mistakes, worst_first
 from pixroute.config.model import Config
-from pixroute.config.walk import CLASSES, Finding, Level
+from pixroute.config.walk import CLASSES, ConfigFinding, Level
 from pixroute.errors import ConfigError
 from pixroute.request import ImageRequest, Size
 from pixroute.routing.explain import Explanation
@@ -68,7 +68,7 @@ class _AnyKey(dict[str, str]):
 
 def _examined(
     file: Path | None, env: Mapping[str, str], *, online: bool
-) -> tuple[Sequence[Finding], Sequence[Worst], str]:
+) -> tuple[Sequence[ConfigFinding], Sequence[Worst], str]:
     """Give what is found, the worst cases and a sentence on which configuration it is."""
     try:
         config, sentence = choose.read_config(file, plaintext=None, env=env)
@@ -79,7 +79,7 @@ def _examined(
     return worst_first([*asked, *examine(built)]), asyncio.run(_worst(config)), sentence
 
 
-async def _asked(built: Built) -> list[Finding]:
+async def _asked(built: Built) -> list[ConfigFinding]:
     from pixroute.cli.probe import probe  # noqa: PLC0415 - imports aiohttp
     from pixroute.http.pace import Pace  # noqa: PLC0415 - as above
     from pixroute.http.transport import Transport  # noqa: PLC0415 - as above
@@ -104,24 +104,35 @@ async def _worst(config: Config) -> list[Worst]:
     return explained
 
 
-def _print(findings: Sequence[Finding], worst: Sequence[Worst], sentence: str) -> None:
-    click.echo(sentence)
+def _print(findings: Sequence[ConfigFinding], worst: Sequence[Worst], sentence: str) -> None:
+    say(sentence)
     click.echo()
     screen = console()
-    if findings:
-        screen.print(_listed(findings))
-        click.echo()
-    if worst:
-        screen.print(table(WORST_HEADS, map(_row, worst), right=("worst time", "worst cost")))
-        click.echo()
-    counted = Counter(finding.level for finding in findings)
+    grouped = _grouped(findings)
+    for part in (
+        _listed([one for one in grouped if one.level != "note"]),
+        table(WORST_HEADS, map(_row, worst), right=("worst time", "worst cost")),
+        _listed([one for one in grouped if one.level == "note"]),
+    ):
+        if part.row_count:
+            screen.print(part)
+            click.echo()
+    counted = Counter(finding.level for finding in grouped)
     parts = [
         f"{counted[level]} {word}{'s' if counted[level] > 1 else ''}" for level, word in WORDS.items() if counted[level]
     ]
     click.echo(f"{', '.join(parts) or 'All is well'}.")
 
 
-def _listed(findings: Sequence[Finding]) -> Table:
+def _grouped(findings: Sequence[ConfigFinding]) -> list[ConfigFinding]:
+    """Put what is said of several places into one, which names them all."""
+    places: dict[ConfigFinding, list[str]] = {}
+    for finding in findings:
+        places.setdefault(attrs.evolve(finding, path=""), []).append(finding.path)
+    return [attrs.evolve(one, path=", ".join(filter(None, paths))) for one, paths in places.items()]
+
+
+def _listed(findings: Sequence[ConfigFinding]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -130,7 +141,7 @@ def _listed(findings: Sequence[Finding]) -> Table:
     return grid
 
 
-def _text(finding: Finding) -> str:
+def _text(finding: ConfigFinding) -> str:
     where = f"{finding.path}: " if finding.path else ""
     return f"{where}{finding.message}" + (f"\n  Fix: {finding.fix}" if finding.fix else "")
 
@@ -144,7 +155,7 @@ def _row(worst: Worst) -> Iterator[str]:
     )
 
 
-def _document(findings: Sequence[Finding], worst: Sequence[Worst], sentence: str) -> str:
+def _document(findings: Sequence[ConfigFinding], worst: Sequence[Worst], sentence: str) -> str:
     document = {
         "configuration": sentence,
         "findings": [attrs.asdict(finding) for finding in findings],

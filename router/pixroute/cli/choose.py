@@ -30,7 +30,7 @@ Opener = Callable[[Mapping[str, Observer]], AbstractAsyncContextManager[Router]]
 
 
 @frozen(kw_only=True)
-class Source:
+class RouterSource:
     """Who is asked: how to open a router for it, and what to say of it; `time_scale` is real seconds a second."""
 
     open: Opener
@@ -47,7 +47,7 @@ def source(
     time_scale: float | None,
     faults: Sequence[str],
     default_faults: Sequence[str] = FAULTS,
-) -> Source:
+) -> RouterSource:
     """Choose by the options of a command.
 
     Raises:
@@ -61,14 +61,14 @@ def source(
     if time_scale or faults:
         raise click.UsageError("--time-scale and --fault are for --emulated.")
     read, sentence = read_config(config, plaintext=plaintext, env=os.environ)
-    return Source(open=partial(configured, read), sentence=sentence, emulated=False)
+    return RouterSource(open=partial(configured, read), sentence=sentence, emulated=False)
 
 
-def _emulator(time_scale: float, faults: Mapping[str, str]) -> Source:
+def _emulator(time_scale: float, faults: Mapping[str, str]) -> RouterSource:
     from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - heavy: a server
 
     emulator = Emulator(time_scale=time_scale, tls=True, faults=faults)
-    return Source(
+    return RouterSource(
         open=partial(_emulated, emulator, time_scale),
         sentence=emulation_sentence(time_scale, faults),
         emulated=True,

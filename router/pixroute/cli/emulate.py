@@ -14,7 +14,7 @@ from pixroute.cli.signals import outside
 from pixroute.cli.words import console, seconds, table
 from pixroute.config.load import KEY_VARIABLE
 from pixroute.testing.emulated import DEFAULT_CHAIN
-from pixroute.testing.emulator import FAULTS, Emulator, Ledger
+from pixroute.testing.emulator import FAULTS, CallLedger, Emulator
 
 LEDGER_HEADS = ("at", "port", "route", "model", "size", "fault", "made", "billed")
 
@@ -105,7 +105,7 @@ def _greeting(emulator: Emulator, ca_file: Path) -> Iterator[str]:
     yield "Ctrl-C ends it."
 
 
-def _print_ledger(ledger: Ledger) -> None:
+def _print_ledger(ledger: CallLedger) -> None:
     rows = [
         (
             seconds(entry.at),

@@ -12,7 +12,7 @@ import click
 from pixroute.cli import choose
 from pixroute.cli.options import RequestOptions, configuration_options, request_options
 from pixroute.cli.origins import citations, origins
-from pixroute.cli.words import amount, console, table
+from pixroute.cli.words import amount, console, say, table
 from pixroute.config.load import KEY_VARIABLE
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
@@ -34,7 +34,7 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
     options = RequestOptions(**asked)
     env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
     read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
-    click.echo(sentence)
+    say(sentence)
     asyncio.run(_explain(read, options))
 
 

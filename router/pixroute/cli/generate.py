@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from pixroute.cli.exits import Exit, exit_code
 from pixroute.cli.options import RequestOptions, configuration_options, emulation_options, request_options
 from pixroute.cli.save import Target
 from pixroute.cli.screen import Screen
-from pixroute.cli.words import console
+from pixroute.cli.warned import failures_shown
+from pixroute.cli.words import console, say
 from pixroute.content import to_the_end
 from pixroute.errors import RequestFailed
 from pixroute.request import ImageRequest
@@ -23,13 +25,13 @@ from pixroute.result import ImageResult
 
 
 @frozen(kw_only=True)
-class Job:
+class GenerateJob:
     """What is to be done, and how it is told."""
 
     request: ImageRequest
     limits: Mapping[str, Any]
     target: Target
-    source: choose.Source
+    source: choose.RouterSource
     json: bool
     quiet: bool
 
@@ -61,7 +63,7 @@ def generate(
     options, target = RequestOptions(**asked), Target(output)
     target.check()
     source = choose.source(config=config, plaintext=plaintext, emulated=emulated, time_scale=time_scale, faults=faults)
-    job = Job(
+    job = GenerateJob(
         request=options.request(prompt, target.output_format),
         limits=options.limits,
         target=target,
@@ -72,15 +74,15 @@ def generate(
     return asyncio.run(_run(job))
 
 
-async def _run(job: Job) -> Exit:
+async def _run(job: GenerateJob) -> Exit:
     screen = Screen(console=console(), clock=asyncio.get_running_loop().time, quiet=job.quiet)
     if not job.quiet:
-        click.echo(job.source.sentence)
+        say(job.source.sentence)
     async with job.source.open({"screen": screen}) as router:
         plans = router.explain(job.request, **job.limits).providers
         screen.expected = {plan.name: plan.expected for plan in plans if plan.known}
         try:
-            with screen.live():
+            with screen.live(), nullcontext() if job.quiet else failures_shown():
                 result = await router.generate(job.request, **job.limits)
         except RequestFailed as error:
             return await to_the_end(_tell_failure(job, error))
@@ -90,7 +92,7 @@ async def _run(job: Job) -> Exit:
         return await to_the_end(_tell_result(job, result))  # it is paid for: SIGTERM waits until it is saved
 
 
-async def _tell_result(job: Job, result: ImageResult) -> Exit:
+async def _tell_result(job: GenerateJob, result: ImageResult) -> Exit:
     request_id = result.record.request_id
     paths = await job.target.save(result.images, request_id=request_id)
     extra = await job.target.save(result.extra, request_id=request_id, what="extra")
@@ -107,7 +109,7 @@ async def _tell_result(job: Job, result: ImageResult) -> Exit:
     return Exit.PARTIAL if result.missing else Exit.OK
 
 
-async def _tell_failure(job: Job, error: RequestFailed) -> Exit:
+async def _tell_failure(job: GenerateJob, error: RequestFailed) -> Exit:
     rejected = await job.target.save(error.images, request_id=error.record.request_id, what="rejected")
     head, _, lines = str(error).partition("\n")
     if job.json:
@@ -116,5 +118,5 @@ async def _tell_failure(job: Job, error: RequestFailed) -> Exit:
         head = f"{head}\n{lines}"
     else:  # what the other lines tell has been shown already
         report.print_failure(error, rejected)
-    click.echo(f"Error: {head}", err=True)
+    say(f"Error: {head}", err=True)
     return exit_code(error)

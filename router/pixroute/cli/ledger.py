@@ -14,7 +14,7 @@ import click
 from pixroute.cli.words import amount, console, table
 from pixroute.ledger import LONG, Entry, LedgerReport, Total, read_ledger
 
-TOTAL_HEADS = ("provider", "attempts", "billed", "possibly billed", "unsettled", "certain", "possible")
+TOTAL_HEADS = ("provider", "attempts", "billed", "at most billed", "unsettled", "certain", "possible")
 ENTRY_HEADS = ("started (UTC)", "attempt", "provider", "end", "seconds", "cost", "provider's id")
 
 

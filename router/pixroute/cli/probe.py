@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from pixroute.config.walk import Finding, Level, Link
+from pixroute.config.walk import ConfigFinding, Level, Link
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Call, Reply
 from pixroute.http.endpoint import Endpoint
@@ -38,7 +38,7 @@ REFUSED = {FailureKind.AUTH, FailureKind.FORBIDDEN, FailureKind.QUOTA}
 
 
 @frozen(kw_only=True)
-class Seen:
+class SeenConnection:
     """What a connection showed of itself; `days` until its certificate ends, None without TLS."""
 
     address: str
@@ -50,7 +50,7 @@ class Seen:
 class _Seeing(Wire):
     """A wire that looks at its connection."""
 
-    seen_of_it: Seen | None = None
+    seen_of_it: SeenConnection | None = None
 
     def sending(self, connection: Connection) -> None:
         super().sending(connection)
@@ -58,15 +58,15 @@ class _Seeing(Wire):
             self.seen_of_it = _look(connection.transport.get_extra_info)
 
 
-async def probe(link: Link, policy: Policy, transport: Transport) -> list[Finding]:
+async def probe(link: Link, policy: Policy, transport: Transport) -> list[ConfigFinding]:
     """Ask one provider, and tell what was found."""
     if not isinstance(link.provider, HttpProvider):
-        return [Finding(level="note", path=link.path, message="does not speak HTTP, so there is nothing to ask")]
+        return [ConfigFinding(level="note", path=link.path, message="does not speak HTTP, so there is nothing to ask")]
     provider = link.provider
     try:
         place = await provider.place()
     except NoSecret as error:
-        return [Finding(level="error", path=join(link.path, "api_key"), message=f"cannot be used: {error}")]
+        return [ConfigFinding(level="error", path=join(link.path, "api_key"), message=f"cannot be used: {error}")]
     wire = _Seeing(pace=transport.pace, limit=MIB)
     with Sinks(None) as sinks, transport.memory.share() as share:
         exchange = Exchange(wire=wire, endpoint=place, sinks=sinks, share=share)
@@ -76,7 +76,7 @@ async def probe(link: Link, policy: Policy, transport: Transport) -> list[Findin
     found = list(_of_connection(link, wire.seen_of_it)) if wire.seen_of_it else []
     if isinstance(reply, Failure):
         message = f"{provider.endpoint.origin}: {reply.message}"
-        return [*found, Finding(level="error", path=link.path, message=message, fix=reply.advice)]
+        return [*found, ConfigFinding(level="error", path=link.path, message=message, fix=reply.advice)]
     return [*found, _of_key(link, provider, reply), *_of_waits(link, policy, reply)]
 
 
@@ -87,12 +87,12 @@ def _question(provider: HttpProvider[Any], place: Endpoint) -> Outgoing:
     return Outgoing(method="GET", url=provider.endpoint.base_url, headers={"User-Agent": "pixroute"})
 
 
-def _look(info: Any) -> Seen:
+def _look(info: Any) -> SeenConnection:
     peer, sock = info("peername"), info("socket")
     certificate, tls = info("peercert"), info("ssl_object")
     ends = ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
     options = {name: getattr(socket, name) for name in _wanted(KeepAlive()) if hasattr(socket, name)}
-    return Seen(
+    return SeenConnection(
         address=f"{peer[0]}:{peer[1]}",
         protocol=tls.version() if tls else "no TLS",
         days=None if ends is None else (ends - time.time()) / 86_400,
@@ -103,12 +103,12 @@ def _look(info: Any) -> Seen:
     )
 
 
-def _of_connection(link: Link, seen: Seen) -> Iterator[Finding]:
+def _of_connection(link: Link, seen: SeenConnection) -> Iterator[ConfigFinding]:
     days = "" if seen.days is None else f", certificate good for {seen.days:.0f} days"
     soon = seen.days is not None and seen.days < SOON
     wrong = {name: value for name, value in seen.keep_alive.items() if value != _wanted(KeepAlive())[name]}
     alive = "" if wrong else f", TCP keep-alive after {KeepAlive().idle} s of silence"
-    yield Finding(
+    yield ConfigFinding(
         level="warning" if soon else "note",
         path=link.path,
         message=f"reached at {seen.address}, {seen.protocol}{days}{alive}",
@@ -116,7 +116,7 @@ def _of_connection(link: Link, seen: Seen) -> Iterator[Finding]:
     )
     if wrong:
         said = ", ".join(f"{name} {value}" for name, value in wrong.items())
-        yield Finding(
+        yield ConfigFinding(
             level="warning",
             path=link.path,
             message=f"the system does not keep its connections alive as asked: {said}",
@@ -134,21 +134,21 @@ def _wanted(keep_alive: KeepAlive) -> Mapping[str, int | None]:
     }
 
 
-def _of_key(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding:
+def _of_key(link: Link, provider: HttpProvider[Any], reply: Reply) -> ConfigFinding:
     path = join(link.path, "api_key")
     if provider.models_path is None:
-        return Finding(level="note", path=path, message="no free call there can tell whether the key is accepted")
+        return ConfigFinding(level="note", path=path, message="no free call there can tell whether the key is accepted")
     if reply.ok:
-        return _of_model(link, provider, reply) or Finding(level="note", path=path, message="the key is accepted")
+        return _of_model(link, provider, reply) or ConfigFinding(level="note", path=path, message="the key is accepted")
     failure = failure_from(reply, stage=Stage.BODY, who=link.name, now=time.time())
     if reply.status in {404, 405}:
         message = f"whether the key is accepted cannot be told: there is no {provider.models_path} ({reply.status})"
-        return Finding(level="note", path=path, message=message)
+        return ConfigFinding(level="note", path=path, message=message)
     level: Level = "error" if failure.kind in REFUSED else "warning"
-    return Finding(level=level, path=path, message=provider.endpoint.redact(failure.message), fix=failure.advice)
+    return ConfigFinding(level=level, path=path, message=provider.endpoint.redact(failure.message), fix=failure.advice)
 
 
-def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding | None:
+def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> ConfigFinding | None:
     """Find a model that the endpoint does not list, where the answer is a list at all."""
     document = reply.json if isinstance(reply.json, Mapping) else {}
     entries = document.get("data") or document.get("models")
@@ -159,7 +159,7 @@ def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding 
     }
     if not listed or not provider.lists_model or provider.model in listed:
         return None
-    return Finding(
+    return ConfigFinding(
         level="warning",
         path=join(link.path, "model"),
         message=f"the key is accepted, but {provider.model} is not among the {len(listed)} models it may use",
@@ -167,7 +167,7 @@ def _of_model(link: Link, provider: HttpProvider[Any], reply: Reply) -> Finding 
     )
 
 
-def _of_waits(link: Link, policy: Policy, reply: Reply) -> Iterator[Finding]:
+def _of_waits(link: Link, policy: Policy, reply: Reply) -> Iterator[ConfigFinding]:
     wait = who_waits(reply.headers)
     if wait is None:
         return
@@ -175,7 +175,7 @@ def _of_waits(link: Link, policy: Policy, reply: Reply) -> Iterator[Finding]:
     sent = max(link.sizes(policy), key=lambda size: link.usual(size, policy).p95, default=anything)
     usual, ours = link.usual(sent, policy), link.timeout(sent, policy)
     short = wait.seconds < usual.p95
-    yield Finding(
+    yield ConfigFinding(
         level="warning" if short and wait.fixed else "note",
         path=link.path,
         message=f"{wait.name} stands there, and by default cuts a silent request after {wait.seconds:g} s; "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pixroute.cli.words import console, money, number, seconds, table
+from pixroute.cli.words import billed, console, money, number, say, seconds, table
 from pixroute.cost import Cost
 from pixroute.errors import RequestFailed
 from pixroute.events import AttemptFinished
@@ -24,9 +24,9 @@ def print_result(result: ImageResult, paths: Sequence[Path], extra: Sequence[Pat
     """Print what was tried, what is otherwise than asked, and where the pictures are."""
     _print_record(result.record)
     for adjustment in result.adjustments:
-        click.echo(f"Note: {adjustment}.")
+        say(f"Note: {adjustment}.")
     for missing in result.missing:
-        click.echo(f"Missing: part {missing.part + 1}: {missing.failure}")
+        say(f"Missing: part {missing.part + 1}: {missing.failure}")
     _print_lost(result.record, (missing.failure for missing in result.missing))
     for image, path in zip(result.images, paths, strict=True):
         click.echo(f"Saved {path}: {_described(image)}.")
@@ -88,7 +88,7 @@ def _attempt(attempt: AttemptRecord) -> tuple[str, ...]:
         str(attempt.kind or ("picture" if attempt.won else "picture, not needed")),
         attempt.stage.name.lower(),
         number(attempt.seconds),
-        str(attempt.billing),
+        billed(attempt.billing),
         money(attempt.cost),
     )
 

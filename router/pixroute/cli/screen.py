@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pixroute.cli.words import money, number, seconds
+from pixroute.cli.words import billed, money, number, seconds
 from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, Event, ProviderSkipped, RetryScheduled
 from pixroute.latency import Quantiles
 from pixroute.outcome import Failure
@@ -66,7 +66,7 @@ class Screen:
                 return f"{_who(event, event.provider)}: asked{self._prospect(event)}"
             case AttemptFinished(failure=Failure() as failure):
                 head = f"{_who(event, event.provider)}: {failure.kind} after {seconds(event.seconds)}"
-                return f"{head}, {event.billing}: {failure}"
+                return f"{head}, {billed(event.billing)}: {failure}"
             case AttemptFinished():
                 return f"{_who(event, event.provider)}: picture after {seconds(event.seconds)}, {money(event.cost)}"
             case RetryScheduled(provider=None):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class Source:
+class ServeSource:
     """What is served: a configuration, or an emulator."""
 
     config: Config | None
@@ -71,20 +71,20 @@ def serve(
 
 def _source(
     *, config: Path | None, plaintext: str | None, time_scale: float | None, faults: tuple[str, ...], emulated: bool
-) -> Source:
+) -> ServeSource:
     if emulated:
         if config or plaintext:
             raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
         scale, wanted = time_scale or choose.TIME_SCALE, faults or choose.FAULTS
         sentence = choose.emulation_sentence(scale, choose.read_faults(wanted))
-        return Source(config=None, sentence=sentence, time_scale=scale, faults=tuple(wanted))
+        return ServeSource(config=None, sentence=sentence, time_scale=scale, faults=tuple(wanted))
     if time_scale or faults:
         raise click.UsageError("--time-scale and --fault are for --emulated.")
     read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ)
-    return Source(config=read, sentence=sentence)
+    return ServeSource(config=read, sentence=sentence)
 
 
-async def _serve(source: Source, settings: ServeSettings) -> int:
+async def _serve(source: ServeSource, settings: ServeSettings) -> int:
     from pixroute.serve.call import Watching  # noqa: PLC0415 - a server is imported when one is wanted
     from pixroute.serve.gateway import Gateway  # noqa: PLC0415 - as above
     from pixroute.serve.listen import check_place, key_ring, listening, repeating, store_of  # noqa: PLC0415 - as above
@@ -107,7 +107,7 @@ async def _serve(source: Source, settings: ServeSettings) -> int:
 
 
 @asynccontextmanager
-async def _router(source: Source, watching: Watching) -> AsyncIterator[tuple[Router, Menu]]:
+async def _router(source: ServeSource, watching: Watching) -> AsyncIterator[tuple[Router, Menu]]:
     from pixroute.serve.names import Menu, menu_of, widened  # noqa: PLC0415 - as above
 
     if source.config is not None:
@@ -130,7 +130,7 @@ async def _router(source: Source, watching: Watching) -> AsyncIterator[tuple[Rou
 
 
 @contextmanager
-def _signals(ended: asyncio.Event, gateway: Gateway, source: Source) -> Iterator[None]:
+def _signals(ended: asyncio.Event, gateway: Gateway, source: ServeSource) -> Iterator[None]:
     """End at SIGTERM and SIGINT, read the configuration again at SIGHUP."""
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
@@ -151,7 +151,7 @@ def _signals(ended: asyncio.Event, gateway: Gateway, source: Source) -> Iterator
             loop.remove_signal_handler(number)
 
 
-async def _reload(gateway: Gateway, source: Source) -> None:
+async def _reload(gateway: Gateway, source: ServeSource) -> None:
     """Take the configuration as it is now, all of it or nothing; where it listens stays."""
     from pixroute.serve.names import menu_of, widened  # noqa: PLC0415 - as above
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
-from pixroute.cli.words import console, table
+from pixroute.cli.words import console, say, table
 from pixroute.simulate.contestant import Contestant
 from pixroute.simulate.figures import Figures, beside, measure
 from pixroute.simulate.plots import Group
@@ -66,9 +66,11 @@ def _run_all(world: Scenario, contestants: Sequence[Contestant], seeds: int) -> 
 
 
 def _print(world: Scenario, figures: Sequence[Figures]) -> None:
-    click.echo(f"{world.name}: {world.summary}\n{figures[0].requests:,} requests.")
+    say(f"{world.name}: {world.summary}\n{figures[0].requests:,} requests.")
     for group in GROUPS:
         heads = ["", *(row.name for row in group)]
         rows = ([each.policy, *(row.say(each) for row in group)] for each in figures)
         click.echo()
         console().print(table(heads, rows, right=heads[1:], whole=heads[:1]))
+        for row in group:
+            say(f"{row.name}: {row.meaning}.")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pixroute.cli.signals import outside
 from pixroute.cost import Cost
+from pixroute.outcome import Billing
 
 
 def seconds(value: float) -> str:
@@ -50,6 +51,17 @@ class _Console(Console):
 def console(*, stderr: bool = False) -> Console:
     """Open a console that shows text as it is: no markup, no guesses about colours."""
     return _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print sentences: on a terminal they wrap at words, in a pipe or a file each stays one line."""
+    screen = console(stderr=err)
+    screen.print(Text(text), soft_wrap=not screen.is_terminal)
+
+
+def billed(billing: Billing) -> str:
+    """Write for people whether an attempt was billed."""
+    return "may be billed" if billing is Billing.AMBIGUOUS else str(billing)
 
 
 def table(

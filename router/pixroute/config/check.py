@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from pixroute.config import check_chains, check_places, check_tables
 from pixroute.config.build import Built
-from pixroute.config.walk import LEVELS, Finding, Link, Walk
+from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
 from pixroute.errors import ConfigError
 
 
-def examine(built: Built) -> tuple[Finding, ...]:
+def examine(built: Built) -> tuple[ConfigFinding, ...]:
     """Find what is likely to be regretted, the worst first."""
     by_name = {link.name: link for link in links(built)}
     walks = [
@@ -22,7 +22,7 @@ def examine(built: Built) -> tuple[Finding, ...]:
     return worst_first(found)
 
 
-def worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def worst_first(found: Iterable[ConfigFinding]) -> tuple[ConfigFinding, ...]:
     """Put findings in order, each once."""
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: LEVELS.index(finding.level)))
 
@@ -36,6 +36,6 @@ def links(built: Built) -> tuple[Link, ...]:
     )
 
 
-def mistakes(error: ConfigError) -> tuple[Finding, ...]:
+def mistakes(error: ConfigError) -> tuple[ConfigFinding, ...]:
     """Give the problems of a configuration that cannot be used."""
-    return tuple(Finding(level="error", path=one.path, message=one.message) for one in error.problems)
+    return tuple(ConfigFinding(level="error", path=one.path, message=one.message) for one in error.problems)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from pixroute.config.build import Built
-from pixroute.config.walk import CLASSES, Finding, Link, Walk
+from pixroute.config.walk import CLASSES, ConfigFinding, Link, Walk
 from pixroute.request import Resolution
 from pixroute.words import join
 
 
-def _sensitive(built: Built, walk: Walk) -> Iterator[Finding]:
+def _sensitive(built: Built, walk: Walk) -> Iterator[ConfigFinding]:
     for link in walk.links:
         if walk.policy.sensitive and link.provider.identity.plaintext:
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=walk.where(built, "sensitive"),
                 message=f"{link.name} is never asked in {walk.path}: it is plaintext, and the chain sensitive",
@@ -22,9 +22,9 @@ def _sensitive(built: Built, walk: Walk) -> Iterator[Finding]:
             )
 
 
-def _shared_fate(_: Built, walk: Walk) -> Iterator[Finding]:
+def _shared_fate(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
     if len(walk.links) == 1:
-        yield Finding(
+        yield ConfigFinding(
             level="note",
             path=walk.path,
             message=f"has no fallback: it fails when {walk.links[0].name} does",
@@ -33,14 +33,14 @@ def _shared_fate(_: Built, walk: Walk) -> Iterator[Finding]:
         return
     if walk.links[-1].upstream == walk.links[-2].upstream:
         siblings = " and ".join(link.name for link in walk.links if link.upstream == walk.links[-1].upstream)
-        yield Finding(
+        yield ConfigFinding(
             level="warning",
             path=walk.path,
             message=f"{siblings} share an upstream, and nothing independent stands behind them",
             fix="add a provider on another upstream at the end",
         )
     if len({link.provider.identity.account for link in walk.links}) == 1:
-        yield Finding(
+        yield ConfigFinding(
             level="warning",
             path=walk.path,
             message="all of its providers are on one account: a wrong key or an empty balance stops them together",
@@ -48,7 +48,7 @@ def _shared_fate(_: Built, walk: Walk) -> Iterator[Finding]:
         )
 
 
-def _unserved(_: Built, walk: Walk) -> Iterator[Finding]:
+def _unserved(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
     """Compare every fallback with the first provider: what it cannot serve, or serves otherwise."""
     first = walk.links[0]
     for link in walk.links[1:]:
@@ -58,14 +58,14 @@ def _unserved(_: Built, walk: Walk) -> Iterator[Finding]:
                 yield _otherwise(walk, link, asked, sent)
         if link.provider.capabilities().references < first.provider.capabilities().references:
             most = link.provider.capabilities().references
-            yield Finding(
+            yield ConfigFinding(
                 level="note",
                 path=walk.path,
                 message=f"{link.name} takes {most or 'no'} reference pictures, fewer than {first.name}",
                 fix="requests with more of them are served by the others alone",
             )
         if link.provider.model != first.provider.model:
-            yield Finding(
+            yield ConfigFinding(
                 level="note",
                 path=walk.path,
                 message=f"{link.name} is another model ({link.provider.model}) than {first.name}",
@@ -73,15 +73,15 @@ def _unserved(_: Built, walk: Walk) -> Iterator[Finding]:
             )
 
 
-def _otherwise(walk: Walk, link: Link, asked: Resolution, sent: Resolution | None) -> Finding:
+def _otherwise(walk: Walk, link: Link, asked: Resolution, sent: Resolution | None) -> ConfigFinding:
     if sent is None:
-        return Finding(
+        return ConfigFinding(
             level="warning",
             path=walk.path,
             message=f"{link.name} is no fallback at {asked}, which it does not make",
             fix=f"add another that makes {asked}" + (', or say upgrade = "allow"' if asked != "4K" else ""),
         )
-    return Finding(
+    return ConfigFinding(
         level="note",
         path=walk.path,
         message=f"{link.name} makes {sent} where {asked} is asked, told in result.adjustments",
@@ -89,13 +89,13 @@ def _otherwise(walk: Walk, link: Link, asked: Resolution, sent: Resolution | Non
     )
 
 
-def _money(built: Built, walk: Walk) -> Iterator[Finding]:
+def _money(built: Built, walk: Walk) -> Iterator[ConfigFinding]:
     limit = walk.policy.max_cost
     for link in walk.links:
         unknown = [sent for sent in link.sizes(walk.policy) if link.price is None or link.price.at(sent) is None]
         if unknown:
             never = "" if limit is None else f": under max_cost = {limit} it is never asked for them"
-            yield Finding(
+            yield ConfigFinding(
                 level="note" if limit is None else "warning",
                 path=join(link.path, "price"),
                 message=f"is not known at {', '.join(unknown)} in {walk.path}{never}",
@@ -105,7 +105,7 @@ def _money(built: Built, walk: Walk) -> Iterator[Finding]:
             continue
         for sent in link.sizes(walk.policy):
             if (price := link.price.at(sent)) is not None and price > limit:
-                yield Finding(
+                yield ConfigFinding(
                     level="warning",
                     path=walk.where(built, "max_cost"),
                     message=f"is {limit}, and {link.name} costs {price} at {sent}: it is never asked",
@@ -113,7 +113,7 @@ def _money(built: Built, walk: Walk) -> Iterator[Finding]:
                 )
 
 
-def _deadlines(built: Built, walk: Walk) -> Iterator[Finding]:
+def _deadlines(built: Built, walk: Walk) -> Iterator[ConfigFinding]:
     given = walk.policy.timeout
     if given is None:
         return
@@ -124,7 +124,7 @@ def _deadlines(built: Built, walk: Walk) -> Iterator[Finding]:
         first, sent = able[0]
         usual = first.usual(sent, walk.policy)
         if first.knows(sent) and given < usual.p50:
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=walk.where(built, "timeout"),
                 message=f"{given:g} s are too few at {sent} for {first.name} (P50 {usual.p50:g} s)",
@@ -132,10 +132,10 @@ def _deadlines(built: Built, walk: Walk) -> Iterator[Finding]:
             )
 
 
-def _unknown_times(_: Built, walk: Walk) -> Iterator[Finding]:
+def _unknown_times(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
     for link in walk.links:
         if unknown := [sent for sent in link.sizes(walk.policy) if not link.knows(sent)]:
-            yield Finding(
+            yield ConfigFinding(
                 level="note",
                 path=join(link.path, "latency"),
                 message=f"times unknown at {', '.join(unknown)}: until 30 pictures have come they are guessed",
@@ -143,12 +143,12 @@ def _unknown_times(_: Built, walk: Walk) -> Iterator[Finding]:
             )
 
 
-def _cut_short(built: Built, walk: Walk) -> Iterator[Finding]:
+def _cut_short(built: Built, walk: Walk) -> Iterator[ConfigFinding]:
     for link in walk.links:
         for sent in filter(link.knows, link.sizes(walk.policy)):
             timeout, usual = link.timeout(sent, walk.policy), link.usual(sent, walk.policy)
             if timeout < usual.p99:
-                yield Finding(
+                yield ConfigFinding(
                     level="warning" if timeout < usual.p95 else "note",
                     path=walk.where(built, "attempt_timeout", provider=link.name, resolution=sent),
                     message=f"is {timeout:g} s for {link.name} in {walk.path}: its healthy calls take up to "
@@ -157,9 +157,9 @@ def _cut_short(built: Built, walk: Walk) -> Iterator[Finding]:
                 )
 
 
-def _spent(built: Built, walk: Walk) -> Iterator[Finding]:
+def _spent(built: Built, walk: Walk) -> Iterator[ConfigFinding]:
     if walk.policy.max_possibly_billed == 1 and any(one.upstream != two.upstream for one, two in pairwise(walk.links)):
-        yield Finding(
+        yield ConfigFinding(
             level="note",
             path=walk.where(built, "max_possibly_billed"),
             message="1 leaves no fallback after a time-out, which may be billed",
@@ -167,7 +167,7 @@ def _spent(built: Built, walk: Walk) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Callable[[Built, Walk], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Built, Walk], Iterator[ConfigFinding]], ...] = (
     _sensitive,
     _shared_fate,
     _unserved,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pixroute.config.build import Built
-from pixroute.config.walk import Finding, Walk
+from pixroute.config.walk import ConfigFinding, Walk
 from pixroute.sanitizer import tried
 from pixroute.secret import Secret
 from pixroute.words import join
@@ -39,7 +39,7 @@ _ALWAYS = ("xai-", "sk-or-", "r8_", "ya29.")
 """Beginnings that every key of their hosts has."""
 
 
-def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     """Compare the path of every base URL with how its provider type's end."""
     for name, provider in built.providers.items():
         versions = getattr(provider, "versions", None)
@@ -50,7 +50,7 @@ def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
         wrong = _wrong(parts.path.rstrip("/"), versions)
         if wrong is not None:
             what, path = wrong
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=join(join("providers", name), "base_url"),
                 message=f"{url} {what}",
@@ -58,14 +58,14 @@ def base_urls(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
             )
 
 
-def keys(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def keys(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     """Compare the beginning of every key with the host that it is sent to, where both are known."""
     for name, provider in built.providers.items():
         secret = getattr(provider.settings, "api_key", None)
         host = urlsplit(getattr(provider.settings, "base_url", "")).hostname or ""
         key = tried(secret.reveal) if isinstance(secret, Secret) else ""
         if key and (wrong := _of_another(key, host)) is not None:
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=join(join("providers", name), "api_key"),
                 message=wrong,

@@ -9,7 +9,7 @@ import attrs
 
 from pixroute.config.build import Built
 from pixroute.config.model import Rule
-from pixroute.config.walk import Finding, Level, Walk
+from pixroute.config.walk import ConfigFinding, Level, Walk
 from pixroute.sanitizer import tried
 from pixroute.secret import Secret, doubts
 from pixroute.words import join
@@ -17,11 +17,11 @@ from pixroute.words import join
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def _unreached(built: Built, walks: Sequence[Walk]) -> Iterator[Finding]:
+def _unreached(built: Built, walks: Sequence[Walk]) -> Iterator[ConfigFinding]:
     used = {link.name for walk in walks for link in walk.links}
     for name in built.providers:
         if name not in used:
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=join("providers", name),
                 message="stands in no chain, so it is never asked",
@@ -30,7 +30,7 @@ def _unreached(built: Built, walks: Sequence[Walk]) -> Iterator[Finding]:
     ruled = {rule.chain for rule in built.config.rules} | {built.config.default_chain.name}
     for walk in walks:
         if walk.name not in ruled:
-            yield Finding(
+            yield ConfigFinding(
                 level="note",
                 path=walk.path,
                 message="is named by no rule",
@@ -38,12 +38,12 @@ def _unreached(built: Built, walks: Sequence[Walk]) -> Iterator[Finding]:
             )
 
 
-def _shadowed(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def _shadowed(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     rules = built.config.rules
     for later, rule in enumerate(rules):
         first = next((at for at, earlier in enumerate(rules[:later]) if _covers(earlier, rule)), None)
         if first is not None:
-            yield Finding(
+            yield ConfigFinding(
                 level="warning",
                 path=join("rules", later),
                 message=f"never matches: rules[{first}] takes all that it would",
@@ -61,13 +61,13 @@ def _covers(earlier: Rule, later: Rule) -> bool:
     )
 
 
-def _plaintext(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def _plaintext(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         if provider.identity.plaintext:
             host = urlsplit(provider.identity.origin or "").hostname
             near = host in LOOPBACK or getattr(provider.settings, "plaintext", "") == "private"
             level: Level = "note" if near else "warning"
-            yield Finding(
+            yield ConfigFinding(
                 level=level,
                 path=join("providers", name),
                 message=f"prompts, pictures and the key travel unencrypted to {provider.identity.origin}",
@@ -75,13 +75,13 @@ def _plaintext(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
             )
 
 
-def _keys(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def _keys(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         for one in attrs.fields(type(provider.settings)) if attrs.has(type(provider.settings)) else ():
             secret = getattr(provider.settings, one.name)
             key = tried(secret.reveal) if isinstance(secret, Secret) else ""
             for doubt in doubts(key) if key else ():
-                yield Finding(
+                yield ConfigFinding(
                     level="warning",
                     path=join(join("providers", name), one.name),
                     message=f"the key {doubt}",
@@ -89,10 +89,10 @@ def _keys(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
                 )
 
 
-def _recommended(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
+def _recommended(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         if advice := getattr(provider, "recommendation", ""):
-            yield Finding(
+            yield ConfigFinding(
                 level="note",
                 path=join("providers", name),
                 message="its plugin recommends other settings",
@@ -100,7 +100,7 @@ def _recommended(built: Built, _: Sequence[Walk]) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Callable[[Built, Sequence[Walk]], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Built, Sequence[Walk]], Iterator[ConfigFinding]], ...] = (
     _unreached,
     _shadowed,
     _plaintext,

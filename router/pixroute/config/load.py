@@ -81,12 +81,12 @@ def structure(
     Raises:
         ConfigError: it has mistakes; all of them are told.
     """
-    from pixroute.config.reader import Reader  # noqa: PLC0415 - cattrs takes 50 ms to import
+    from pixroute.config.reader import ConfigReader  # noqa: PLC0415 - cattrs takes 50 ms to import
     from pixroute.config.strict import strict_converter  # noqa: PLC0415
 
     if not isinstance(mapping, Mapping):
         raise ConfigError([Problem("", f"must be a table, not {shown(mapping)}")], source=source)
-    reader = Reader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
+    reader = ConfigReader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
     config = reader.config()
     if reader.problems:
         raise ConfigError(reader.problems, source=source)

@@ -32,7 +32,7 @@ SHARED = {
 
 
 @define
-class Reader:
+class ConfigReader:
     """One reading: what was said, and what is wrong with it so far.
 
     What its methods give is complete only where `problems` stayed empty.

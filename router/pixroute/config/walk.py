@@ -20,7 +20,7 @@ CLASSES: tuple[Resolution, ...] = ("1K", "2K", "4K")
 
 
 @frozen(kw_only=True)
-class Finding:
+class ConfigFinding:
     """Something to know of a configuration: where, what, and what to do about it."""
 
     level: Level

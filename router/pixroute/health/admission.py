@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pixroute.health.in_flight import Token
-from pixroute.health.scopes import Route
+from pixroute.health.in_flight import AdmissionToken
+from pixroute.health.scopes import HealthRoute
 from pixroute.health.states import OpenReason
 from pixroute.outcome import HealthSignal, Hold
 
@@ -40,7 +40,7 @@ class Settlement:
 class Admission:
     """A place on every scope of a route, to be settled once; made by `Health.admit`."""
 
-    def __init__(self, health: Health, route: Route, tokens: Sequence[Token]) -> None:
+    def __init__(self, health: Health, route: HealthRoute, tokens: Sequence[AdmissionToken]) -> None:
         self._health = health
         self._route = route
         self._tokens = tokens

@@ -16,7 +16,7 @@ from math import inf
 
 from pixroute.health.backoff import Backoff
 from pixroute.health.force import Forced
-from pixroute.health.in_flight import Token
+from pixroute.health.in_flight import AdmissionToken
 from pixroute.health.phases import Phases
 from pixroute.health.sickness import sickness
 from pixroute.health.stall import Survival
@@ -74,7 +74,7 @@ class Breaker(Phases):
 
     def admit(
         self, now: float, *, request: str, evidence: Hashable, expected: Quantiles, timeout: float, survival: Survival
-    ) -> Token:
+    ) -> AdmissionToken:
         """Take a place, which there must be.
 
         Args:
@@ -90,7 +90,7 @@ class Breaker(Phases):
         if not self._in_flight.live:
             self._ramp.wait_from(now)
         self._evidence.withdraw(evidence)
-        token = Token(request, evidence, self.generation, now, expected, timeout, survival)
+        token = AdmissionToken(request, evidence, self.generation, now, expected, timeout, survival)
         self._in_flight.add(token, live=self.state is State.CLOSED or self._room() > 0)
         if self.state is not State.CLOSED:
             self._due = self._next()
@@ -100,7 +100,7 @@ class Breaker(Phases):
 
     def settle(
         self,
-        token: Token,
+        token: AdmissionToken,
         signal: HealthSignal,
         now: float,
         *,
@@ -132,7 +132,7 @@ class Breaker(Phases):
         if hint is not None:
             self.hint(hint, now)
 
-    def forget(self, token: Token) -> None:
+    def forget(self, token: AdmissionToken) -> None:
         """Take back an admission as if it had never been; one that was settled is left alone."""
         self._in_flight.forget(token)
         self._due = self._next()
@@ -221,7 +221,7 @@ class Breaker(Phases):
         if signal is HealthSignal.SUCCESS and opened_wrongly and now >= self._hinted_until:
             self._half_open(now)
 
-    def _settle_probe(self, token: Token, signal: HealthSignal, now: float) -> None:
+    def _settle_probe(self, token: AdmissionToken, signal: HealthSignal, now: float) -> None:
         if signal is HealthSignal.SUCCESS:
             self._ramp.prove()
             for each in self.siblings:
@@ -234,7 +234,7 @@ class Breaker(Phases):
         self._due = max(now, self._next())  # what is left alone may be too old for a probe, from now on
 
     def _settle_evidence(
-        self, token: Token, signal: HealthSignal, now: float, *, hinted: bool, counts_from: float | None
+        self, token: AdmissionToken, signal: HealthSignal, now: float, *, hinted: bool, counts_from: float | None
     ) -> None:
         if self.state is State.OPEN and (hinted or signal is HealthSignal.THROTTLE):
             return  # a burst refused for one cause: the hint that opened it has said so already

@@ -12,7 +12,7 @@ MOST_REQUESTS = 1024
 """Requests remembered for the rate: enough for any share, and a bound on memory."""
 
 
-class Evidence:
+class BreakerEvidence:
     """The row of hard failures, and the outcomes within a window, by request."""
 
     def __init__(self) -> None:
@@ -21,9 +21,9 @@ class Evidence:
         self._bad = 0
         self._suspended: OrderedDict[Hashable, tuple[float, HealthSignal]] = OrderedDict()
 
-    def copied(self) -> Evidence:
+    def copied(self) -> BreakerEvidence:
         """Give a copy."""
-        evidence = Evidence()
+        evidence = BreakerEvidence()
         vars(evidence).update({name: copy(value) for name, value in vars(self).items()})
         return evidence
 

@@ -29,7 +29,7 @@ class Forced(StrEnum):
 
 
 @frozen(kw_only=True)
-class Order:
+class OperatorOrder:
     """An operator's word for an upstream's breakers, an origin's, or (reset only) an account's hold.
 
     Args:

@@ -17,7 +17,7 @@ REFUSED_WITHIN = 10.0
 
 
 @define(eq=False)
-class Token:
+class AdmissionToken:
     """One admission; settled exactly once.
 
     `started` moves on by the time that the machine was paused. `excused`: its silence is no evidence, because its
@@ -42,8 +42,8 @@ class InFlight:
     """The live admissions, of the breaker's present generation, and the older ones, which are no evidence."""
 
     def __init__(self) -> None:
-        self.live: set[Token] = set()
-        self.older: set[Token] = set()
+        self.live: set[AdmissionToken] = set()
+        self.older: set[AdmissionToken] = set()
 
     def __len__(self) -> int:
         return len(self.live) + len(self.older)
@@ -55,7 +55,7 @@ class InFlight:
         flight.older = {copy(token) for token in tuple(self.older)}
         return flight
 
-    def add(self, token: Token, *, live: bool) -> None:
+    def add(self, token: AdmissionToken, *, live: bool) -> None:
         """Take an admission in; one that is not `live` is no evidence."""
         (self.live if live else self.older).add(token)
 
@@ -64,7 +64,7 @@ class InFlight:
         self.older |= self.live
         self.live.clear()
 
-    def remove(self, token: Token) -> bool:
+    def remove(self, token: AdmissionToken) -> bool:
         """Take a settled admission out; tell whether it was live.
 
         Raises:
@@ -74,7 +74,7 @@ class InFlight:
         (self.live if live else self.older).remove(token)
         return live
 
-    def forget(self, token: Token) -> None:
+    def forget(self, token: AdmissionToken) -> None:
         """Take an admission out, if it is there."""
         self.live.discard(token)
         self.older.discard(token)
@@ -107,5 +107,5 @@ class InFlight:
             token.started += gap
             token.excused = True
 
-    def _heard(self) -> Iterator[Token]:
+    def _heard(self) -> Iterator[AdmissionToken]:
         return (token for token in self.live if not token.excused)

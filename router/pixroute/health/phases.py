@@ -8,9 +8,9 @@ from math import ceil, inf
 from typing import Self
 
 from pixroute.health.backoff import Backoff
-from pixroute.health.evidence import Evidence
+from pixroute.health.evidence import BreakerEvidence
 from pixroute.health.force import Forced
-from pixroute.health.in_flight import REFUSED_WITHIN, InFlight, Token
+from pixroute.health.in_flight import REFUSED_WITHIN, AdmissionToken, InFlight
 from pixroute.health.listening import Listening
 from pixroute.health.ramp import Ramp
 from pixroute.health.states import OpenReason, State
@@ -43,7 +43,7 @@ class Phases:
         self._silence = silence
         self._on_change = on_change
         self._heard = heard
-        self._evidence = Evidence()
+        self._evidence = BreakerEvidence()
         self._in_flight = InFlight()
         self._ramp = Ramp()
         self._backoff = Backoff()
@@ -228,7 +228,7 @@ class Phases:
             return 0
         return self._ramp.allowed - len(self._in_flight.live)
 
-    def _sicken(self, reason: OpenReason | None, at: float, token: Token | None = None) -> None:
+    def _sicken(self, reason: OpenReason | None, at: float, token: AdmissionToken | None = None) -> None:
         """Open for evidence, an answer or without a token a silence, unless an operator has said otherwise."""
         if self._forced is Forced.CLOSED:
             return

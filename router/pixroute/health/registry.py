@@ -11,14 +11,14 @@ from pixroute.events import BreakerChanged
 from pixroute.health.admission import Admission
 from pixroute.health.breaker import Breaker
 from pixroute.health.bulkhead import Bulkhead
-from pixroute.health.force import Forced, Order
+from pixroute.health.force import Forced, OperatorOrder
 from pixroute.health.holds import Holds
-from pixroute.health.in_flight import Token
+from pixroute.health.in_flight import AdmissionToken
 from pixroute.health.latency import LearnedLatency
 from pixroute.health.report import HealthEntry, breaker_entry, hold_entry, provider_entry
-from pixroute.health.scopes import AdmissionStatus, Keys, Route, Scope, Timer
+from pixroute.health.scopes import AdmissionStatus, HealthRoute, Keys, Scope, Timer
 from pixroute.health.states import OpenReason, State
-from pixroute.health.upstream import Upstream
+from pixroute.health.upstream import UpstreamHealth
 from pixroute.health.waiting import Line, Waiter
 from pixroute.latency import Quantiles
 from pixroute.outcome import Hold
@@ -52,8 +52,8 @@ class Health:
         self._on_change = on_change
         self._after_a_turn = after_a_turn
         self._heard = -inf
-        self._routes: dict[Keys, Route] = {}
-        self._upstreams: dict[str, Upstream] = {}
+        self._routes: dict[Keys, HealthRoute] = {}
+        self._upstreams: dict[str, UpstreamHealth] = {}
         self._origins: dict[str, Scope] = {}
         self._slots: dict[str, Bulkhead] = {}
         self._latencies: dict[Keys, LearnedLatency] = {}
@@ -142,7 +142,7 @@ class Health:
         if waiter is not None:
             waiter.drop_promise()
         route.bulkhead.used += 1
-        tokens: list[Token] = []
+        tokens: list[AdmissionToken] = []
         admission = Admission(self, route, tokens)
         try:
             for scope in route.scopes:
@@ -158,7 +158,7 @@ class Health:
             raise
         return admission
 
-    def settled(self, route: Route) -> None:
+    def settled(self, route: HealthRoute) -> None:
         """See to the timers and to whoever waits, after an outcome on this route."""
         self._arm(*route.scopes)
         self.pass_on()
@@ -194,7 +194,7 @@ class Health:
         self._disabled.discard(provider)
         self.pass_on()
 
-    def obey(self, order: Order, now: float) -> None:
+    def obey(self, order: OperatorOrder, now: float) -> None:
         """Do as an operator says, also to breakers that nobody has asked for yet."""
         scopes: list[Scope] = []
         if order.scope == "account":
@@ -202,7 +202,7 @@ class Health:
         elif order.scope == "origin":
             scopes = [self._origin(order.key)]
         else:
-            upstream = self._upstreams.setdefault(order.key, Upstream(order.key))
+            upstream = self._upstreams.setdefault(order.key, UpstreamHealth(order.key))
             wanted = RESOLUTIONS if order.resolution is None else [order.resolution]
             scopes = [upstream.scope(each, self._scope, now) for each in wanted]
             if order.act == "reset" and order.resolution is None:
@@ -268,7 +268,7 @@ class Health:
         for upstream in self._upstreams.values():
             yield from upstream.scopes.values()
 
-    def _first(self, now: float) -> tuple[Waiter, Route] | None:
+    def _first(self, now: float) -> tuple[Waiter, HealthRoute] | None:
         for waiter in self._line.heads():
             for route in waiter.routes:
                 if route.status(now, enabled=route.keys.provider not in self._disabled, promised=False).admits:
@@ -300,14 +300,14 @@ class Health:
 
     # -- what is created when first asked for
 
-    def _route(self, keys: Keys) -> Route:
+    def _route(self, keys: Keys) -> HealthRoute:
         route = self._routes.get(keys)
         if route is None:
             slots = self._slots.setdefault(keys.provider, Bulkhead(keys.max_in_flight))
             origin = None if keys.origin is None else self._origin(keys.origin)
-            named = self._upstreams.setdefault(keys.upstream, Upstream(keys.upstream))
+            named = self._upstreams.setdefault(keys.upstream, UpstreamHealth(keys.upstream))
             upstream = named.scope(keys.resolution, self._scope, self._clock())
-            route = self._routes[keys] = Route(keys, slots, self._holds, upstream, origin)
+            route = self._routes[keys] = HealthRoute(keys, slots, self._holds, upstream, origin)
         return route
 
     def _origin(self, name: str) -> Scope:

@@ -101,7 +101,7 @@ class Scope:
         return places is None or places > self.promised - promised
 
 
-class Route:
+class HealthRoute:
     """All that an attempt with these keys needs: slot, account, origin and upstream."""
 
     def __init__(self, keys: Keys, bulkhead: Bulkhead, holds: Holds, upstream: Scope, origin: Scope | None) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pixroute.health.evidence import Evidence
-from pixroute.health.in_flight import REFUSED_WITHIN, InFlight, Token
+from pixroute.health.evidence import BreakerEvidence
+from pixroute.health.in_flight import REFUSED_WITHIN, AdmissionToken, InFlight
 from pixroute.health.states import OpenReason
 from pixroute.policy import BreakerPolicy
 
 
 def sickness(
-    evidence: Evidence, in_flight: InFlight, token: Token, now: float, *, policy: BreakerPolicy, window: float
+    evidence: BreakerEvidence,
+    in_flight: InFlight,
+    token: AdmissionToken,
+    now: float,
+    *,
+    policy: BreakerPolicy,
+    window: float,
 ) -> OpenReason | None:
     """Tell why a breaker should open now that this call failed; None if it should not.
 

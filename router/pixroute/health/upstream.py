@@ -12,7 +12,7 @@ from pixroute.health.states import OpenReason
 from pixroute.request import Resolution
 
 
-class Upstream:
+class UpstreamHealth:
     """The breakers of one upstream; a breaker that comes later takes over what was said to all before."""
 
     def __init__(self, name: str) -> None:
@@ -22,7 +22,7 @@ class Upstream:
         self._gone_until = -inf
         self._gone_reason = OpenReason.MODEL_GONE
 
-    def copied(self) -> Upstream:
+    def copied(self) -> UpstreamHealth:
         """Give a copy."""
         upstream = copy(self)
         upstream.scopes = {resolution: scope.copied() for resolution, scope in list(self.scopes.items())}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 
-from pixroute.health.scopes import Route, Scope
+from pixroute.health.scopes import HealthRoute, Scope
 
 
 class Waiter:
@@ -20,15 +20,15 @@ class Waiter:
     place on, and closes in either case. `order` is its number in order of arrival.
     """
 
-    def __init__(self, line: Line, routes: tuple[Route, ...], wake: Callable[[], None], order: int) -> None:
+    def __init__(self, line: Line, routes: tuple[HealthRoute, ...], wake: Callable[[], None], order: int) -> None:
         self.routes = routes
         self.order = order
         self.woken = False
-        self.promise: Route | None = None
+        self.promise: HealthRoute | None = None
         self._line = line
         self._wake = wake
 
-    def wake(self, route: Route) -> None:
+    def wake(self, route: HealthRoute) -> None:
         """Promise it a place on the route and tell it."""
         self._line.leave(self)
         self.woken = True
@@ -56,13 +56,13 @@ class Line:
 
     def __init__(self, on_passed: Callable[[], None]) -> None:
         self.on_passed = on_passed
-        self._queues: dict[tuple[Route, ...], list[Waiter]] = {}
+        self._queues: dict[tuple[HealthRoute, ...], list[Waiter]] = {}
         self._arrivals = 0
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
-    def join(self, routes: tuple[Route, ...], wake: Callable[[], None], order: int | None) -> Waiter:
+    def join(self, routes: tuple[HealthRoute, ...], wake: Callable[[], None], order: int | None) -> Waiter:
         """Put a waiter last, or where its earlier order says."""
         self._arrivals += 1
         waiter = Waiter(self, routes, wake, self._arrivals if order is None else order)

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
-from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.asked import RequestWords
 from pixroute.outcome import Delivered, Failure, Stage, Success
 from pixroute.provider import AttemptContext
 from pixroute.sanitizer import Sanitizer
@@ -37,7 +37,7 @@ class HttpAttempt:
         self.endpoint = endpoint
         self.sanitizer = endpoint.sanitizer
         self.stage = Stage.QUEUED
-        self.asked: Callable[[], Asked] = Asked
+        self.asked: Callable[[], RequestWords] = RequestWords
 
     @property
     def context(self) -> AttemptContext:

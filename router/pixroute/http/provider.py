@@ -22,7 +22,7 @@ from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Auth, Call, Details, HttpSettings, Item, Part, Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.answered import request_id_in
-from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.asked import RequestWords
 from pixroute.http.judging.envelope import carries_error, failure_from, says_error
 from pixroute.http.judging.lack import lack
 from pixroute.http.judging.pictureless import flagged, pictureless
@@ -227,7 +227,7 @@ class HttpProvider(ABC, Generic[S]):
         )
 
     async def _ask(self, request: ImageRequest, http_attempt: HttpAttempt) -> Outcome:
-        http_attempt.asked = partial(Asked.of, request, self.name)
+        http_attempt.asked = partial(RequestWords.of, request, self.name)
         write = partial(self._outgoing, request, http_attempt)
         try:
             # References are written in a thread: megabytes of base64 and JSON would hold up every other request.
@@ -254,7 +254,7 @@ class HttpProvider(ABC, Generic[S]):
         return await self._collect(reply, told, http_attempt, sinks)
 
     def _refusal(
-        self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], Asked] = Asked
+        self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], RequestWords] = RequestWords
     ) -> Failure | None:
         """Judge an answer that is not what was asked for; None if it may be."""
         failure = self._classified(reply)
@@ -300,7 +300,7 @@ class HttpProvider(ABC, Generic[S]):
             http_attempt.context.note(stated_price=str(stated))
         return self._success(told, pictures, failures, http_attempt, surplus=len(items) - len(found))
 
-    def _empty(self, reply: Reply, why: str, asked: Callable[[], Asked] = Asked) -> Failure:
+    def _empty(self, reply: Reply, why: str, asked: Callable[[], RequestWords] = RequestWords) -> Failure:
         """Explain a 2xx without a picture: by the task it names, by what it says, else by what it is."""
         task = None if self.polls else asynchronous(reply, who=self.name)
         return task or pictureless(reply, who=self.name, why=why, now=time.time(), asked=asked())

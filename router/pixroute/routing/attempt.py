@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pixroute.routing.chain import PreparedProvider
     from pixroute.routing.gate import Gate
     from pixroute.routing.listener import AttemptListener
-    from pixroute.routing.part import Part, Place
+    from pixroute.routing.part import AttemptPlace, RequestPart
     from pixroute.routing.shared import Shared
 
 T = TypeVar("T")
@@ -86,13 +86,13 @@ class Attempt:
         *,
         request_id: str,
         prepared: PreparedProvider,
-        part: Part,
+        part: RequestPart,
         shared: Shared,
         listener: AttemptListener,
         started: float,
         ends_at: float,
         deadline: float,
-        place: Place = FIRST,
+        place: AttemptPlace = FIRST,
     ) -> None:
         self.request_id = request_id
         self.prepared = prepared

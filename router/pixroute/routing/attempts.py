@@ -14,7 +14,7 @@ from pixroute.health.waiting import Waiter
 from pixroute.outcome import Billing, Failure, Stage
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.emitter import Emitter
-from pixroute.routing.part import Part, Place
+from pixroute.routing.part import AttemptPlace, RequestPart
 from pixroute.routing.record import AttemptRecord
 from pixroute.routing.reserve import leave_out, possibly_billed
 from pixroute.routing.settle import may_retry_quickly
@@ -49,7 +49,7 @@ class Attempts:
     `bug` is what broke in our own code when one ended.
     """
 
-    def __init__(self, shared: Shared, part: Part, emitter: Emitter, on_change: Callable[[], None]) -> None:
+    def __init__(self, shared: Shared, part: RequestPart, emitter: Emitter, on_change: Callable[[], None]) -> None:
         self.bug: BaseException | None = None
         self._shared = shared
         self._part = part
@@ -147,8 +147,8 @@ class Attempts:
             attempt.end(refused)
         return attempt
 
-    def _place_of(self, start: Start, number: int, round_: int) -> Place:
-        return Place(
+    def _place_of(self, start: Start, number: int, round_: int) -> AttemptPlace:
+        return AttemptPlace(
             part=self._part.number,
             number=number,
             round=round_,

@@ -9,7 +9,7 @@ from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
-from pixroute.routing.ending import Ending
+from pixroute.routing.ending import PartEnding
 from pixroute.routing.record import Record
 from pixroute.routing.view import NOT_NEEDED, Verdict
 
@@ -22,7 +22,7 @@ _MAY_PASS = {
 
 
 def record_of(
-    endings: Sequence[Ending], *, request_id: str, chain: str, seconds: float, request: ImageRequest
+    endings: Sequence[PartEnding], *, request_id: str, chain: str, seconds: float, request: ImageRequest
 ) -> Record:
     """Gather what happened in all parts."""
     return Record(
@@ -35,7 +35,7 @@ def record_of(
     )
 
 
-def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, currency: str) -> ImageResult:
+def conclude(endings: Sequence[PartEnding], record: Record, request: ImageRequest, currency: str) -> ImageResult:
     """Give the result if at least one picture came.
 
     Raises:
@@ -62,12 +62,12 @@ def conclude(endings: Sequence[Ending], record: Record, request: ImageRequest, c
     )
 
 
-def _distinct(won: Sequence[Ending]) -> tuple[Adjustment, ...]:
+def _distinct(won: Sequence[PartEnding]) -> tuple[Adjustment, ...]:
     found = [adjustment for ending in won if ending.winner for adjustment in ending.winner.adjustments]
     return tuple(dict.fromkeys(found))
 
 
-def _missing(endings: Sequence[Ending]) -> tuple[Missing, ...]:
+def _missing(endings: Sequence[PartEnding]) -> tuple[Missing, ...]:
     missing = []
     for part, ending in enumerate(endings):
         if ending.winner is None:
@@ -77,7 +77,7 @@ def _missing(endings: Sequence[Ending]) -> tuple[Missing, ...]:
     return tuple(missing)
 
 
-def _last_failure(ending: Ending) -> Failure:
+def _last_failure(ending: PartEnding) -> Failure:
     failures = [attempt.failure for attempt in ending.attempts if attempt.failure is not None]
     if failures:
         return failures[-1]
@@ -85,7 +85,7 @@ def _last_failure(ending: Ending) -> Failure:
     return Failure(kind=FailureKind.SKIPPED, message=f"No provider was asked: {reasons}.", stage=Stage.QUEUED)
 
 
-def paid_for(endings: Sequence[Ending], *, beside: bool = False) -> list[Image]:
+def paid_for(endings: Sequence[PartEnding], *, beside: bool = False) -> list[Image]:
     """Give pictures that were paid for, accepted or not; with `beside` none of the winners'."""
     images: list[Image] = []
     for ending in endings:
@@ -99,7 +99,7 @@ def paid_for(endings: Sequence[Ending], *, beside: bool = False) -> list[Image]:
 # Errors
 
 
-def _error(endings: Sequence[Ending], record: Record, cost: Cost) -> Exception:
+def _error(endings: Sequence[PartEnding], record: Record, cost: Cost) -> Exception:
     if any(ending.shut_down for ending in endings):
         return _shut_down(record, cost)
     if bug := next((ending.bug for ending in endings if ending.bug is not None), None):
@@ -132,7 +132,7 @@ def _shut_down(record: Record, cost: Cost) -> errors.ShuttingDown:
     return errors.ShuttingDown("\n  ".join(lines), record=record, cost=cost)
 
 
-def broken(bug: BaseException, record: Record, endings: Sequence[Ending], currency: str) -> errors.InternalError:
+def broken(bug: BaseException, record: Record, endings: Sequence[PartEnding], currency: str) -> errors.InternalError:
     """Tell of a bug of our own; what foreign code said in it stays in its cause."""
     cost = Cost.total((attempt.cost for attempt in record.attempts), currency)
     if sum(len(ending.attempts) for ending in endings) > len(record.attempts):
@@ -148,7 +148,7 @@ def broken(bug: BaseException, record: Record, endings: Sequence[Ending], curren
 
 
 def _kind_and_head(
-    endings: Sequence[Ending], failures: Sequence[Failure], retry_after: float | None
+    endings: Sequence[PartEnding], failures: Sequence[Failure], retry_after: float | None
 ) -> tuple[type[errors.RequestFailed], str]:
     verdicts = {verdict for ending in endings for verdict in ending.verdicts}
     billed = sum(attempt.may_be_billed for ending in endings for attempt in ending.attempts)
@@ -180,14 +180,14 @@ def _kind_and_head(
     return errors.AllProvidersFailed, f"No provider can be asked now; nothing was sent.{when}"
 
 
-def _guessed(endings: Sequence[Ending]) -> str:
+def _guessed(endings: Sequence[PartEnding]) -> str:
     """Say whose times are unknown, for then the time they need is a guess."""
     asked = (pair for ending in endings for pair in zip(ending.prepared_providers, ending.verdicts, strict=True))
     names = sorted({one.name for one, verdict in asked if verdict is Verdict.NO_TIME and not one.candidate.known})
     return f" Times unknown: {', '.join(names)}; `latency` says how long it takes." if names else ""
 
 
-def _who(endings: Sequence[Ending]) -> str:
+def _who(endings: Sequence[PartEnding]) -> str:
     """Name those who were asked: "every" only where nobody of the chain was left out."""
     asked = {attempt.prepared.name for ending in endings for attempt in ending.attempts}
     chain = {prepared.name for ending in endings for prepared in ending.prepared_providers}
@@ -214,11 +214,11 @@ def _failure_lines(record: Record) -> list[str]:
     ]
 
 
-def _all_skip_lines(endings: Sequence[Ending]) -> list[str]:
+def _all_skip_lines(endings: Sequence[PartEnding]) -> list[str]:
     return [line for ending in endings for line in _skip_lines(ending)]
 
 
-def _skip_lines(ending: Ending) -> list[str]:
+def _skip_lines(ending: PartEnding) -> list[str]:
     asked = {attempt.prepared.name for attempt in ending.attempts}
     return [
         f"{prepared.name}: skipped: {prepared.unfit or verdict.value}"

@@ -15,7 +15,7 @@ from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.observers import Observers
 from pixroute.routing.view import Plan, Verdict, Wait
-from pixroute.routing.watch import Watch
+from pixroute.routing.watch import AttemptWatch
 from pixroute.sanitizer import Sanitizer
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Emitter:
         self._chain = chain
         self._traceparent = trace.current()
         self._skipped: set[tuple[int, str, Verdict]] = set()
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, AttemptWatch] = {}
         self._cost = Cost(currency=currency)
         self._last: Failure | None = None
         self._attempts = 0
@@ -190,7 +190,7 @@ class Emitter:
         self._attempts += 1
         self._fell_back |= attempt.place.fell_back
         self._observers.emit(started)
-        self._watches[attempt.request_id] = Watch(
+        self._watches[attempt.request_id] = AttemptWatch(
             attempt, overdue_at=started.overdue_at, on_move=self._moved, on_overdue=self._overdue
         )
 

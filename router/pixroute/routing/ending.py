@@ -13,7 +13,7 @@ from pixroute.routing.view import Action, Plan, Round, Start, Stop, Verdict, Wai
 
 
 @frozen(kw_only=True)
-class Ending:
+class PartEnding:
     """How a part ended: a winner, or the planner's last word; and all that happened.
 
     `shut_down`: the router was closed before it could end otherwise. `bug`: what broke in our own code.

@@ -21,8 +21,8 @@ from pixroute.routing.chain import Chain, prepared_providers
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
-from pixroute.routing.ending import Ending
-from pixroute.routing.part import Part
+from pixroute.routing.ending import PartEnding
+from pixroute.routing.part import RequestPart
 from pixroute.routing.record import Record
 from pixroute.routing.run import Run
 from pixroute.routing.shared import Shared
@@ -93,7 +93,7 @@ class _Request:
     timeout: float | None
     into: Path | None
     owner: Owner = field(factory=Owner)
-    endings: Sequence[Ending] = ()
+    endings: Sequence[PartEnding] = ()
 
     async def result(self, overrides: Overrides) -> ImageResult:
         """Drive its parts, and give what they brought as it was asked for."""
@@ -108,10 +108,10 @@ class _Request:
             self.owner.give(image.content)
         return result
 
-    def _parts(self, overrides: Overrides) -> list[Part]:
+    def _parts(self, overrides: Overrides) -> list[RequestPart]:
         budget = RequestBudget(self.policy.max_cost)
         return [
-            Part(
+            RequestPart(
                 request_id=self.request_id,
                 number=number,
                 chain=self.chain.name,
@@ -187,7 +187,7 @@ def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
     return [request.altered(n=size) for size in sizes]
 
 
-async def _drive(runs: Sequence[Run]) -> list[Ending]:
+async def _drive(runs: Sequence[Run]) -> list[PartEnding]:
     if len(runs) == 1:
         return [await runs[0].drive()]
     tasks = [asyncio.ensure_future(run.drive()) for run in runs]

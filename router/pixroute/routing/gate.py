@@ -14,7 +14,7 @@ from attrs import define, frozen
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
-from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, Taken
 from pixroute.shared.leases import Leases
 from pixroute.shared.stores import Stores, open_stores
 
@@ -81,13 +81,13 @@ class Gate:
         price = millionths(attempt.prepared.candidate.price or Decimal(0))
         certain, possible = attempt.cost.certain, attempt.cost.possible
         self.leases.settle(
-            Settlement(
+            LeaseSettlement(
                 attempt=attempt.request_id,
                 spent=price if certain is None else millionths(certain),
                 possibly=price if possible is None and certain is not None else millionths(possible or Decimal(0)),
             )
             if attempt.billing is not Billing.FREE
-            else Settlement(attempt=attempt.request_id)
+            else LeaseSettlement(attempt=attempt.request_id)
         )
 
     async def status(self) -> tuple[BudgetEntry, ...]:
@@ -126,14 +126,14 @@ def make_gate(budgets: Mapping[str, Budget], shared: SharedSettings | None) -> t
     return Gate(budgets, leases, time.time), stores
 
 
-def _entry(name: str, budget: Budget, hold: Hold, status: Taken) -> BudgetEntry:
+def _entry(name: str, budget: Budget, hold: LeaseHold, status: Taken) -> BudgetEntry:
     spent, possibly, reserved = (
         Decimal(amount) / MILLIONTHS for amount in (status.spent, status.possibly, status.reserved)
     )
     return BudgetEntry(name, budget, spent, possibly, reserved, datetime.fromtimestamp(hold.ends, UTC))
 
 
-def _why(refused: Refused, budget: Budget) -> str:
+def _why(refused: LeaseRefused, budget: Budget) -> str:
     if refused.left is None:
         return "the store that keeps it is away"
     resets = datetime.fromtimestamp(refused.hold.ends, UTC).isoformat(timespec="minutes")

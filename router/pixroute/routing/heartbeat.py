@@ -15,7 +15,7 @@ LONGEST_LAG = 5.0
 """Seconds of lateness above which the machine was paused: that time is nobody's."""
 
 
-class Timer(Protocol):
+class HeartbeatTimer(Protocol):
     """What `call_at` gives."""
 
     def cancel(self) -> None:
@@ -41,7 +41,7 @@ class Heartbeat:
         self,
         *,
         clock: Callable[[], float],
-        call_at: Callable[[float, Callable[[], None]], Timer],
+        call_at: Callable[[float, Callable[[], None]], HeartbeatTimer],
         busy: Callable[[], bool],
         observed: Callable[[], bool],
         on_pause: Callable[[float], None],
@@ -53,7 +53,7 @@ class Heartbeat:
         self._observed = observed
         self._on_pause = on_pause
         self._on_lag = on_lag
-        self._timer: Timer | None = None
+        self._timer: HeartbeatTimer | None = None
         self._due = 0.0
         self._seen_by = 0.0  # later than this by a pause: `_due`, or the end of a pause that was found since
         self._paused = 0.0

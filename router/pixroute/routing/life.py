@@ -23,7 +23,7 @@ from attrs import evolve
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PluginError, ShuttingDown
-from pixroute.health.force import Order
+from pixroute.health.force import OperatorOrder
 from pixroute.health.registry import Health
 from pixroute.routing.alarm import Alarm
 from pixroute.routing.observers import close_observers, observing
@@ -211,7 +211,7 @@ class Life:
         self.check_here()
         self._operator.able(provider, wanted=wanted)
 
-    def obey(self, *orders: Order) -> None:
+    def obey(self, *orders: OperatorOrder) -> None:
         """Do to breakers and holds as an operator says: before opening, or on the loop.
 
         Raises:

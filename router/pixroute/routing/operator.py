@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Literal
 
-from pixroute.health.force import Forced, Order
+from pixroute.health.force import Forced, OperatorOrder
 from pixroute.health.registry import Health, still
 from pixroute.provider import BreakerState, Provider, breaker_states
 from pixroute.request import Resolution
@@ -28,7 +28,7 @@ class Operator:
         self._disabled: set[str] = set()
         self._health: Health | None = None
         self._settings = breaker_states(providers)
-        self._orders = [Order(act=Forced(state), key=upstream) for upstream, state in self._settings.items()]
+        self._orders = [OperatorOrder(act=Forced(state), key=upstream) for upstream, state in self._settings.items()]
 
     def take_over(self, health: Health, now: float) -> None:
         """Tell a health that begins what was said so far."""
@@ -52,7 +52,7 @@ class Operator:
         if self._health is not None:
             (self._health.enable if wanted else self._health.disable)(provider)
 
-    def say(self, order: Order, now: float) -> None:
+    def say(self, order: OperatorOrder, now: float) -> None:
         """Pass an order on, now or when the router is opened."""
         if self._health is None:
             self._orders.append(order)
@@ -65,7 +65,7 @@ class Operator:
         for upstream in dict.fromkeys((*before, *self._settings)):
             state = self._settings.get(upstream)
             if state != before.get(upstream):
-                self.say(Order(act=Forced(state) if state else "release", key=upstream), now)
+                self.say(OperatorOrder(act=Forced(state) if state else "release", key=upstream), now)
 
 
 def force_order(
@@ -75,7 +75,7 @@ def force_order(
     seconds: float | None,
     scope: Literal["upstream", "origin"],
     resolution: object,
-) -> Order:
+) -> OperatorOrder:
     """Make the order to force what a provider depends on.
 
     Raises:
@@ -91,14 +91,18 @@ def force_order(
     if key is None:
         raise ValueError(f"provider {member.name!r} has no origin: it sends nothing over a network")
     lasts = inf if seconds is None else seconds
-    return Order(act=Forced(state), key=key, scope=scope, resolution=resolution, seconds=lasts)  # type: ignore[arg-type]  # just checked
+    return OperatorOrder(act=Forced(state), key=key, scope=scope, resolution=resolution, seconds=lasts)  # type: ignore[arg-type]  # just checked
 
 
-def reset_orders(member: Member) -> list[Order]:
+def reset_orders(member: Member) -> list[OperatorOrder]:
     """Make the orders to have everything that a provider depends on begin as new."""
     identity = member.identity
     orders = [
-        Order(act="reset", key=identity.upstream),
-        Order(act="reset", key=identity.account, scope="account"),
+        OperatorOrder(act="reset", key=identity.upstream),
+        OperatorOrder(act="reset", key=identity.account, scope="account"),
     ]
-    return orders if identity.origin is None else [*orders, Order(act="reset", key=identity.origin, scope="origin")]
+    return (
+        orders
+        if identity.origin is None
+        else [*orders, OperatorOrder(act="reset", key=identity.origin, scope="origin")]
+    )

@@ -14,7 +14,7 @@ from pixroute.routing.chain import PreparedProvider
 
 
 @frozen(kw_only=True)
-class Part:
+class RequestPart:
     """A part of a request, as it is driven: a request for more pictures than a provider makes at once has several.
 
     Args:
@@ -47,7 +47,7 @@ class Part:
 
 
 @frozen(kw_only=True)
-class Place:
+class AttemptPlace:
     """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
 
     part: int = 0
@@ -58,4 +58,4 @@ class Place:
     fell_back: bool = False
 
 
-FIRST = Place()
+FIRST = AttemptPlace()

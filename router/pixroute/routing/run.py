@@ -17,8 +17,8 @@ from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.attempts import Attempts
 from pixroute.routing.emitter import Emitter
-from pixroute.routing.ending import Decisions, Ending
-from pixroute.routing.part import Part
+from pixroute.routing.ending import Decisions, PartEnding
+from pixroute.routing.part import RequestPart
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget
 from pixroute.routing.shared import Shared
@@ -45,11 +45,11 @@ class Run:
     _place_in_line: int | None = None
     _carried: Attempt | None = None
     """The attempt that runs in the task that drives."""
-    _beside: asyncio.Task[Ending] | None = None
+    _beside: asyncio.Task[PartEnding] | None = None
     """The task that decides while that one is taken."""
     _shut = False
 
-    def __init__(self, shared: Shared, emitter: Emitter, part: Part) -> None:
+    def __init__(self, shared: Shared, emitter: Emitter, part: RequestPart) -> None:
         self._shared = shared
         self._emitter = emitter
         self._part = part
@@ -61,7 +61,7 @@ class Run:
         self._budget_seconds = part.timeout
         self._jitter = shared.random.random()
 
-    async def drive(self) -> Ending:
+    async def drive(self) -> PartEnding:
         """Drive to the end; cancellation settles everything that is in flight and passes on.
 
         What breaks in our own code ends this part, and so does what breaks when a picture is in hand: nothing more is
@@ -81,7 +81,7 @@ class Run:
             self._leave()
             self._attempts.clear()
 
-    async def _drive(self) -> Ending:
+    async def _drive(self) -> PartEnding:
         heard = False
         while True:
             winner = self._attempts.winner
@@ -130,7 +130,7 @@ class Run:
             self._beside = self._loop.create_task(self._drive())
             self._beside.add_done_callback(self._decided_beside)
 
-    def _decided_beside(self, task: asyncio.Task[Ending]) -> None:
+    def _decided_beside(self, task: asyncio.Task[PartEnding]) -> None:
         """End what is in flight, the attempt that this request's own task carries too: that task takes over."""
         if not task.cancelled():
             task.exception()  # seen: whoever waits for the task may have been cancelled
@@ -194,7 +194,7 @@ class Run:
 
     # Acting
 
-    async def _act(self, action: Action) -> Ending | None:
+    async def _act(self, action: Action) -> PartEnding | None:
         """Do what was decided, and wait as long as nothing new can be; give the ending if another task came to it."""
         if isinstance(action, Start):
             return await self._start(action)
@@ -204,7 +204,7 @@ class Run:
             await self._wait(action)
         return None
 
-    async def _start(self, start: Start) -> Ending | None:
+    async def _start(self, start: Start) -> PartEnding | None:
         """Start an attempt, and wait until another may join it."""
         attempt = self._attempts.start(
             start, self._decided_at, deadline=self._deadline(), round_=self._round, waiter=self._waiter
@@ -230,7 +230,7 @@ class Run:
         alone = self._beside is None and self.in_flight == [attempt]
         return alone and getattr(attempt.prepared.provider, "awaits_only_ours", False)
 
-    async def _carry(self, attempt: Attempt, until: float) -> Ending | None:
+    async def _carry(self, attempt: Attempt, until: float) -> PartEnding | None:
         """Run the attempt in this task; what is to be decided meanwhile, from `until` on, a task beside it decides."""
         self._carried = attempt
         timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
@@ -291,14 +291,14 @@ class Run:
             self._waiter.close()
             self._waiter = None
 
-    def _ending(self, winner: Attempt | None, stop: Stop | None, *, bug: BaseException | None = None) -> Ending:
+    def _ending(self, winner: Attempt | None, stop: Stop | None, *, bug: BaseException | None = None) -> PartEnding:
         shut_down = winner is None and (self._shut or (self._shared.closing.is_set() and not self._attempts))
         self._leave()
         try:
             records, decisions = self._attempts.records(), self._decisions.told()
         except Exception as error:  # noqa: BLE001 - the pictures are kept, and the bug is told
             records, decisions, bug = (), (), bug or error
-        return Ending(
+        return PartEnding(
             winner=winner,
             stop=stop,
             attempts=self._attempts.all,

@@ -26,7 +26,7 @@ def rule(view: View, index: int, live: list[Tried]) -> Verdict:
 
 
 def hindered(view: View, index: int, live: list[Tried]) -> Verdict | None:
-    """Say what would keep this provider even if it had a place; nobody waits for a place that he could not use."""
+    """Say what would bar a provider that had a place; a request waits only for a provider it could use."""
     candidate, status = view.candidates[index], view.statuses[index]
     if live and not _may_join(view, index, live):
         return Verdict.NOT_BESIDE

@@ -16,7 +16,7 @@ EVERY = 1.0
 """Seconds between two words on one attempt, and before the first."""
 
 
-class Watch:
+class AttemptWatch:
     """Looks at one attempt when it moves, and when it becomes overdue; made only where somebody observes.
 
     Args:

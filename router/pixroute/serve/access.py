@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from pixroute.serve.problem import Problem, Refused
+from pixroute.serve.problem import GatewayProblem, Refused
 
 HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
 BODIES = frozenset({"application/json", "multipart/form-data"})
@@ -57,7 +57,7 @@ def check_body(method: str, content_type: str) -> None:
     """
     if method == "POST" and content_type not in BODIES:
         message = "the body must be application/json or multipart/form-data, and say so"
-        raise Refused(Problem(status=415, message=message, kind="unsupported_media_type"))
+        raise Refused(GatewayProblem(status=415, message=message, kind="unsupported_media_type"))
 
 
 def key_in(headers: Mapping[str, str]) -> str:
@@ -71,7 +71,7 @@ def key_in(headers: Mapping[str, str]) -> str:
 def unauthorized() -> Refused:
     """Refuse a key that opens nothing."""
     return Refused(
-        Problem(
+        GatewayProblem(
             status=401,
             message="no API key was given, or none that opens anything here",
             kind="invalid_api_key",
@@ -122,4 +122,4 @@ def _is_here(origin: str) -> bool:
 
 def _refused(why: str) -> Refused:
     message = f"this server has no API keys and answers programs on its own machine only: {why}; `pixroute keys add`"
-    return Refused(Problem(status=403, message=message, kind="not_local", type="authentication_error"))
+    return Refused(GatewayProblem(status=403, message=message, kind="not_local", type="authentication_error"))

@@ -11,12 +11,12 @@ from aiohttp import web
 from attrs import field, frozen
 
 from pixroute.config.serve import ServeSettings
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked
-from pixroute.serve.call import Call, Outcome
-from pixroute.serve.dialects.dialect import Dialect, Event, Links, headers
-from pixroute.serve.document import Document, Reader
-from pixroute.serve.problem import Problem
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import GatewayRequest
+from pixroute.serve.call import GatewayCall, Outcome
+from pixroute.serve.dialects.dialect import GatewayDialect, Links, StreamEvent, headers
+from pixroute.serve.document import Document, DocumentReader
+from pixroute.serve.problem import GatewayProblem
 
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """What tells caches and nginx to hand on at once."""
@@ -29,11 +29,11 @@ class Answering:
     """One answer to be given; `more` are headers beside its own."""
 
     request: web.Request
-    call: Call
-    asked: Asked
-    dialect: Dialect
+    call: GatewayCall
+    asked: GatewayRequest
+    dialect: GatewayDialect
     settings: ServeSettings
-    link: Callable[[Answer], Awaitable[Links]]
+    link: Callable[[GatewayAnswer], Awaitable[Links]]
     more: Mapping[str, str] = field(factory=dict)
 
     async def answer(self) -> web.StreamResponse:
@@ -53,7 +53,7 @@ class Answering:
         while (outcome := self.call.outcome) is None:
             await response.write(SIGN)
             await self.call.wait(settings.heartbeat_every)
-        if isinstance(outcome, Problem):
+        if isinstance(outcome, GatewayProblem):
             await response.write(json.dumps(self.dialect.problem(outcome)).encode())
         else:
             await write(response, self.dialect.answer(outcome, self.asked, await self._links(outcome)))
@@ -61,7 +61,7 @@ class Answering:
         return response
 
     async def _whole(self, outcome: Outcome) -> web.StreamResponse:
-        if isinstance(outcome, Problem):
+        if isinstance(outcome, GatewayProblem):
             return refusal(self.dialect, outcome, self.more)
         document = self.dialect.answer(outcome, self.asked, await self._links(outcome))
         told = {**NOT_BUFFERED, **self.more, **headers(outcome), "Content-Type": "application/json"}
@@ -76,7 +76,7 @@ class Answering:
 
     async def _stream(self) -> web.StreamResponse:
         """Send events; what is known before the first of them still has a true status."""
-        if isinstance(early := self.call.outcome, Problem):
+        if isinstance(early := self.call.outcome, GatewayProblem):
             return refusal(self.dialect, early, self.more)
         response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": EVENTS})
         await response.prepare(self.request)
@@ -103,16 +103,16 @@ class Answering:
                 await _send(response, event)
         return seen
 
-    async def _links(self, answer: Answer) -> Links:
+    async def _links(self, answer: GatewayAnswer) -> Links:
         return await self.link(answer) if self.asked.as_url else {}
 
-    async def _last(self, outcome: Outcome) -> Iterator[Event]:
-        if isinstance(outcome, Problem):
+    async def _last(self, outcome: Outcome) -> Iterator[StreamEvent]:
+        if isinstance(outcome, GatewayProblem):
             return self.dialect.failed(outcome)
         return self.dialect.completed(outcome, self.asked, await self._links(outcome))
 
 
-async def _send(response: web.StreamResponse, event: Event) -> None:
+async def _send(response: web.StreamResponse, event: StreamEvent) -> None:
     name = f"event: {event.name}\n" if event.name else ""
     await response.write(f"{name}data: ".encode())
     await write(response, event.document)
@@ -122,13 +122,13 @@ async def _send(response: web.StreamResponse, event: Event) -> None:
 async def write(response: web.StreamResponse, document: Document) -> None:
     """Write a document as fast as its reader takes it."""
     loop = asyncio.get_running_loop()
-    reader = Reader(pictures=document.pictures, began=loop.time())
+    reader = DocumentReader(pictures=document.pictures, began=loop.time())
     async for chunk in document.chunks():
         await response.write(chunk)
         await reader.took(len(chunk), loop.time())
 
 
-def refusal(dialect: Dialect, problem: Problem, more: Mapping[str, str] | None = None) -> web.Response:
+def refusal(dialect: GatewayDialect, problem: GatewayProblem, more: Mapping[str, str] | None = None) -> web.Response:
     """Give an answer that is an error and nothing else."""
     return json_response(
         dialect.problem(problem), status=problem.status, headers={**problem.all_headers(), **(more or {})}

@@ -12,7 +12,7 @@ from pixroute.result import Image, ImageResult
 
 
 @frozen(kw_only=True)
-class Answer:
+class GatewayAnswer:
     """A result of the router as it is told; `adjustments` and `missing` are plain JSON."""
 
     images: tuple[Image, ...]
@@ -24,7 +24,7 @@ class Answer:
     usage: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, result: ImageResult) -> Answer:
+    def of(cls, result: ImageResult) -> GatewayAnswer:
         """Take what is told of a result."""
         return cls(
             images=result.images,

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pixroute.config.serve import ServeSettings, forbidden
 from pixroute.request import ImageRequest, Reference, Size, parse_ratio
-from pixroute.serve.problem import Problem, Refused, bad
+from pixroute.serve.problem import GatewayProblem, Refused, bad
 from pixroute.values import Mistake
 
 _READ = frozenset(
@@ -30,7 +30,7 @@ class Names(Protocol):
 
 
 @frozen(kw_only=True)
-class Asked:
+class GatewayRequest:
     """One wish, and the form in which its answer goes out; `notes` tell what of the wish was not passed on."""
 
     request: ImageRequest
@@ -55,7 +55,7 @@ class Desk:
         *,
         references: Sequence[Reference] = (),
         known: frozenset[str] = frozenset(),
-    ) -> Asked:
+    ) -> GatewayRequest:
         """Read the fields that OpenAI's dialect and its relatives share; `known` are the dialect's own beside them.
 
         Raises:
@@ -77,7 +77,7 @@ class Desk:
                 extra=dict.fromkeys(self.names.members(chain), passed) if passed else {},
             )
         )
-        return Asked(
+        return GatewayRequest(
             request=request,
             chain=chain,
             model=_text(fields, "model"),
@@ -94,7 +94,7 @@ def unknown_model(model: str, known: Sequence[str]) -> Refused:
     """Refuse a model that means nothing here."""
     there = ", ".join(known[:20])
     message = f"the model {model[:100]!r} does not exist here; there are {there}; `[serve.models]` gives more names"
-    return Refused(Problem(status=404, message=message, kind="model_not_found", param="model"))
+    return Refused(GatewayProblem(status=404, message=message, kind="model_not_found", param="model"))
 
 
 def _made(make: Callable[[], ImageRequest]) -> ImageRequest:

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from pixroute.config.serve import ServeSettings
 from pixroute.request import LARGEST_REFERENCE, Reference
-from pixroute.serve.problem import Problem, Refused, bad
+from pixroute.serve.problem import GatewayProblem, Refused, bad
 
 _DEEPEST = 200
 _MOST_PARTS = 200
@@ -24,7 +24,7 @@ _FILES = frozenset({"image", "image[]", "images", "images[]", "mask"})
 
 
 @frozen(kw_only=True)
-class Body:
+class RequestBody:
     """The fields of a body and its files; `digest` tells bodies apart, however a form's parts are separated."""
 
     fields: Mapping[str, Any]
@@ -32,7 +32,7 @@ class Body:
     files: tuple[Reference, ...] = ()
 
 
-async def read_body(request: web.Request, settings: ServeSettings) -> Body:
+async def read_body(request: web.Request, settings: ServeSettings) -> RequestBody:
     """Read it.
 
     Raises:
@@ -46,16 +46,16 @@ async def read_body(request: web.Request, settings: ServeSettings) -> Body:
             if request.content_type == "multipart/form-data":
                 return await _form(request, settings)
             data = await _bytes(request, settings)
-            return Body(fields=parsed(data), digest=await _digest([data]))
+            return RequestBody(fields=parsed(data), digest=await _digest([data]))
     except TimeoutError:
         message = f"the body did not come within {settings.body_timeout:g} s"
-        raise Refused(Problem(status=408, message=message, kind="slow_body")) from None
+        raise Refused(GatewayProblem(status=408, message=message, kind="slow_body")) from None
 
 
 def too_large(settings: ServeSettings) -> Refused:
     """Refuse a body for its size."""
     message = f"the body has more than {settings.max_body} bytes (`[serve] max_body`)"
-    return Refused(Problem(status=413, message=message, kind="too_large", headers={"Connection": "close"}))
+    return Refused(GatewayProblem(status=413, message=message, kind="too_large", headers={"Connection": "close"}))
 
 
 async def _bytes(request: web.Request, settings: ServeSettings) -> bytearray:
@@ -94,7 +94,7 @@ def _number(text: str) -> float:
     return number
 
 
-async def _form(request: web.Request, settings: ServeSettings) -> Body:
+async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:
     fields: dict[str, Any] = {}
     files: list[Reference] = []
     read: list[bytes] = []
@@ -104,7 +104,7 @@ async def _form(request: web.Request, settings: ServeSettings) -> Body:
         for _ in range(_MOST_PARTS):
             part = await reader.next()
             if part is None:
-                return Body(fields=fields, files=tuple(files), digest=await _digest(read))
+                return RequestBody(fields=fields, files=tuple(files), digest=await _digest(read))
             if not isinstance(part, BodyPartReader) or not part.name:
                 raise bad("every part of the form needs a name, and none may be a form itself")
             is_file = part.filename is not None or part.name in _FILES

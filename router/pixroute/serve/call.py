@@ -14,20 +14,20 @@ from attrs import define, field
 from pixroute import events
 from pixroute.cost import Cost
 from pixroute.errors import PixrouteError
-from pixroute.serve.answer import Answer
-from pixroute.serve.problem import Problem, Refused, problem_of
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.problem import GatewayProblem, Refused, problem_of
 
 log = logging.getLogger("pixroute.serve")
 MOST_TOLD = 500
 """Events of one request that are kept for those who read it."""
-_current: ContextVar[Call | None] = ContextVar("pixroute_call", default=None)
+_current: ContextVar[GatewayCall | None] = ContextVar("pixroute_call", default=None)
 
-Outcome = Answer | Problem
+Outcome = GatewayAnswer | GatewayProblem
 Work = Callable[[], Awaitable[Outcome]]
 
 
 @define(eq=False)
-class Call:
+class GatewayCall:
     """One run of the router, and what became known of it.
 
     `callers` wait for it; when none does any more, nothing more is started, and what may be billed is finished.
@@ -46,7 +46,7 @@ class Call:
     _in_flight: set[str] = field(factory=set)
     _waiting: set[asyncio.Future[None]] = field(factory=set)
 
-    def start(self, work: Work, around: Callable[[Work], Awaitable[Outcome]] | None = None) -> Call:
+    def start(self, work: Work, around: Callable[[Work], Awaitable[Outcome]] | None = None) -> GatewayCall:
         """Begin; what `work` raises becomes a value, and a bug is logged. `around` is given that work to do."""
 
         async def valued() -> Outcome:
@@ -68,7 +68,7 @@ class Call:
         except asyncio.CancelledError:
             if not self.left:
                 raise
-            return Problem(status=499, message="Its caller had left.", kind="caller_left", cost=self.spent)
+            return GatewayProblem(status=499, message="Its caller had left.", kind="caller_left", cost=self.spent)
         except (PixrouteError, ValueError) as error:
             return problem_of(error)
         except Exception as error:
@@ -76,7 +76,7 @@ class Call:
             return problem_of(error)
 
     @classmethod
-    def kept(cls, outcome: Outcome) -> Call:
+    def kept(cls, outcome: Outcome) -> GatewayCall:
         """Give one that is over."""
         call = cls()
         call.task = asyncio.get_running_loop().create_future()
@@ -89,7 +89,7 @@ class Call:
         if not self.task.done():
             return None
         if self.task.cancelled():
-            return Problem(status=503, message="The server ended.", kind="shutting_down", cost=self.spent)
+            return GatewayProblem(status=503, message="The server ended.", kind="shutting_down", cost=self.spent)
         return self.task.result()
 
     def join(self) -> None:
@@ -158,7 +158,7 @@ class Watching:
     """The router's observer: hands every event to the call that it belongs to."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, GatewayCall] = {}
 
     def __call__(self, event: events.AnyEvent) -> None:
         """Take one event."""

@@ -94,7 +94,7 @@ def _read_view(content: Content, at: int, count: int) -> bytes:
 
 
 @define
-class Reader:
+class DocumentReader:
     """How fast somebody takes a document: who is slow has its pictures moved out of memory."""
 
     pictures: Sequence[Content]

@@ -15,18 +15,18 @@ from pixroute.request import Reference
 from pixroute.routing.router import Router
 from pixroute.serve.access import caller_address, check_body, check_keyless, key_in, unauthorized
 from pixroute.serve.alive import Answering, json_response, refusal
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
 from pixroute.serve.body import read_body
-from pixroute.serve.call import Call, Outcome
-from pixroute.serve.dialects.dialect import Dialect, Links
-from pixroute.serve.dialects.openai import OpenAIImages
+from pixroute.serve.call import GatewayCall, Outcome
+from pixroute.serve.dialects.dialect import GatewayDialect, Links
+from pixroute.serve.dialects.openai import OpenAIDialect
 from pixroute.serve.fetching import Fetcher
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described
 from pixroute.serve.openapi import openapi
-from pixroute.serve.problem import SERVER, TOO_MANY, Problem, Refused, bad
+from pixroute.serve.problem import SERVER, TOO_MANY, GatewayProblem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
 from pixroute.serve.routes import ROUTES, Route
 from pixroute.serve.store import HEADERS, FolderStore
@@ -42,7 +42,7 @@ KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
 """Where a request keeps its caller's key and address."""
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, x-api-key, x-goog-api-key"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
-PLAIN = OpenAIImages()
+PLAIN = OpenAIDialect()
 """The dialect in which all else is refused."""
 
 
@@ -69,7 +69,7 @@ class Gateway:
     place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
-    calls: set[Call] = field(factory=set)
+    calls: set[GatewayCall] = field(factory=set)
     draining: bool = False
     heard: set[Any] = field(factory=set)
     """Connections that have asked for something."""
@@ -136,7 +136,7 @@ class Gateway:
         if key is None:
             raise unauthorized()
         if key.role not in roles:
-            raise Refused(Problem(status=403, message="this key is not for that", kind="forbidden"))
+            raise Refused(GatewayProblem(status=403, message="this key is not for that", kind="forbidden"))
         return key
 
     @web.middleware
@@ -165,12 +165,14 @@ class Gateway:
                 raise
             return refusal(
                 PLAIN,
-                Problem(status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER),
+                GatewayProblem(
+                    status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER
+                ),
             )
 
     # Pictures
 
-    async def make(self, request: web.Request, dialect: Dialect) -> web.StreamResponse:
+    async def make(self, request: web.Request, dialect: GatewayDialect) -> web.StreamResponse:
         """Make pictures."""
         self._check_room()
         body = await read_body(request, self.settings)
@@ -208,7 +210,7 @@ class Gateway:
             call.leave()
         return response
 
-    def _call(self, request: web.Request, name: Name, asked: Asked) -> tuple[Call, bool]:
+    def _call(self, request: web.Request, name: Name, asked: GatewayRequest) -> tuple[GatewayCall, bool]:
         """Join a request that is the same, or begin one; tells which."""
         adopted = self.repeats.adopt(name) if _is_retry(request) and not name.key else None
         found = self.repeats.find(name) if name.key else adopted
@@ -219,14 +221,14 @@ class Gateway:
 
         async def work() -> Outcome:
             timeout = self.settings.timeout
-            return Answer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
+            return GatewayAnswer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
 
-        call = self.repeats.begin(name, work) if name.key else Call().start(work)
+        call = self.repeats.begin(name, work) if name.key else GatewayCall().start(work)
         self.calls.add(call)
         call.task.add_done_callback(lambda _: self._end(call, give_back))
         return call, False
 
-    def _end(self, call: Call, give_back: Callable[[], None]) -> None:
+    def _end(self, call: GatewayCall, give_back: Callable[[], None]) -> None:
         self.calls.discard(call)
         give_back()
 
@@ -244,7 +246,7 @@ class Gateway:
         fetched = iter(await self.fetcher.fetch(urls)) if urls else iter(())
         return tuple(one if isinstance(one, Reference) else next(fetched) for one in given)
 
-    async def _link(self, answer: Answer) -> Links:
+    async def _link(self, answer: GatewayAnswer) -> Links:
         """Keep pictures and give their links; what cannot be kept goes out as it is."""
         assert self.store is not None
         try:
@@ -262,7 +264,7 @@ class Gateway:
         link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
         found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
         if found is None:
-            raise Refused(Problem(status=404, message="there is no such picture", kind="not_found"))
+            raise Refused(GatewayProblem(status=404, message="there is no such picture", kind="not_found"))
         path, type_ = found
         return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
 
@@ -270,7 +272,7 @@ class Gateway:
         if self.draining:
             message = "the server is shutting down"
             raise Refused(
-                Problem(
+                GatewayProblem(
                     status=503,
                     message=message,
                     kind="shutting_down",
@@ -283,7 +285,9 @@ class Gateway:
         if len(self.calls) >= self.settings.max_requests:
             message = f"{len(self.calls)} requests are worked on already (`[serve] max_requests`)"
             raise Refused(
-                Problem(status=429, message=message, kind="too_many_requests", type=TOO_MANY, retry_after=5, again=True)
+                GatewayProblem(
+                    status=429, message=message, kind="too_many_requests", type=TOO_MANY, retry_after=5, again=True
+                )
             )
 
     # Who can be asked
@@ -311,7 +315,7 @@ class Gateway:
             from prometheus_client import generate_latest  # noqa: PLC0415 - an extra
         except ImportError:
             message = "nothing is counted: install prometheus_client"
-            raise Refused(Problem(status=404, message=message, kind="not_found")) from None
+            raise Refused(GatewayProblem(status=404, message=message, kind="not_found")) from None
         return web.Response(body=generate_latest(), headers={"Content-Type": METRICS})
 
     # Life
@@ -347,12 +351,12 @@ def _is_retry(request: web.Request) -> bool:
     return count.isascii() and count.isdigit() and int(count[:6]) > 0
 
 
-def _unrouted(request: web.Request, error: web.HTTPException) -> Problem:
+def _unrouted(request: web.Request, error: web.HTTPException) -> GatewayProblem:
     if error.status == 404:
-        return Problem(
+        return GatewayProblem(
             status=404,
             message=f"there is no {request.path[:200]} here; /openapi.json lists what there is",
             kind="not_found",
         )
     headers: Mapping[str, Any] = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return Problem(status=error.status, message=error.reason or "refused", kind="refused", headers=headers)
+    return GatewayProblem(status=error.status, message=error.reason or "refused", kind="refused", headers=headers)

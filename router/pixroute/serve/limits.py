@@ -8,7 +8,7 @@ from math import inf
 from attrs import define, field
 
 from pixroute.serve.keys import ApiKey
-from pixroute.serve.problem import TOO_MANY, Problem, Refused
+from pixroute.serve.problem import TOO_MANY, GatewayProblem, Refused
 
 
 @define
@@ -66,7 +66,7 @@ class Limits:
 
 def _too_many(message: str, wait: float) -> Refused:
     return Refused(
-        Problem(
+        GatewayProblem(
             status=429,
             message=message,
             kind="rate_limited",

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from pixroute.serve.dialects.chat import Chat
-from pixroute.serve.dialects.dialect import Dialect
-from pixroute.serve.dialects.gemini import Gemini
+from pixroute.serve.dialects.chat import ChatDialect
+from pixroute.serve.dialects.dialect import GatewayDialect
+from pixroute.serve.dialects.gemini import GeminiDialect
 from pixroute.serve.routes import Route
 
 Schema = dict[str, Any]
@@ -57,7 +57,7 @@ _GEMINI: Schema = {
         },
     },
 }
-_BODIES: Mapping[type, Schema] = {Gemini: _GEMINI, Chat: _CHAT}
+_BODIES: Mapping[type, Schema] = {GeminiDialect: _GEMINI, ChatDialect: _CHAT}
 """Of dialects that do not ask as OpenAI's images do."""
 _ERROR: Schema = {"description": "An error, in the envelope of the route's dialect; `kind` says which."}
 
@@ -106,7 +106,7 @@ def _operation(route: Route, parameters: list[Schema]) -> Schema:
     return made
 
 
-def _content(dialect: Dialect) -> Schema:
+def _content(dialect: GatewayDialect) -> Schema:
     schema = _BODIES.get(type(dialect), _IMAGES)
     content: Schema = {"application/json": {"schema": schema}}
     if getattr(dialect, "edits", False):

@@ -23,7 +23,7 @@ INVALID, NOT_ALLOWED, TOO_MANY, SERVER = (
 
 
 @frozen(kw_only=True)
-class Problem:
+class GatewayProblem:
     """Why there is no picture.
 
     Args:
@@ -80,14 +80,14 @@ class Problem:
 class Refused(Exception):
     """A request that never reached the router."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: GatewayProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
 def bad(message: str, param: str | None = None, *, status: int = 400, kind: str = "invalid") -> Refused:
     """Make the refusal of a request that cannot be read."""
-    return Refused(Problem(status=status, message=message, kind=kind, param=param))
+    return Refused(GatewayProblem(status=status, message=message, kind=kind, param=param))
 
 
 def described(cost: Cost | None, request_id: str | None) -> dict[str, str]:
@@ -114,12 +114,12 @@ def spends(cost: Cost | None) -> bool:
     return cost is not None and (cost.certain, cost.possible) != (Decimal(0), Decimal(0))
 
 
-def problem_of(error: BaseException) -> Problem:
+def problem_of(error: BaseException) -> GatewayProblem:
     """Give what a caller is told of what the router raised."""
     if isinstance(error, errors.RequestFailed):
         return _of_request(error)
     if isinstance(error, errors.ShuttingDown):
-        return Problem(
+        return GatewayProblem(
             status=503,
             message="The server is shutting down.",
             kind="shutting_down",
@@ -132,14 +132,14 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, ValueError):
         path = error.path if isinstance(error, Mistake) else ""
         picture = "image" if str(error).startswith("reference picture") else None
-        return Problem(status=400, message=str(error), kind="invalid", param=path or picture)
-    return Problem(status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER)
+        return GatewayProblem(status=400, message=str(error), kind="invalid", param=path or picture)
+    return GatewayProblem(status=500, message="A bug in the gateway; its log has more.", kind="internal", type=SERVER)
 
 
-def _of_request(error: errors.RequestFailed) -> Problem:
+def _of_request(error: errors.RequestFailed) -> GatewayProblem:
     status, kind, type_, code = _ROWS[type(error)](error)
     billed = spends(error.cost)
-    return Problem(
+    return GatewayProblem(
         status=status,
         message=str(error).partition("\n")[0],
         kind=kind,

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from pixroute.serve.answer import Answer
-from pixroute.serve.call import Call, Outcome
-from pixroute.serve.problem import Problem, Refused, bad, spends
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.call import GatewayCall, Outcome
+from pixroute.serve.problem import GatewayProblem, Refused, bad, spends
 
 KEEP = 86_400.0
 """Seconds for which the answer under a key is kept."""
@@ -65,7 +65,7 @@ class Shelf(Protocol):
 
 def is_kept(outcome: Outcome) -> bool:
     """Tell whether it is given again: a picture, a refusal, whatever may be billed."""
-    return isinstance(outcome, Answer) or outcome.kind in {"moderated", "doubtful"} or spends(outcome.cost)
+    return isinstance(outcome, GatewayAnswer) or outcome.kind in {"moderated", "doubtful"} or spends(outcome.cost)
 
 
 def checked_key(text: str) -> str:
@@ -82,22 +82,22 @@ def checked_key(text: str) -> str:
 def other_body() -> Refused:
     """Refuse a key that stands for something else."""
     message = "this Idempotency-Key was used with another request; use a new one"
-    return Refused(Problem(status=422, message=message, kind="idempotency_key_reused"))
+    return Refused(GatewayProblem(status=422, message=message, kind="idempotency_key_reused"))
 
 
-def doubtful() -> Problem:
+def doubtful() -> GatewayProblem:
     """Tell of a request that a crash ended after something was sent."""
     message = (
         "the server ended while this request was under way: it may have been billed, and its picture is lost; "
         "use a new Idempotency-Key to buy it again"
     )
-    return Problem(status=409, message=message, kind="doubtful", type="api_error")
+    return GatewayProblem(status=409, message=message, kind="doubtful", type="api_error")
 
 
 @define
 class _Entry:
     name: Name
-    call: Call
+    call: GatewayCall
     until: float
 
 
@@ -124,7 +124,7 @@ class Repeats:
                 return
             await asyncio.wait([entry.call.task])
 
-    def find(self, name: Name) -> Call | None:
+    def find(self, name: Name) -> GatewayCall | None:
         """Give the request of this name, running or over.
 
         Raises:
@@ -138,9 +138,9 @@ class Repeats:
             raise other_body()
         return entry.call
 
-    def begin(self, name: Name, work: Work) -> Call:
+    def begin(self, name: Name, work: Work) -> GatewayCall:
         """Start a request under a name that `find` does not know."""
-        call = Call()
+        call = GatewayCall()
         shelf = self.shelf
         if shelf is None:
             call.start(work)
@@ -161,12 +161,12 @@ class Repeats:
 
     # Orphans
 
-    def abandon(self, name: Name, call: Call) -> None:
+    def abandon(self, name: Name, call: GatewayCall) -> None:
         """Keep a request whose caller left before it had its answer, for the same request that comes again."""
         entry = _Entry(name=name, call=call, until=_now() + KEEP_ORPHAN)
         self._orphans[name.caller, name.digest] = entry
 
-    def adopt(self, name: Name) -> Call | None:
+    def adopt(self, name: Name) -> GatewayCall | None:
         """Give the orphan of the same caller and body, once."""
         self._forget()
         entry = self._orphans.get((name.caller, name.digest))
@@ -234,13 +234,13 @@ async def _taken(shelf: Shelf, name: Name) -> Fresh | Elsewhere | Outcome:
         raise
 
 
-def _is_worth(call: Call) -> bool:
+def _is_worth(call: GatewayCall) -> bool:
     outcome = call.outcome
     return outcome is None or is_kept(outcome)
 
 
 def _bytes(outcome: Outcome) -> int:
-    return outcome.size if isinstance(outcome, Answer) else 0
+    return outcome.size if isinstance(outcome, GatewayAnswer) else 0
 
 
 def _now() -> float:

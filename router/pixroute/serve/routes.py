@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from pixroute.serve.dialects.chat import Chat
-from pixroute.serve.dialects.dialect import Dialect
-from pixroute.serve.dialects.gemini import Gemini
-from pixroute.serve.dialects.openai import OpenAIImages
-from pixroute.serve.dialects.openrouter import OpenRouterImages
+from pixroute.serve.dialects.chat import ChatDialect
+from pixroute.serve.dialects.dialect import GatewayDialect
+from pixroute.serve.dialects.gemini import GeminiDialect
+from pixroute.serve.dialects.openai import OpenAIDialect
+from pixroute.serve.dialects.openrouter import OpenRouterDialect
 
 
 @frozen(kw_only=True)
@@ -21,7 +21,7 @@ class Route:
     path: str
     handler: str
     summary: str
-    dialect: Dialect | None = None
+    dialect: GatewayDialect | None = None
     roles: frozenset[str] | None = frozenset({"caller", "operator"})
 
 
@@ -31,35 +31,35 @@ ROUTES: Sequence[Route] = (
         path="/v1/images/generations",
         handler="make",
         summary="Makes pictures, in OpenAI's dialect",
-        dialect=OpenAIImages(),
+        dialect=OpenAIDialect(),
     ),
     Route(
         method="POST",
         path="/v1/images/edits",
         handler="make",
         summary="Makes pictures after others, from a form or from JSON, in OpenAI's dialect",
-        dialect=OpenAIImages(word="image_edit", edits=True),
+        dialect=OpenAIDialect(word="image_edit", edits=True),
     ),
     Route(
         method="POST",
         path="/{version:v1|v1beta|v1alpha}/models/{model:[^/:]+}:{method:generateContent|streamGenerateContent}",
         handler="make",
         summary="Makes pictures, in Gemini's dialect",
-        dialect=Gemini(),
+        dialect=GeminiDialect(),
     ),
     Route(
         method="POST",
         path="/v1/chat/completions",
         handler="make",
         summary="Makes pictures of what a conversation asks for",
-        dialect=Chat(),
+        dialect=ChatDialect(),
     ),
     Route(
         method="POST",
         path="/v1/images",
         handler="make",
         summary="Makes pictures, in OpenRouter's dialect",
-        dialect=OpenRouterImages(),
+        dialect=OpenRouterDialect(),
     ),
     Route(method="GET", path="/v1/models", handler="models", summary="Lists chains and providers"),
     Route(method="GET", path="/v1/models/{model}", handler="model", summary="Tells of one chain or provider"),

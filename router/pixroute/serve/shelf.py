@@ -25,9 +25,9 @@ from attrs import define, field
 from pixroute.content import Content
 from pixroute.cost import Cost
 from pixroute.result import Image
-from pixroute.serve.answer import Answer
+from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.call import Outcome
-from pixroute.serve.problem import Problem
+from pixroute.serve.problem import GatewayProblem
 from pixroute.serve.repeats import KEEP, Elsewhere, Fresh, Name, doubtful, other_body
 
 _SCHEMA = """
@@ -125,13 +125,13 @@ class SqliteShelf:
         """Keep what it came to."""
         with self._lock, self._base:
             self._base.execute("BEGIN IMMEDIATE")
-            images = outcome.images if isinstance(outcome, Answer) else ()
+            images = outcome.images if isinstance(outcome, GatewayAnswer) else ()
             for number, image in enumerate(images):
                 self._base.execute(
                     "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
                     (name.caller, name.key, number, _picture_told(image), image.data),
                 )
-            size = outcome.size if isinstance(outcome, Answer) else 0
+            size = outcome.size if isinstance(outcome, GatewayAnswer) else 0
             self._update(name, "over", _written(outcome), size)
             self._forget()
 
@@ -197,7 +197,7 @@ class SqliteShelf:
 
 
 def _written(outcome: Outcome) -> str:
-    if isinstance(outcome, Answer):
+    if isinstance(outcome, GatewayAnswer):
         told: dict[str, Any] = {
             "cost": _cost_told(outcome.cost),
             "request_id": outcome.request_id,
@@ -216,10 +216,10 @@ def _read(text: str, images: list[Image]) -> Outcome:
     told = json.loads(text)
     if "problem" in told:
         fields = told["problem"]
-        return Problem(**{**fields, "cost": _cost(fields["cost"])})
+        return GatewayProblem(**{**fields, "cost": _cost(fields["cost"])})
     fields = told["answer"]
     lists = {name: tuple(fields[name]) for name in ("adjustments", "missing")}
-    return Answer(**{**fields, **lists, "cost": _cost(fields["cost"]), "images": tuple(images)})
+    return GatewayAnswer(**{**fields, **lists, "cost": _cost(fields["cost"]), "images": tuple(images)})
 
 
 def _picture_told(image: Image) -> str:

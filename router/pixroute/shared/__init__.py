@@ -4,20 +4,20 @@ Two ports: `Told` carries health and may be lost; `Kept` carries money and place
 processes of one machine, PostgreSQL several machines (extra `postgres`).
 """
 
-from pixroute.shared.lease import Hold, Lease, Refused, Settlement, Taken
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, Taken
 from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Fact, Kept, Query, StoreAway, Told
 from pixroute.shared.stores import Stores, open_stores
 
 __all__ = [
     "Fact",
-    "Hold",
     "Kept",
     "Lease",
+    "LeaseHold",
+    "LeaseRefused",
+    "LeaseSettlement",
     "Leases",
     "Query",
-    "Refused",
-    "Settlement",
     "StoreAway",
     "Stores",
     "Taken",

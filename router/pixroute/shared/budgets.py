@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import field, frozen
 
 from pixroute.request import Resolution
-from pixroute.shared.lease import Hold
+from pixroute.shared.lease import LeaseHold
 from pixroute.values import KIND, Form, Mistake, Money, check, money
 
 MILLIONTHS = 1_000_000
@@ -81,10 +81,10 @@ class Budget:
         check(self)
         _zone(self.time_zone)
 
-    def hold(self, name: str, price: Decimal, now: float) -> Hold:
+    def hold(self, name: str, price: Decimal, now: float) -> LeaseHold:
         """Say what an attempt of that price takes of the window at `now`, in seconds since 1970."""
         begins, ends = window(self.per, self.time_zone, now)
-        return Hold(
+        return LeaseHold(
             kind="budget",
             name=f"{name}@{begins.isoformat()}",
             amount=millionths(price),

@@ -8,7 +8,7 @@ from attrs import define, frozen
 
 
 @frozen(kw_only=True)
-class Hold:
+class LeaseHold:
     """One thing held.
 
     Args:
@@ -31,12 +31,12 @@ class Lease:
     """What an attempt needs before it is sent, all or nothing, for at most `seconds`."""
 
     attempt: str
-    holds: tuple[Hold, ...]
+    holds: tuple[LeaseHold, ...]
     seconds: float
 
 
 @frozen(kw_only=True)
-class Settlement:
+class LeaseSettlement:
     """What an attempt has cost, in millionths: for certain, and possibly."""
 
     attempt: str
@@ -45,10 +45,10 @@ class Settlement:
 
 
 @frozen
-class Refused:
+class LeaseRefused:
     """Why a lease was not given: what it lacked, and how much of it is left; None: the store is away."""
 
-    hold: Hold
+    hold: LeaseHold
     left: int | None
 
 
@@ -67,7 +67,7 @@ class Taken:
 
 
 @define
-class Total:
+class SpentTotal:
     """What this process has spent of a budget's window, in millionths; `ends` in seconds since 1970."""
 
     spent: int

@@ -17,9 +17,18 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
-from pixroute.shared.lease import Lease, Refused, Settlement, Taken, Total
+from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement, SpentTotal, Taken
 from pixroute.shared.ports import Kept, Query, StoreAway
-from pixroute.shared.rows import REMEMBERED, Turn, delete_leases, enter, insert_leases, judge, read_taken, write_totals
+from pixroute.shared.rows import (
+    REMEMBERED,
+    SharedTurn,
+    delete_leases,
+    enter,
+    insert_leases,
+    judge,
+    read_taken,
+    write_totals,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +47,8 @@ class _Call:
     """A lease that is asked for, or one that ended and its settlement."""
 
     lease: Lease
-    settlement: Settlement | None = None
-    answer: asyncio.Future[Refused | None] = field(factory=lambda: asyncio.get_running_loop().create_future())
+    settlement: LeaseSettlement | None = None
+    answer: asyncio.Future[LeaseRefused | None] = field(factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @define
@@ -62,10 +71,10 @@ class Leases:
     _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
     _worker: asyncio.Task[None] | None = field(default=None, init=False)
     _live: dict[str, Lease] = field(factory=dict, init=False)
-    _totals: dict[str, Total] = field(factory=dict, init=False)
+    _totals: dict[str, SpentTotal] = field(factory=dict, init=False)
     _ended: set[str] = field(factory=set, init=False)  # of these, not yet counted
     _taken: dict[tuple[str, str], int] = field(factory=dict, init=False)  # of each limit, as last seen
-    _turn: Turn | None = field(default=None, init=False)  # the last that was taken
+    _turn: SharedTurn | None = field(default=None, init=False)  # the last that was taken
     _seen_at: float = field(default=-inf, init=False)
     _behind: bool = field(default=False, init=False)  # what we know must be written anew
     _rests: bool = field(default=False, init=False)  # the store was away less than `AGAIN` ago
@@ -80,7 +89,7 @@ class Leases:
         """How many calls are still to be written."""
         return len(self._calls) + len(self._batch)
 
-    async def take(self, lease: Lease) -> Refused | None:
+    async def take(self, lease: Lease) -> LeaseRefused | None:
         """Take all that an attempt needs; None: it has it. A caller that is cancelled holds nothing."""
         if self._rests:
             answer = self._alone(lease)
@@ -94,10 +103,10 @@ class Leases:
         except asyncio.CancelledError:
             call.answer.cancel()
             if lease.attempt in self._live:
-                self.settle(Settlement(attempt=lease.attempt))
+                self.settle(LeaseSettlement(attempt=lease.attempt))
             raise
 
-    def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: LeaseSettlement) -> None:
         """Give back what an attempt held and count what it cost; twice is nothing.
 
         A store that is away gets it when it is back.
@@ -171,15 +180,15 @@ class Leases:
         self._ended.discard(call.lease.attempt)
         for hold in call.lease.holds:
             if hold.kind == "budget":
-                total = self._totals.setdefault(hold.name, Total(0, 0, hold.ends))
+                total = self._totals.setdefault(hold.name, SpentTotal(0, 0, hold.ends))
                 total.spent += call.settlement.spent
                 total.possibly += call.settlement.possibly
 
-    def _answer(self, call: _Call, answer: Refused | None) -> None:
+    def _answer(self, call: _Call, answer: LeaseRefused | None) -> None:
         if call.settlement is None and answer is None:
             self._live[call.lease.attempt] = call.lease
             if call.answer.cancelled():
-                self.settle(Settlement(attempt=call.lease.attempt))
+                self.settle(LeaseSettlement(attempt=call.lease.attempt))
         if not call.answer.done():
             call.answer.set_result(answer)
 
@@ -196,22 +205,22 @@ class Leases:
             else:
                 self._answer(call, answer)
                 if call in self._batch:  # the transaction may have taken place
-                    self._calls.append(_Call(call.lease, Settlement(attempt=call.lease.attempt)))
+                    self._calls.append(_Call(call.lease, LeaseSettlement(attempt=call.lease.attempt)))
         self._batch = ()
         self._rests = True
         await asyncio.sleep(AGAIN)
         self._rests = False
 
-    def _alone(self, lease: Lease) -> Refused | None:
+    def _alone(self, lease: Lease) -> LeaseRefused | None:
         """Judge a lease without the store: our share of what was left when it was last seen, within the last hour."""
         forgotten = asyncio.get_running_loop().time() - self._seen_at > REMEMBERED
         if self._turn is None or forgotten or self.away == "refuse":
-            return Refused(lease.holds[0], None)
+            return LeaseRefused(lease.holds[0], None)
         processes = self._turn.processes
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
             if hold.amount > (hold.limit - taken) // processes:
-                return Refused(hold, None)
+                return LeaseRefused(hold, None)
         for hold in lease.holds:
             taken = self._taken.get((hold.kind, hold.name), hold.limit)
             self._taken[hold.kind, hold.name] = taken + hold.amount * processes
@@ -219,7 +228,7 @@ class Leases:
 
     # In a transaction
 
-    async def _write(self, query: Query) -> list[Refused | None]:
+    async def _write(self, query: Query) -> list[LeaseRefused | None]:
         await self._enter(query)
         settled = [(call.lease, call.settlement) for call in self._batch if call.settlement is not None]
         await delete_leases(query, settled)
@@ -232,12 +241,12 @@ class Leases:
         await insert_leases(query, [lease for lease in leases if answers[lease.attempt] is None], self.owner)
         return [None if call.settlement is not None else answers[call.lease.attempt] for call in self._batch]
 
-    def _judged(self, lease: Lease) -> Refused | None:
+    def _judged(self, lease: Lease) -> LeaseRefused | None:
         """Give a lease what it needs of what is not taken, all or nothing."""
         for hold in lease.holds:
             left = hold.limit - self._taken[hold.kind, hold.name]
             if hold.amount > left:
-                return Refused(hold, max(0, left))
+                return LeaseRefused(hold, max(0, left))
         for hold in lease.holds:
             self._taken[hold.kind, hold.name] += hold.amount
         return None

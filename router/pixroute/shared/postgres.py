@@ -20,7 +20,7 @@ _LOCK = 0x706978726F757465
 _NAME = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
-class Database:
+class PostgresDatabase:
     """One connection; one transaction at a time."""
 
     def __init__(self, url: str, *, tables: Sequence[str], pooler: bool) -> None:
@@ -79,7 +79,7 @@ class Database:
         return [dict(row) for row in await self._connection.fetch(text, *values.values())]
 
 
-class PostgresKept(Database):
+class PostgresKept(PostgresDatabase):
     """Money and places; a commit is on disk before it is told, whatever the server's default."""
 
     def __init__(self, url: str, *, pooler: bool = False) -> None:
@@ -99,7 +99,7 @@ class PostgresTold:
     """Health in an UNLOGGED table: after a crash of the server it is empty, and is told anew."""
 
     def __init__(self, url: str, *, pooler: bool = False) -> None:
-        self._database = Database(url, tables=schema.TOLD, pooler=pooler)
+        self._database = PostgresDatabase(url, tables=schema.TOLD, pooler=pooler)
         self._written: tuple[str, Mapping[str, str]] = "", {}
         self._writes_at = 0.0
 

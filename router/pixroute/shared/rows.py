@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from pixroute.shared.lease import Lease, Settlement, Taken, Total
+from pixroute.shared.lease import Lease, LeaseSettlement, SpentTotal, Taken
 from pixroute.shared.ports import Query, StoreAway
 from pixroute.shared.schema import VERSION
 
@@ -19,7 +19,7 @@ Values = tuple[str | int | float, ...]
 
 
 @frozen
-class Turn:
+class SharedTurn:
     """A transaction's turn: the store's id, a number that only grows, and the processes seen within an hour."""
 
     store: str
@@ -27,7 +27,7 @@ class Turn:
     processes: int
 
 
-async def enter(query: Query, owner: str) -> Turn:
+async def enter(query: Query, owner: str) -> SharedTurn:
     """Take this transaction's turn: it changes the row that all change, so they run one after the other.
 
     Raises:
@@ -52,7 +52,7 @@ async def enter(query: Query, owner: str) -> Turn:
     )
     await query("DELETE FROM pixroute_process WHERE seen < {now} - :remembered", remembered=REMEMBERED)
     (count,) = await query("SELECT COUNT(*) AS processes FROM pixroute_process")
-    return Turn(str(row["id"]), int(row["turn"]), int(count["processes"]))
+    return SharedTurn(str(row["id"]), int(row["turn"]), int(count["processes"]))
 
 
 async def read_taken(query: Query, kind: str, name: str) -> Taken:
@@ -84,7 +84,7 @@ async def insert_leases(query: Query, leases: Iterable[Lease], owner: str) -> No
     await _insert(query, "pixroute_lease", values, rows, "(attempt, kind, name) DO NOTHING")
 
 
-async def delete_leases(query: Query, settled: Sequence[tuple[Lease, Settlement]]) -> None:
+async def delete_leases(query: Query, settled: Sequence[tuple[Lease, LeaseSettlement]]) -> None:
     """Take away what attempts held, and keep by name those that may have been billed."""
     for some in _pieces([(lease.attempt,) for lease, _ in settled]):
         marks, values = _numbered(":_0", some)
@@ -98,7 +98,7 @@ async def delete_leases(query: Query, settled: Sequence[tuple[Lease, Settlement]
     await _insert(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3)", doubts, "(attempt, name) DO NOTHING")
 
 
-async def write_totals(query: Query, totals: Mapping[str, Total], owner: str) -> None:
+async def write_totals(query: Query, totals: Mapping[str, SpentTotal], owner: str) -> None:
     """Write what this process has spent, in place of what it wrote before."""
     rows = [(owner, name, one.spent, one.possibly, float(one.ends)) for name, one in totals.items()]
     own = "(owner, name) DO UPDATE SET spent = excluded.spent, possibly = excluded.possibly"

@@ -27,7 +27,7 @@ _REASONS = (
 )
 
 
-class Database:
+class SqliteDatabase:
     """One connection in one thread; statements of one caller at a time."""
 
     def __init__(self, path: Path, *, tables: Sequence[str], synchronous: str) -> None:
@@ -111,7 +111,7 @@ class Database:
             raise
 
 
-class SqliteKept(Database):
+class SqliteKept(SqliteDatabase):
     """Money and places in a file, on disk when a transaction ends."""
 
     def __init__(self, path: Path) -> None:
@@ -122,7 +122,7 @@ class SqliteTold:
     """Health in a file of its own, written without waiting for the disk."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, tables=schema.TOLD, synchronous="OFF")
+        self._database = SqliteDatabase(path, tables=schema.TOLD, synchronous="OFF")
 
     async def exchange(self, owner: str, facts: Mapping[str, str], *, life: float) -> Sequence[Fact]:
         """As `Told.exchange`."""

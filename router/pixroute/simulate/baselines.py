@@ -16,7 +16,7 @@ from attrs import Factory, define
 from pixroute.outcome import FailureKind
 from pixroute.policy import DEFAULT_TIMEOUTS
 from pixroute.request import Resolution
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.contestant import Notes, Opening
 from pixroute.simulate.draw import stream
 from pixroute.simulate.world import World
@@ -39,7 +39,7 @@ class Loop:
         text = "\n".join(map(repr, self.world.calls))
         self.notes.digest = blake2b(text.encode(), digest_size=16).hexdigest()
 
-    async def attempt(self, provider: str, order: Order, timeout: float) -> FailureKind | None:
+    async def attempt(self, provider: str, order: SimulatedRequest, timeout: float) -> FailureKind | None:
         """Call once."""
         try:
             async with asyncio.timeout(timeout):
@@ -52,7 +52,7 @@ class Loop:
         made = self.world.scenario.upstreams[self.world.scenario.providers[provider].upstream].latency
         return asked if asked in made else next(iter(made))
 
-    def opened(self, provider: str, order: Order, reason: str) -> None:
+    def opened(self, provider: str, order: SimulatedRequest, reason: str) -> None:
         """Note that a provider is left out from now on."""
         upstream = self.world.scenario.providers[provider].upstream
         self.notes.openings.append(Opening(_now(), order.process, upstream, reason))
@@ -61,7 +61,7 @@ class Loop:
 class ThreeRetries(Loop):
     """One provider, 600 s a call, three retries after 0.5, 1, 2 s, as vendors' client libraries do."""
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask the first provider up to four times."""
         for number in range(4):
             if await self.attempt(self.providers[0], order, LONG) is None:
@@ -73,7 +73,7 @@ class ThreeRetries(Loop):
 class PlainChain(Loop):
     """The chain in order, each with its full time-out; no reserve, no memory."""
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask each once."""
         for provider in self.providers:
             if await self.attempt(provider, order, DEFAULT_TIMEOUTS[order.resolution]) is None:
@@ -99,7 +99,7 @@ class CountOfFive(Loop):
         super().__init__(world, seed)
         self._breakers: dict[tuple[int, str], _Counted] = {}
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask each whose breaker lets it."""
         for provider in self.providers:
             breaker = self._breakers.setdefault((order.process, provider), _Counted())
@@ -109,7 +109,7 @@ class CountOfFive(Loop):
                 return provider
         return None
 
-    async def _guarded(self, breaker: _Counted, provider: str, order: Order) -> FailureKind | None:
+    async def _guarded(self, breaker: _Counted, provider: str, order: SimulatedRequest) -> FailureKind | None:
         breaker.trying = trial = breaker.failures >= self.limit
         self.notes.probes += trial
         try:
@@ -155,7 +155,7 @@ class RatioCooldown(Loop):
         ]
         self._minutes: dict[tuple[int, str], _Minute] = {}
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask each model's providers, any that is not cooling down."""
         for providers in self._models:
             for number in range(1 + self.retries):
@@ -176,7 +176,7 @@ class RatioCooldown(Loop):
     def _minute(self, process: int, provider: str) -> _Minute:
         return self._minutes.setdefault((process, provider), _Minute())
 
-    def _count(self, provider: str, order: Order, kind: FailureKind | None) -> None:
+    def _count(self, provider: str, order: SimulatedRequest, kind: FailureKind | None) -> None:
         seen, minute = self._minute(order.process, provider), int(_now() // 60)
         if seen.minute != minute:
             seen.minute, seen.outcomes = minute, Counter()

@@ -13,7 +13,7 @@ from pixroute.simulate.scenario import HOUR, Callers, Scenario
 
 
 @frozen
-class Order:
+class SimulatedRequest:
     """One request: its number, when, of which process, what, how long its caller waits, whether it is poison."""
 
     number: int
@@ -26,19 +26,19 @@ class Order:
     poison: bool
 
 
-def orders(scenario: Scenario, seed: int) -> Iterator[Order]:
+def orders(scenario: Scenario, seed: int) -> Iterator[SimulatedRequest]:
     """Give the requests in the order of their arrival."""
     for number, at in enumerate(_arrivals(scenario.callers, scenario.seconds, seed)):
         yield _order(scenario, seed, number, at)
 
 
-def _order(scenario: Scenario, seed: int, number: int, at: float) -> Order:
+def _order(scenario: Scenario, seed: int, number: int, at: float) -> SimulatedRequest:
     callers = scenario.callers
     resolution = _choose(callers, draw(seed, "resolution", number))
     short = bool(callers.short) and draw(seed, "short", number) < callers.short
     cancels = bool(callers.cancel) and draw(seed, "cancel", number) < callers.cancel
     patience = callers.short_timeout + 1 if short else callers.patience[resolution]
-    return Order(
+    return SimulatedRequest(
         number=number,
         at=at,
         process=int(draw(seed, "process", number) * scenario.processes),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from attrs import Factory, define, frozen
 
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.world import World
 
 
@@ -38,7 +38,7 @@ class Notes:
     digest: str = ""
 
 
-class Service(Protocol):
+class PolicyService(Protocol):
     """A policy at work."""
 
     @property
@@ -46,7 +46,7 @@ class Service(Protocol):
         """What it tells; complete after `aclose`."""
         ...
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Give the name of the provider that delivered; None if none did. Cancelled when the caller goes away."""
         ...
 
@@ -61,4 +61,4 @@ class Contestant:
 
     name: str
     summary: str
-    start: Callable[[World, int], Service]
+    start: Callable[[World, int], PolicyService]

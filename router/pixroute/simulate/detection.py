@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Iterator
 from math import inf
 
-from pixroute.simulate.fault import Fault
-from pixroute.simulate.run import Run
+from pixroute.simulate.fault import SimulatedFault
+from pixroute.simulate.run import SimulationRun
 
 ECHO = 900.0
 """Seconds after a fault in which an opening is still its echo, not a false alarm."""
 UNHEALTHY_KINDS = ("hang", "overloaded", "error", "refused", "invalid")
 
 
-def _sickening(run: Run) -> Iterator[Fault]:
+def _sickening(run: SimulationRun) -> Iterator[SimulatedFault]:
     for fault in run.scenario.faults_on(run.scenario.primary):
         if fault.kind in UNHEALTHY_KINDS and fault.share >= 0.5:
             yield fault
 
 
-def detections(run: Run) -> Iterator[tuple[float, float]]:
+def detections(run: SimulationRun) -> Iterator[tuple[float, float]]:
     """Give, for each process and each fault of the primary, when it was noticed and what was lost until then."""
     primary = run.scenario.primary
     for fault in _sickening(run):
@@ -38,7 +38,7 @@ def detections(run: Run) -> Iterator[tuple[float, float]]:
                 )
 
 
-def false_opens(run: Run) -> int:
+def false_opens(run: SimulationRun) -> int:
     """Count the openings that no fault of their upstream explains."""
     return sum(
         not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(each.upstream))
@@ -46,7 +46,7 @@ def false_opens(run: Run) -> int:
     )
 
 
-def recovery(run: Run) -> float | None:
+def recovery(run: SimulationRun) -> float | None:
     """Give the seconds from the last fault's end to a minute in which the primary makes four of five pictures."""
     end = max((fault.end for fault in _sickening(run)), default=inf)
     if end >= run.scenario.seconds:

@@ -11,7 +11,7 @@ Kind = Literal["hang", "slow", "overloaded", "throttle", "error", "invalid", "re
 
 
 @frozen(kw_only=True)
-class Fault:
+class SimulatedFault:
     """A fault of a provider, or of an upstream and so of all its providers.
 
     Args:

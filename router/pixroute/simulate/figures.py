@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from pixroute.outcome import Billing
 from pixroute.simulate.detection import detections, false_opens, recovery
-from pixroute.simulate.run import End, Run
+from pixroute.simulate.run import RequestEnd, SimulationRun
 from pixroute.simulate.scenario import HOUR, Scenario
 
 DAY = 24 * HOUR
@@ -108,7 +108,7 @@ class Figures:
         return sum(number * count for number, count in self.possibly_billed.items()) / max(1, self.requests)
 
 
-def measure(runs: Sequence[Run]) -> Figures:
+def measure(runs: Sequence[SimulationRun]) -> Figures:
     """Take the figures of runs that differ in their seed alone."""
     scenario = runs[0].scenario
     ends = [end for run in runs for end in run.ends]
@@ -185,7 +185,7 @@ def _times(values: Iterable[float]) -> Times:
     return Times(*(known[ceil(share * len(known)) - 1] for share in (0.5, 0.95, 0.99)))
 
 
-def _success_by(scenario: Scenario, ends: Sequence[End]) -> dict[tuple[str, str], float]:
+def _success_by(scenario: Scenario, ends: Sequence[RequestEnd]) -> dict[tuple[str, str], float]:
     asked: Counter[tuple[str, str]] = Counter()
     served: Counter[tuple[str, str]] = Counter()
     for end in ends:
@@ -195,7 +195,7 @@ def _success_by(scenario: Scenario, ends: Sequence[End]) -> dict[tuple[str, str]
     return {key: served[key] / count for key, count in sorted(asked.items())}
 
 
-def _possibly_billed(runs: Sequence[Run]) -> dict[int, int]:
+def _possibly_billed(runs: Sequence[SimulationRun]) -> dict[int, int]:
     counts: Counter[int] = Counter()
     for run in runs:
         by_order = Counter(call.order for call in run.calls if call.billing is not Billing.FREE)
@@ -204,7 +204,7 @@ def _possibly_billed(runs: Sequence[Run]) -> dict[int, int]:
     return dict(sorted(counts.items()))
 
 
-def _worst_minute(run: Run) -> float:
+def _worst_minute(run: SimulationRun) -> float:
     calls = Counter(int(call.started // 60) for call in run.calls)
     arrivals = Counter(int(end.order.at // 60) for end in run.ends)
     return max((calls[minute] / count for minute, count in arrivals.items() if count >= 10), default=0.0)

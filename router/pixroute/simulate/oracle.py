@@ -6,7 +6,7 @@ import asyncio
 from math import inf
 
 from pixroute.simulate.baselines import Loop
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 
 LOOKS_EVERY = 5.0
 """Seconds between two looks of a request that nobody would serve now."""
@@ -15,7 +15,7 @@ LOOKS_EVERY = 5.0
 class Oracle(Loop):
     """Asks the first provider of the chain that will deliver while the caller is there, and nobody who will not."""
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Wait for the first who will deliver; a request that nobody can ever serve ends at once."""
         ends = self._now() + min(order.leaves_after, inf if order.timeout is None else order.timeout)
         while not order.poison and self._now() < ends:

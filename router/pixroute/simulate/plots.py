@@ -8,14 +8,14 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from pixroute.simulate.figures import measure
-from pixroute.simulate.run import Run
+from pixroute.simulate.run import SimulationRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Paint = Callable[["Axes", Sequence[Run], str, float], None]
+Paint = Callable[["Axes", Sequence[SimulationRun], str, float], None]
 """Draws a policy's runs, under its name and its place among the others, 0 to 1."""
-Group = tuple[str, Sequence[Run]]
+Group = tuple[str, Sequence[SimulationRun]]
 """A policy's name and its runs."""
 BIN = 300.0
 
@@ -48,7 +48,7 @@ def _draw(paint: Paint, groups: Sequence[Group], title: str, x: str) -> str:
     return target.getvalue().split("?>", 1)[-1]
 
 
-def _success(axes: Axes, runs: Sequence[Run], name: str, _: float) -> None:
+def _success(axes: Axes, runs: Sequence[SimulationRun], name: str, _: float) -> None:
     asked: Counter[int] = Counter()
     served: Counter[int] = Counter()
     for run in runs:
@@ -59,20 +59,20 @@ def _success(axes: Axes, runs: Sequence[Run], name: str, _: float) -> None:
     axes.plot([each * BIN / 3600 for each in bins], [served[each] / asked[each] for each in bins], label=name)
 
 
-def _calls(axes: Axes, runs: Sequence[Run], name: str, _: float) -> None:
+def _calls(axes: Axes, runs: Sequence[SimulationRun], name: str, _: float) -> None:
     counts = Counter(int(call.started // BIN) for run in runs for call in run.calls)
     bins = range(max(counts, default=0) + 1)
     axes.plot([each * BIN / 3600 for each in bins], [counts[each] / len(runs) * 60 / BIN for each in bins], label=name)
 
 
-def _delivery(axes: Axes, runs: Sequence[Run], name: str, _: float) -> None:
+def _delivery(axes: Axes, runs: Sequence[SimulationRun], name: str, _: float) -> None:
     times = sorted(end.seconds for run in runs for end in run.ends if end.provider is not None)
     total = sum(len(run.ends) for run in runs)
     picked = times[:: max(1, len(times) // 500)]
     axes.plot(picked, [place * max(1, len(times) // 500) / total for place in range(len(picked))], label=name)
 
 
-def _billed(axes: Axes, runs: Sequence[Run], name: str, shift: float) -> None:
+def _billed(axes: Axes, runs: Sequence[SimulationRun], name: str, shift: float) -> None:
     counts = measure(runs).possibly_billed
     total = sum(counts.values())
     axes.bar([number + 0.8 * shift for number in counts], [n / total for n in counts.values()], 0.1, label=name)

@@ -11,7 +11,7 @@ from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Success
 from pixroute.provider import AttemptContext, Capabilities, Identity, Price, ProviderSettings
 from pixroute.request import ImageRequest, Resolution
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.world import World
 from pixroute.testing.fake import blank_png
 
@@ -22,7 +22,7 @@ class SimulatedProvider:
     model: str | None = None
     advice: Mapping[FailureKind, str] = {}
 
-    def __init__(self, name: str, world: World, orders: Mapping[str, Order]) -> None:
+    def __init__(self, name: str, world: World, orders: Mapping[str, SimulatedRequest]) -> None:
         place = world.scenario.providers[name]
         upstream = world.scenario.upstreams[place.upstream]
         self.settings = ProviderSettings()

@@ -11,7 +11,7 @@ from pixroute.outcome import Billing
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest, Resolution, Size
 from pixroute.routing.router import Router
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.contestant import Notes, Opening
 from pixroute.simulate.draw import stream
 from pixroute.simulate.provider import SimulatedProvider
@@ -27,7 +27,7 @@ class Routed:
     def __init__(self, world: World, seed: int, policy: Policy) -> None:
         self.notes = Notes()
         self._world = world
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, SimulatedRequest] = {}
         self._trace = Trace()
         self._checkers: list[Invariants] = []
         seeds = stream(seed, "routers")
@@ -35,7 +35,7 @@ class Routed:
             self._router(number, seeds.getrandbits(32), policy) for number in range(world.scenario.processes)
         ]
 
-    async def ask(self, order: Order) -> str | None:
+    async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask the router of the order's process."""
         prompt = str(order.number)
         self._orders[prompt] = order
@@ -72,12 +72,16 @@ class Routed:
             providers=providers,
             chains={"default": list(providers)},
             policy=policy,
-            observers={"invariants": checker, "trace": self._trace, "watch": Watch(self._world, number, self.notes)},
+            observers={
+                "invariants": checker,
+                "trace": self._trace,
+                "watch": RouterWatch(self._world, number, self.notes),
+            },
             seed=seed,
         )
 
 
-class Watch:
+class RouterWatch:
     """Notes a router's openings and probes: a probe is what starts while a breaker on its way is half-open."""
 
     def __init__(self, world: World, process: int, notes: Notes) -> None:

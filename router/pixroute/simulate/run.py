@@ -9,18 +9,18 @@ from time import process_time
 
 from attrs import frozen
 
-from pixroute.simulate.callers import Order, orders
-from pixroute.simulate.contestant import Contestant, Notes, Service
+from pixroute.simulate.callers import SimulatedRequest, orders
+from pixroute.simulate.contestant import Contestant, Notes, PolicyService
 from pixroute.simulate.scenario import Scenario
-from pixroute.simulate.world import Call, World
+from pixroute.simulate.world import SimulatedCall, World
 from pixroute.testing.virtual import run_virtual
 
 
 @frozen
-class End:
+class RequestEnd:
     """How a request ended: when, by whom (None: no picture), and whether its caller had gone."""
 
-    order: Order
+    order: SimulatedRequest
     at: float
     provider: str | None
     left: bool = False
@@ -32,19 +32,19 @@ class End:
 
 
 @frozen(kw_only=True)
-class Run:
+class SimulationRun:
     """All that happened. `cpu` is the processor time it took, in seconds."""
 
     scenario: Scenario
     policy: str
     seed: int
-    ends: list[End]
-    calls: list[Call]
+    ends: list[RequestEnd]
+    calls: list[SimulatedCall]
     notes: Notes
     cpu: float
 
 
-def simulate(scenario: Scenario, contestant: Contestant, seed: int) -> Run:
+def simulate(scenario: Scenario, contestant: Contestant, seed: int) -> SimulationRun:
     """Let it happen."""
     began = process_time()
     # Nothing here is garbage in a circle for long, and looking for it among millions of live values costs a third.
@@ -53,7 +53,7 @@ def simulate(scenario: Scenario, contestant: Contestant, seed: int) -> Run:
         world, ends, notes = run_virtual(_happen(scenario, contestant, seed))
     finally:
         gc.enable()
-    return Run(
+    return SimulationRun(
         scenario=scenario,
         policy=contestant.name,
         seed=seed,
@@ -64,11 +64,11 @@ def simulate(scenario: Scenario, contestant: Contestant, seed: int) -> Run:
     )
 
 
-async def _happen(scenario: Scenario, contestant: Contestant, seed: int) -> tuple[World, list[End], Notes]:
+async def _happen(scenario: Scenario, contestant: Contestant, seed: int) -> tuple[World, list[RequestEnd], Notes]:
     loop = asyncio.get_running_loop()
     world = World(scenario, seed)
     service = contestant.start(world, seed)
-    ends: list[End] = []
+    ends: list[RequestEnd] = []
     async with asyncio.TaskGroup() as group:
         for order in orders(scenario, seed):
             await asyncio.sleep(order.at - loop.time())
@@ -77,7 +77,7 @@ async def _happen(scenario: Scenario, contestant: Contestant, seed: int) -> tupl
     return world, ends, service.notes
 
 
-async def _serve(service: Service, order: Order, ends: list[End]) -> None:
+async def _serve(service: PolicyService, order: SimulatedRequest, ends: list[RequestEnd]) -> None:
     loop = asyncio.get_running_loop()
     provider, left = None, False
     try:
@@ -85,4 +85,4 @@ async def _serve(service: Service, order: Order, ends: list[End]) -> None:
             provider = await service.ask(order)
     except TimeoutError:
         left = True
-    ends.append(End(order, loop.time(), provider, left))
+    ends.append(RequestEnd(order, loop.time(), provider, left))

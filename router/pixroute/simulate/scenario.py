@@ -12,7 +12,7 @@ from attrs import Factory, frozen
 from pixroute.config.load import read_toml
 from pixroute.errors import ConfigError, Problem
 from pixroute.request import Resolution
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.read import structure
 
 Times = tuple[float, float, float]
@@ -45,7 +45,7 @@ class Callers:
 
 
 @frozen(kw_only=True)
-class Upstream:
+class ScenarioUpstream:
     """A model behind one or more providers.
 
     Args:
@@ -66,28 +66,30 @@ class Upstream:
 
 
 @frozen(kw_only=True)
-class Place:
+class ScenarioProvider:
     """A provider: a way to an upstream."""
 
     upstream: str
     origin: str
 
 
-UPSTREAMS: Mapping[str, Upstream] = MappingProxyType(
+UPSTREAMS: Mapping[str, ScenarioUpstream] = MappingProxyType(
     {
-        "banana": Upstream(
+        "banana": ScenarioUpstream(
             latency={"1K": (45, 90, 150), "2K": (65, 120, 180), "4K": (120, 170, 250)},
             price=Decimal("0.09"),
             capacity=240,
         ),
-        "seedream": Upstream(latency={"2K": (11, 17, 25), "4K": (18, 27, 40)}, price=Decimal("0.04"), capacity=80),
+        "seedream": ScenarioUpstream(
+            latency={"2K": (11, 17, 25), "4K": (18, 27, 40)}, price=Decimal("0.04"), capacity=80
+        ),
     }
 )
-PROVIDERS: Mapping[str, Place] = MappingProxyType(
+PROVIDERS: Mapping[str, ScenarioProvider] = MappingProxyType(
     {
-        "banana-http": Place(upstream="banana", origin="http://banana.test:16888"),
-        "banana-https": Place(upstream="banana", origin="https://banana.test:443"),
-        "seedream": Place(upstream="seedream", origin="https://seedream.test:443"),
+        "banana-http": ScenarioProvider(upstream="banana", origin="http://banana.test:16888"),
+        "banana-https": ScenarioProvider(upstream="banana", origin="https://banana.test:443"),
+        "seedream": ScenarioProvider(upstream="seedream", origin="https://seedream.test:443"),
     }
 )
 """The first chain, after the vendors' figures (upstreams §3.4, §4)."""
@@ -112,9 +114,9 @@ class Scenario:
     hours: float = 1.0
     processes: int = 1
     callers: Callers = Callers()
-    upstreams: Mapping[str, Upstream] = UPSTREAMS
-    providers: Mapping[str, Place] = PROVIDERS
-    faults: tuple[Fault, ...] = ()
+    upstreams: Mapping[str, ScenarioUpstream] = UPSTREAMS
+    providers: Mapping[str, ScenarioProvider] = PROVIDERS
+    faults: tuple[SimulatedFault, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -126,7 +128,7 @@ class Scenario:
         """The upstream of the first provider."""
         return next(iter(self.providers.values())).upstream
 
-    def faults_on(self, upstream: str) -> tuple[Fault, ...]:
+    def faults_on(self, upstream: str) -> tuple[SimulatedFault, ...]:
         """Give the faults that strike an upstream or one of its providers."""
         names = [name for name, place in self.providers.items() if place.upstream == upstream]
         return tuple(fault for fault in self.faults if fault.strikes(upstream, *names))

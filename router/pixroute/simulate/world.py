@@ -14,16 +14,16 @@ from attrs import define, frozen
 
 from pixroute.outcome import Billing, FailureKind
 from pixroute.request import Resolution
-from pixroute.simulate.callers import Order
+from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.draw import Spells, draw, draw_normal, stream
-from pixroute.simulate.fault import Fault
+from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.scenario import Scenario, Times
 
 Z95, Z99 = 1.6449, 2.3263
 
 
 @frozen
-class Answer:
+class SimulatedAnswer:
     """What an upstream will say, and when (inf: never); `kind` None is a picture. `billed`: what it will charge."""
 
     at: float
@@ -33,7 +33,7 @@ class Answer:
 
 
 @define
-class Call:
+class SimulatedCall:
     """A call as the upstream's books and the caller's tell it.
 
     `kind` None is a picture; CANCELLED: the caller gave up, for which the books may still have `billed` it.
@@ -55,15 +55,15 @@ class World:
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
-        self.calls: list[Call] = []
+        self.calls: list[SimulatedCall] = []
         self._upstreams = {name: _Works(scenario, name, seed) for name in scenario.upstreams}
 
-    async def call(self, provider: str, order: Order, resolution: Resolution) -> Answer:
+    async def call(self, provider: str, order: SimulatedRequest, resolution: Resolution) -> SimulatedAnswer:
         """Ask a provider and wait for its answer, in the loop's time."""
         loop = asyncio.get_running_loop()
         works = self._upstreams[self.scenario.providers[provider].upstream]
         answer = works.take(provider, order, resolution, loop.time())
-        call = Call(order.number, provider, works.name, loop.time(), works.price, answer.billed)
+        call = SimulatedCall(order.number, provider, works.name, loop.time(), works.price, answer.billed)
         self.calls.append(call)
         try:
             if answer.at == inf:
@@ -79,13 +79,13 @@ class World:
             call.ended = loop.time()
         return answer
 
-    def foresee(self, provider: str, order: Order, resolution: Resolution) -> Answer:
+    def foresee(self, provider: str, order: SimulatedRequest, resolution: Resolution) -> SimulatedAnswer:
         """Tell what a call that began now would be answered, without making it."""
         works = self._upstreams[self.scenario.providers[provider].upstream]
         return works.foresee(provider, order, resolution, asyncio.get_running_loop().time())
 
 
-def _billing(answer: Answer) -> Billing:
+def _billing(answer: SimulatedAnswer) -> Billing:
     if answer.kind is FailureKind.PROXY_CUT:
         return Billing.AMBIGUOUS
     return Billing.BILLED if answer.billed else Billing.FREE
@@ -105,7 +105,7 @@ class _Works:
         self._asked: Counter[int] = Counter()
         self._lately: deque[float] = deque()
 
-    def take(self, provider: str, order: Order, resolution: Resolution, now: float) -> Answer:
+    def take(self, provider: str, order: SimulatedRequest, resolution: Resolution, now: float) -> SimulatedAnswer:
         """Take a call: refuse it, or put it in line and tell when its answer will come."""
         self._asked[order.number] += 1
         faults = self._striking(provider, order, now)
@@ -113,14 +113,14 @@ class _Works:
             if (refusal := self._refusal(fault, now)) is not None:
                 return refusal
         if order.poison:
-            return Answer(now + 3.0, FailureKind.SERVER_ERROR)
+            return SimulatedAnswer(now + 3.0, FailureKind.SERVER_ERROR)
         if self._free_at[0] - now > self._own.longest_line:
-            return Answer(now + 1.0, FailureKind.OVERLOADED)
+            return SimulatedAnswer(now + 1.0, FailureKind.OVERLOADED)
         finish = max(now, self._free_at[0]) + self._seconds(order, resolution, faults, now)
         heapreplace(self._free_at, finish)
         return self._served(faults, provider, now, finish)
 
-    def foresee(self, provider: str, order: Order, resolution: Resolution, now: float) -> Answer:
+    def foresee(self, provider: str, order: SimulatedRequest, resolution: Resolution, now: float) -> SimulatedAnswer:
         """Take the call as `take` does, and give its place back."""
         asked, free_at, lately = self._asked[order.number], self._free_at[:], self._lately.copy()
         try:
@@ -128,7 +128,7 @@ class _Works:
         finally:
             self._asked[order.number], self._free_at, self._lately = asked, free_at, lately
 
-    def _striking(self, provider: str, order: Order, now: float) -> list[Fault]:
+    def _striking(self, provider: str, order: SimulatedRequest, now: float) -> list[SimulatedFault]:
         return [
             fault
             for number, fault in self._faults
@@ -140,18 +140,18 @@ class _Works:
             )
         ]
 
-    def _refusal(self, fault: Fault, now: float) -> Answer | None:
+    def _refusal(self, fault: SimulatedFault, now: float) -> SimulatedAnswer | None:
         match fault.kind:
             case "refused":
-                return Answer(now + 0.01, FailureKind.CONNECT)
+                return SimulatedAnswer(now + 0.01, FailureKind.CONNECT)
             case "overloaded":
-                return Answer(now + fault.after, FailureKind.OVERLOADED, fault.hint)
+                return SimulatedAnswer(now + fault.after, FailureKind.OVERLOADED, fault.hint)
             case "error":
-                return Answer(now + fault.after, FailureKind.SERVER_ERROR, fault.hint)
+                return SimulatedAnswer(now + fault.after, FailureKind.SERVER_ERROR, fault.hint)
             case "hang":
-                return Answer(inf, billed=fault.bills)
+                return SimulatedAnswer(inf, billed=fault.bills)
             case "throttle" if self._too_many(fault.per_minute, now):
-                return Answer(now + 0.3, FailureKind.RATE_LIMITED, fault.hint)
+                return SimulatedAnswer(now + 0.3, FailureKind.RATE_LIMITED, fault.hint)
         return None
 
     def _too_many(self, per_minute: int, now: float) -> bool:
@@ -162,7 +162,9 @@ class _Works:
         self._lately.append(now)
         return False
 
-    def _seconds(self, order: Order, resolution: Resolution, faults: list[Fault], now: float) -> float:
+    def _seconds(
+        self, order: SimulatedRequest, resolution: Resolution, faults: list[SimulatedFault], now: float
+    ) -> float:
         own = draw_normal(self._seed, "work", self.name, order.number, self._asked[order.number])
         score = sqrt(self._own.common) * self._spells.at(now) + sqrt(1 - self._own.common) * own
         times, factor = self._own.latency[resolution], 1.0
@@ -171,12 +173,12 @@ class _Works:
                 times, factor = fault.latency or times, factor * fault.factor
         return round(factor * seconds_at(score, times), 3)
 
-    def _served(self, faults: list[Fault], provider: str, now: float, finish: float) -> Answer:
+    def _served(self, faults: list[SimulatedFault], provider: str, now: float, finish: float) -> SimulatedAnswer:
         for fault in faults:
             if fault.kind == "cut" and finish - now > fault.after:
-                return Answer(now + fault.after, FailureKind.PROXY_CUT, billed=True)
+                return SimulatedAnswer(now + fault.after, FailureKind.PROXY_CUT, billed=True)
             if fault.kind == "invalid":
-                return Answer(finish, FailureKind.EMPTY, billed=True)
+                return SimulatedAnswer(finish, FailureKind.EMPTY, billed=True)
         for _, fault in self._faults:
             if (
                 fault.kind == "hang"
@@ -184,8 +186,8 @@ class _Works:
                 and fault.active(finish)
                 and fault.share >= 1
             ):
-                return Answer(inf, billed=fault.bills)
-        return Answer(finish, billed=True)
+                return SimulatedAnswer(inf, billed=fault.bills)
+        return SimulatedAnswer(finish, billed=True)
 
 
 def seconds_at(score: float, times: Times) -> float:

@@ -26,7 +26,7 @@ _BREAKER_TIMES = ("failures_within", "window", "open_for", "max_open", "max_open
 
 
 @frozen(kw_only=True)
-class Place:
+class EmulatedPlace:
     """Where a provider of the default chain finds its upstream: which listener, and what follows it."""
 
     type: str
@@ -38,10 +38,10 @@ class Place:
         return ((self.tls and emulator.https_url) or emulator.http_url) + self.path
 
 
-DEFAULT_CHAIN: Mapping[str, Place] = {
-    "banana-http": Place(type="nano-banana-pro-http", tls=False),
-    "banana-https": Place(type="nano-banana-pro-https", tls=True),
-    "seedream": Place(type="seedream", tls=True, path="/v1"),
+DEFAULT_CHAIN: Mapping[str, EmulatedPlace] = {
+    "banana-http": EmulatedPlace(type="nano-banana-pro-http", tls=False),
+    "banana-https": EmulatedPlace(type="nano-banana-pro-https", tls=True),
+    "seedream": EmulatedPlace(type="seedream", tls=True, path="/v1"),
 }
 """The first chain, in order."""
 

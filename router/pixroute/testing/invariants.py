@@ -57,7 +57,7 @@ class _Part:
 
 
 @define
-class _Request:
+class _RequestSeen:
     """A request under way; its parts by number."""
 
     started: RequestStarted
@@ -109,7 +109,7 @@ class Invariants:
         self._max_attempts = max_attempts
         self._retry_on_timeout = retry_on_timeout
         self._identities = {name: provider.identity for name, provider in (providers or {}).items()}
-        self._requests: dict[str, _Request] = {}
+        self._requests: dict[str, _RequestSeen] = {}
         self._gates: dict[str, _Gate] = {}
         self._in_flight: Counter[str] = Counter()  # by the breakers' keys
         self._before: AnyEvent | None = None
@@ -132,7 +132,7 @@ class Invariants:
                 self._check_ours(event)
                 self._finish(event)
             case RequestStarted():
-                self._requests[event.request] = _Request(event)
+                self._requests[event.request] = _RequestSeen(event)
             case RequestFinished():
                 self._end(event)
             case RetryScheduled():

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pixroute.testing.emulator.call import Call
+from pixroute.testing.emulator.call import ReceivedCall
 from pixroute.testing.emulator.faults import Fault, FaultBook
 
 CUT, SLOW = Fault("cut"), Fault("slow")
 
 
-def call(listener: str = "http", route: str = "images", model: str = "nano-banana-pro") -> Call:
-    return Call(listener=listener, route=route, method="POST", path="/", json={"model": model})
+def call(listener: str = "http", route: str = "images", model: str = "nano-banana-pro") -> ReceivedCall:
+    return ReceivedCall(listener=listener, route=route, method="POST", path="/", json={"model": model})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ _ENOUGH: Final = 12  # bytes that tell
 _PLAIN: Final = re.compile(rb'[\s{\["<:]|data|event|id|retry|iVBOR|/9j/|UklGR|\x89PNG|\xff\xd8\xff|RIFF|GIF8|.{4}ftyp')
 
 
-class Broken(Exception):
+class BrokenStream(Exception):
     """What began as compressed cannot be inflated."""
 
 
@@ -65,7 +65,7 @@ class Inflater:
         try:
             found = inflating.decompress(data, _PIECE)
         except zlib.error:
-            raise Broken from None
+            raise BrokenStream from None
         self._rest = inflating.unconsumed_tail
         if inflating.unused_data.startswith(_GZIP):  # one more of them
             self._rest, self._zlib = inflating.unused_data, self._begun(_GZIP)

@@ -14,7 +14,7 @@ _LONGEST_HEAD: Final = 16 * 1024  # bytes of a part's headers, and of what stand
 _TYPE: Final = re.compile(rb"(?im)^content-type:[ \t]*([^;\s]+)")
 
 
-class Body(Protocol):
+class BodySink(Protocol):
     """What takes the body of a part."""
 
     @property
@@ -41,10 +41,10 @@ class Parts:
         open_part: called with the declared type of every part.
     """
 
-    def __init__(self, *, open_part: Callable[[str], Body]) -> None:
+    def __init__(self, *, open_part: Callable[[str], BodySink]) -> None:
         self.complete = False
         self._open_part = open_part
-        self._parts: list[Body] = []
+        self._parts: list[BodySink] = []
         self._line = b""  # what divides them
         self._in_head = True
         self._rest = b""

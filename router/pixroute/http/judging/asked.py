@@ -15,7 +15,7 @@ _SENTENCE = 12  # what is shorter is a word like any other, and an echo of it st
 
 
 @frozen(kw_only=True)
-class Asked:
+class RequestWords:
     """What one request had of its own: texts, names and values of its `extra`, and whether it had references."""
 
     texts: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Asked:
     references: bool = False
 
     @classmethod
-    def of(cls, request: ImageRequest, provider: str) -> Asked:
+    def of(cls, request: ImageRequest, provider: str) -> RequestWords:
         """Read it from a request to this provider."""
         extra = request.extra.get(provider) or {}
         files = [str(path) for reference in request.pictures if (path := getattr(reference, "path", None))]
@@ -57,7 +57,7 @@ class Asked:
         return not (self.fields | self.values).isdisjoint(quoted | leaves)
 
 
-NOTHING = Asked()
+NOTHING = RequestWords()
 """Nothing is known of the request."""
 
 _QUOTED = re.compile(r"'([^'\n]{1,80})'|\"([^\"\n]{1,80})\"|`([^`\n]{1,80})`")

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from pixroute.http.call import Reply
 from pixroute.http.judging.answered import request_id_in
-from pixroute.http.judging.asked import NOTHING, Asked
+from pixroute.http.judging.asked import NOTHING, RequestWords
 from pixroute.http.judging.evidence import Finding, judge
 from pixroute.http.judging.fields import (
     ONE_LINE,
@@ -162,7 +162,7 @@ def failure_from(
     who: str = "The provider",
     elapsed: float | None = None,
     now: float | None = None,
-    asked: Asked = NOTHING,
+    asked: RequestWords = NOTHING,
 ) -> Failure:
     """Judge a complete error answer, or a 200 that `carries_error`.
 
@@ -201,7 +201,7 @@ def failure_from(
     )
 
 
-def _by_hop(hop: Intermediary, reply: Reply, asked: Asked) -> Finding:
+def _by_hop(hop: Intermediary, reply: Reply, asked: RequestWords) -> Finding:
     """Take a page for what it is: nobody judged the request, but its size may be what was too much."""
     own = asked.own or reply.status in {413, 414, 431}
     kind = FailureKind.PROXY_CUT if hop.cuts else hop_kind(reply.status)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from pixroute.http.judging.asked import Asked
+from pixroute.http.judging.asked import RequestWords
 from pixroute.http.judging.codes import coarse, fine, squeeze
 from pixroute.http.judging.phrases import DECLINES, REASON, REPLIED, ROUTE
 from pixroute.http.judging.words import spoken
@@ -90,7 +90,7 @@ class Finding:
     evidence: Evidence = Evidence.WORDS
 
 
-def judge(error: ErrorBody, asked: Asked) -> Finding:
+def judge(error: ErrorBody, asked: RequestWords) -> Finding:
     """Judge an answer of which nobody in between is known to be the writer."""
     heard = evolve(error, text=asked.without(error.text)[:_HEARD])
     found = _judge(heard)
@@ -106,7 +106,7 @@ def by_status(status: int) -> FailureKind:
     return STATUSES.get(status, _K.SERVER_ERROR if status >= 500 or status < 400 else _K.INVALID)
 
 
-def _is_own(error: ErrorBody, asked: Asked, found: Finding) -> bool:
+def _is_own(error: ErrorBody, asked: RequestWords, found: Finding) -> bool:
     """Tell whether the failure may be about what this request alone had."""
     if asked.mentioned(error.text, error.param):
         return True

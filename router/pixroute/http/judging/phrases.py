@@ -10,7 +10,7 @@ from pixroute.outcome import Blame, FailureKind
 
 
 @frozen
-class Words:
+class KindWords:
     """Sentences of one kind; `blame` where they say whose fault it is, `unless_soon`: not beside a short wait."""
 
     kind: FailureKind

@@ -10,7 +10,7 @@ from typing import Any
 from pixroute.http.body.blob import Blob
 from pixroute.http.call import Reply
 from pixroute.http.judging.answered import answered
-from pixroute.http.judging.asked import NOTHING, Asked
+from pixroute.http.judging.asked import NOTHING, RequestWords
 from pixroute.http.judging.envelope import ADVICE, failure_from, page_text, says_error, shortened, withholds
 from pixroute.http.judging.intermediary import is_page
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
@@ -84,7 +84,9 @@ _REFUSAL = (
 )
 
 
-def pictureless(reply: Reply, *, who: str, why: str, now: float | None = None, asked: Asked = NOTHING) -> Failure:
+def pictureless(
+    reply: Reply, *, who: str, why: str, now: float | None = None, asked: RequestWords = NOTHING
+) -> Failure:
     """Explain a 2xx without a picture by what it says, else by what it is; never by the reader's own trouble."""
     reply = shortened(reply)
     found = failure_from(reply, stage=Stage.BODY, who=who, now=now, asked=asked)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pixroute.http.judging.phrases import Words
+from pixroute.http.judging.phrases import KindWords
 from pixroute.outcome import FailureKind
 
 _K = FailureKind
 
-CHINESE: tuple[Words, ...] = (
-    Words(
+CHINESE: tuple[KindWords, ...] = (
+    KindWords(
         _K.QUOTA,
         (
             r"套餐|续费|消费.{0,6}(上限|限额|超)|(付费|购买|开通|升级).{0,6}(套餐|会员|资源包)|资源包|账单|額度|餘額|额度|余额",
@@ -16,14 +16,14 @@ CHINESE: tuple[Words, ...] = (
         ),
         "gateways of the new-api family: plans that end, a day's or a key's spending",
     ),
-    Words(
+    KindWords(
         _K.AUTH,
         (
             r"(密钥|秘钥|令牌|token|key|凭证|签名|授权码).{0,10}(无效|失效|过期|错误|不正确|不存在|为空|缺失|未找到|已删除|校验失败)",
         ),
         "the key",
     ),
-    Words(
+    KindWords(
         _K.MODERATED,
         (
             r"(安全|合规|政策|审核|审查|暴力|血腥|政治|低俗|裸露|未成年|名人|真人|人脸|肖像|版权|商标).{0,12}(拒|拦截|屏蔽|限制|原因|问题|风险|不允许|无法)",
@@ -31,27 +31,27 @@ CHINESE: tuple[Words, ...] = (
         ),
         "refusals by their reason",
     ),
-    Words(
+    KindWords(
         _K.FORBIDDEN,
         (r"仅限|(会员|vip|企业).{0,6}(可用|专享)|实名|白名单|ip.{0,8}(限制|不在)|已(关闭|停用|注销)|封号",),
         "who may use it",
     ),
-    Words(
+    KindWords(
         _K.MODEL_GONE,
         (r"模型.{0,12}(下架|停用|错误|未知|有误)|无此模型|接口.{0,6}(下线|关闭)",),
         "the model",
     ),
-    Words(
+    KindWords(
         _K.RATE_LIMITED,
         (r"(请求|调用|访问|生成).{0,6}(速度|太快|过快|太频繁|次数过多)|每分钟|每秒",),
         "the speed",
     ),
-    Words(
+    KindWords(
         _K.OVERLOADED,
         (r"请求量.{0,4}大|拥堵|高峰|资源紧张|人数过多|服务器?.{0,4}(忙|不可用|压力)|通道.{0,6}(不可用|关闭|异常)",),
         "load",
     ),
-    Words(
+    KindWords(
         _K.INVALID,
         (
             r"(参数|尺寸|像素|比例|宽高|分辨率|格式).{0,12}(错|不|无效|仅|只|必|须|需|应|超|范围|之间)|不支持.{0,10}(参数|尺寸|比例|格式|分辨率|图)",
@@ -62,9 +62,9 @@ CHINESE: tuple[Words, ...] = (
 )
 """As `words.WORDS`, after them: shorter words, for whole sentences that no row there knows."""
 
-TONGUES: tuple[Words, ...] = (
+TONGUES: tuple[KindWords, ...] = (
     *CHINESE,
-    Words(
+    KindWords(
         _K.MODEL_GONE,
         (
             r"モデル.{0,16}(存在し|見つかり|利用でき|サポートされ|廃止)",
@@ -75,7 +75,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "by general knowledge of Japanese, German, Spanish, Portuguese, French, Italian, Korean, Russian",
     ),
-    Words(
+    KindWords(
         _K.QUOTA,
         (
             r"guthaben|kontingent.{0,30}(aufgebraucht|erschöpft|überschritten)|zahlung",
@@ -86,7 +86,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.AUTH,
         (
             r"(ungültig|falsch|fehlend|abgelaufen)\w* .{0,16}(schlüssel|token|zugangsdaten)|(schlüssel|token).{0,20}(ungültig|abgelaufen|fehlt)",
@@ -97,7 +97,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.MODERATED,
         (
             r"不適切|有害|(ポリシー|ガイドライン|規約).{0,8}違反|コンテンツ.{0,10}(制限|フィルタ|ブロック)|安全.{0,8}(フィルタ|ポリシー)",
@@ -109,7 +109,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.FORBIDDEN,
         (
             r"kein(e|en)? (zugriff|berechtigung)|zugriff (verweigert|nicht)|nicht berechtigt|(sin|no tiene[s]?) (permiso|acceso|autoriza)",
@@ -118,7 +118,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.RATE_LIMITED,
         (
             r"zu viele (anfragen|anforderungen)|anfragelimit|demasiad[ao]s (solicitudes|peticiones)|límite de (solicitudes|peticiones|velocidad)",
@@ -127,7 +127,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.OVERLOADED,
         (
             r"überlastet|ausgelastet|wartungsarbeiten|dienst.{0,20}nicht verfügbar|sobrecargad|mantenimiento|manutenção",
@@ -136,7 +136,7 @@ TONGUES: tuple[Words, ...] = (
         ),
         "as above",
     ),
-    Words(
+    KindWords(
         _K.INVALID,
         (
             r"ungültig\w* .{0,16}(parameter|wert|größe|format|anfrage)|(parameter|wert|größe|format).{0,30}(ungültig|fehlt|nicht unterstützt|erforderlich)",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pixroute.http.judging.phrases import Words
+from pixroute.http.judging.phrases import KindWords
 from pixroute.outcome import FailureKind
 
 _K = FailureKind
 
-TOPICS: tuple[Words, ...] = (
-    Words(
+TOPICS: tuple[KindWords, ...] = (
+    KindWords(
         _K.QUOTA,
         (r"\b(credits?|balance|billing|funds|wallet|invoices?|payments?|prepaid|(no|in)[- ]?active subscription)\b",),
         "a topic by itself, where nothing above was said: money, unless it says to come back soon",
         unless_soon=True,
     ),
-    Words(
+    KindWords(
         _K.MODERATED,
         (
             (
@@ -33,26 +33,26 @@ TOPICS: tuple[Words, ...] = (
         ),
         "a topic by itself: what is harmful, and that something was withheld",
     ),
-    Words(
+    KindWords(
         _K.AUTH,
         (
             r"\b(api[ _-]?keys?|access tokens?|bearer tokens?|credentials?|log ?in|sign ?in)\b[^.]{0,60}\b(not|no|in\w+|un\w+|required|again|errors?|fail\w*|expired|disabled)\b",
         ),
         "a topic by itself: the key",
     ),
-    Words(
+    KindWords(
         _K.MODEL_GONE,
         (
             r"\b(endpoint|deployment|model|space|replica)\b( \S+){0,2} (is|was) (paused|stopped|scaled|offline|sleeping|not (running|deployed|ready))",
         ),
         "what serves the model stands still",
     ),
-    Words(
+    KindWords(
         _K.RATE_LIMITED,
         (r"\b(limits?|allowed|maximum)\b[^.]{0,40}\b(reached|exceed\w*|hit)\b|rate exceeded|traffic control",),
         "some limit",
     ),
-    Words(
+    KindWords(
         _K.SERVER_ERROR,
         (
             r"\b(generation|task|job|prediction|inference|processing|execution|invocation)\b[^.]{0,20}\b(failed|error|timed out)\b",

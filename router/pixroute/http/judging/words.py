@@ -6,7 +6,7 @@ holds patterns in lower-case text, and says where it was seen; the first row tha
 
 from __future__ import annotations
 
-from pixroute.http.judging.phrases import Words
+from pixroute.http.judging.phrases import KindWords
 from pixroute.http.judging.tongues import TONGUES
 from pixroute.http.judging.topics import TOPICS
 from pixroute.outcome import Blame, FailureKind
@@ -16,8 +16,8 @@ _K = FailureKind
 _SUBJECT = r"(account|resource|user|organi[sz]ation|team|project|service|workspace|api|app|tenant|profile)"
 _SOON = r"quota exceeded for metric"
 
-WORDS: tuple[Words, ...] = (
-    Words(
+WORDS: tuple[KindWords, ...] = (
+    KindWords(
         _K.MODEL_GONE,
         (
             r"model \S+ (does not|doesn.t|do not) exist|no such model",
@@ -26,7 +26,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, xAI, gateways: before what they add about access or parameters",
     ),
-    Words(
+    KindWords(
         _K.SERVER_ERROR,
         (
             r"while downloading",
@@ -39,7 +39,7 @@ WORDS: tuple[Words, ...] = (
         "Ark, Luma: it could not fetch or check a picture; nobody judged it",
         Blame.PROVIDER,
     ),
-    Words(
+    KindWords(
         _K.OVERLOADED,
         (
             (
@@ -49,7 +49,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI's form: what is down is the moderation",
     ),
-    Words(
+    KindWords(
         _K.QUOTA,
         (
             (
@@ -59,12 +59,12 @@ WORDS: tuple[Words, ...] = (
         ),
         "fal: locked for want of money",
     ),
-    Words(
+    KindWords(
         _K.MODERATED,
         (r"\b(prompt|image|content|request|input|output|picture|text)\b[^.]{0,60}\bviolat\w+ (?!of)",),
         "Yandex: the terms of use, but it is the prompt that violates them",
     ),
-    Words(
+    KindWords(
         _K.FORBIDDEN,
         (
             (
@@ -79,7 +79,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "Azure's blocked resource, Gemini's terms of service, new-api's bans: the account, not the prompt",
     ),
-    Words(
+    KindWords(
         _K.FORBIDDEN,
         (
             r"\b(channel|model|endpoint|route) (has been |is |was )?disabled\b",
@@ -88,7 +88,7 @@ WORDS: tuple[Words, ...] = (
         "new-api, SiliconFlow, Replicate: the gateway's own channel, or a model that its owner closed",
         Blame.PROVIDER,
     ),
-    Words(
+    KindWords(
         _K.QUOTA,
         (
             (
@@ -132,7 +132,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, xAI, Hugging Face, Workers AI, LiteLLM, OpenRouter, Ark, DashScope, new-api, 302.AI",
     ),
-    Words(
+    KindWords(
         _K.QUOTA,
         (
             (
@@ -143,7 +143,7 @@ WORDS: tuple[Words, ...] = (
         "a quota by the day, unless it says to come back soon",
         unless_soon=True,
     ),
-    Words(
+    KindWords(
         _K.OVERLOADED,
         (
             r"\ball (\w+ ){0,2}(keys|accounts|channels|providers|upstreams|tokens)\b.{0,40}(unavailable|exhausted|fail|disabled|cool|busy)",
@@ -152,7 +152,7 @@ WORDS: tuple[Words, ...] = (
         "new-api, octopus: nobody is left behind the gateway",
         Blame.PROVIDER,
     ),
-    Words(
+    KindWords(
         _K.AUTH,
         (
             (
@@ -177,7 +177,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Google, BFL, LiteLLM, FastAPI, Azure's gateway, new-api",
     ),
-    Words(
+    KindWords(
         _K.MODERATED,
         (
             r"safety (system|filter|polic|guideline|guardrail|reason|setting.{0,20}block|violation|checker)",
@@ -232,7 +232,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Azure, Vertex, xAI, Pollinations, Replicate E005, Stability, fal, new-api in Chinese, Ark",
     ),
-    Words(
+    KindWords(
         _K.FORBIDDEN,
         (
             (
@@ -266,7 +266,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Google, Ark, new-api, AIHubMix",
     ),
-    Words(
+    KindWords(
         _K.INVALID,
         (
             r"token count|too many (images|files|references|characters|pictures)",
@@ -307,7 +307,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Google, Ark, Together, FastAPI, fal, AIHubMix",
     ),
-    Words(
+    KindWords(
         _K.OVERLOADED,
         (
             r"overload|\bdegraded\b",
@@ -326,7 +326,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "Google, xAI, OpenRouter, Workers AI, Hugging Face, new-api",
     ),
-    Words(
+    KindWords(
         _K.RATE_LIMITED,
         (
             r"rate.?limit|max(imum)? (number of )?(pending|concurrent|queued|running|parallel)",
@@ -344,7 +344,7 @@ WORDS: tuple[Words, ...] = (
         ),
         "OpenAI, Ark, AIHubMix, Replicate, Stability, new-api",
     ),
-    Words(
+    KindWords(
         _K.MODEL_GONE,
         (
             r"(unsupported|unknown|invalid|no such|nonexistent) (model|deployment|engine|endpoint id)\b",
@@ -370,7 +370,7 @@ WORDS: tuple[Words, ...] = (
 )
 
 
-def spoken(text: str) -> tuple[Words, ...]:
+def spoken(text: str) -> tuple[KindWords, ...]:
     """Give every row that the text satisfies, the first first."""
     lowered = text.lower()
     return tuple(row for row in WORDS if row.say(lowered))

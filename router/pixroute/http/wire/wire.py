@@ -13,7 +13,7 @@ from attrs import evolve
 from yarl import URL
 
 from pixroute.http.body.filler import MOST, Filler
-from pixroute.http.body.inflate import Broken, Inflater
+from pixroute.http.body.inflate import BrokenStream, Inflater
 from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
@@ -142,7 +142,7 @@ class Wire:
             self._on_wire += len(chunk)
             try:
                 found = self._inflater.take(chunk)
-            except Broken:
+            except BrokenStream:
                 raise aiohttp.ClientPayloadError("ContentEncodingError") from None
             if found or not (chunk or more):
                 return found

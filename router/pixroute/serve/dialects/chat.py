@@ -9,20 +9,20 @@ from typing import Any
 from attrs import evolve, frozen
 
 from pixroute.request import Reference
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
 from pixroute.serve.dialects.conversation import Turn, prompt_of, shown_in
-from pixroute.serve.dialects.dialect import Event, Links, truth, usage_of
+from pixroute.serve.dialects.dialect import Links, StreamEvent, truth, usage_of
 from pixroute.serve.document import Document
 from pixroute.serve.pictures_in import picture_of
-from pixroute.serve.problem import Problem, bad
+from pixroute.serve.problem import GatewayProblem, bad
 
 _IMAGE_CONFIG = frozenset({"aspect_ratio", "image_size"})
 _OURS = frozenset({"messages", "modalities", "image_config", "stream_options"})
 
 
 @frozen(kw_only=True)
-class Chat:
+class ChatDialect:
     """The dialect."""
 
     sign: bytes = b": keepalive\n\n"
@@ -31,7 +31,7 @@ class Chat:
         """Find them in the last message that has any."""
         return shown_in(_turns(fields))
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         modalities, config = fields.get("modalities"), fields.get("image_config") or {}
         if modalities is not None and (not isinstance(modalities, list) or "image" not in modalities):
@@ -48,34 +48,34 @@ class Chat:
         ignored = tuple(f"image_config.{name} was not passed on" for name in sorted(config.keys() - _IMAGE_CONFIG))
         return evolve(asked, notes=(*asked.notes, *ignored))
 
-    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
+    def answer(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Document:
         """Write one message with all pictures."""
         document = Document()
         message = {"role": "assistant", "content": "", "images": _images(result, document, links)}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return document.of({**_head(result, asked, "chat.completion"), "choices": [choice], **_told(result, asked)})
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
+    def problem(self, problem: GatewayProblem) -> dict[str, Any]:
         """Write OpenAI's envelope."""
         return problem.envelope()
 
-    def progress(self, _told: Mapping[str, Any]) -> Event | None:
+    def progress(self, _told: Mapping[str, Any]) -> StreamEvent | None:
         """Tell nothing: a chunk is something said."""
         return None
 
-    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Iterator[StreamEvent]:
         """Say that there are pictures, that this is all, and what it cost."""
         document = Document()
         said = {"role": "assistant", "content": "", "images": _images(result, document, links)}
         head = _head(result, asked, "chat.completion.chunk")
-        yield Event(document=document.of({**head, "choices": [_delta(said, None)]}))
+        yield StreamEvent(document=document.of({**head, "choices": [_delta(said, None)]}))
         last = {**head, "choices": [_delta({}, "stop")], **_told(result, asked)}
-        yield Event(document=Document().of(last))
-        yield Event(document=Document.raw("[DONE]"))
+        yield StreamEvent(document=Document().of(last))
+        yield StreamEvent(document=Document.raw("[DONE]"))
 
-    def failed(self, problem: Problem) -> Iterator[Event]:
+    def failed(self, problem: GatewayProblem) -> Iterator[StreamEvent]:
         """Tell the error in the form that OpenAI's clients raise."""
-        yield Event(document=Document().of(problem.envelope()))
+        yield StreamEvent(document=Document().of(problem.envelope()))
 
 
 def _turns(fields: Mapping[str, Any]) -> list[Turn]:
@@ -107,7 +107,7 @@ def _picture(part: Mapping[str, Any]) -> Reference | str:
     return picture_of(url, "messages")
 
 
-def _images(result: Answer, document: Document, links: Links) -> list[dict[str, Any]]:
+def _images(result: GatewayAnswer, document: Document, links: Links) -> list[dict[str, Any]]:
     return [
         {
             "type": "image_url",
@@ -118,12 +118,12 @@ def _images(result: Answer, document: Document, links: Links) -> list[dict[str, 
     ]
 
 
-def _head(result: Answer, asked: Asked, kind: str) -> dict[str, Any]:
+def _head(result: GatewayAnswer, asked: GatewayRequest, kind: str) -> dict[str, Any]:
     model = asked.model or result.image.model or ""
     return {"id": f"chatcmpl-{result.request_id}", "object": kind, "created": int(time.time()), "model": model}
 
 
-def _told(result: Answer, asked: Asked) -> dict[str, Any]:
+def _told(result: GatewayAnswer, asked: GatewayRequest) -> dict[str, Any]:
     return {"usage": usage_of(result), "pixroute": truth(result, asked)}
 
 

@@ -9,24 +9,24 @@ from attrs import frozen
 
 from pixroute.request import Reference
 from pixroute.result import Image
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
 from pixroute.serve.document import Document
-from pixroute.serve.problem import Problem, described, money
+from pixroute.serve.problem import GatewayProblem, described, money
 
 Links = Mapping[Image, str]
 """The URLs of pictures that lie in the store."""
 
 
 @frozen(kw_only=True)
-class Event:
+class StreamEvent:
     """One event of a stream; without a name only its data are sent."""
 
     document: Document
     name: str | None = None
 
 
-class Dialect(Protocol):
+class GatewayDialect(Protocol):
     """One way of asking; `sign` keeps its streams alive."""
 
     @property
@@ -38,32 +38,32 @@ class Dialect(Protocol):
         """Find the reference pictures of a body; URLs stay text. Raises `Refused`."""
         ...
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk, /) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk, /) -> GatewayRequest:
         """Read a body's fields; raises `Refused`."""
         ...
 
-    def answer(self, result: Answer, asked: Asked, links: Links, /) -> Document:
+    def answer(self, result: GatewayAnswer, asked: GatewayRequest, links: Links, /) -> Document:
         """Write a result."""
         ...
 
-    def problem(self, problem: Problem, /) -> dict[str, Any]:
+    def problem(self, problem: GatewayProblem, /) -> dict[str, Any]:
         """Write a failure."""
         ...
 
-    def progress(self, told: Mapping[str, Any], /) -> Event | None:
+    def progress(self, told: Mapping[str, Any], /) -> StreamEvent | None:
         """Write what happens meanwhile, for a stream; None: this dialect has no word for it."""
         ...
 
-    def completed(self, result: Answer, asked: Asked, links: Links, /) -> Iterator[Event]:
+    def completed(self, result: GatewayAnswer, asked: GatewayRequest, links: Links, /) -> Iterator[StreamEvent]:
         """Write the last events of a stream that brought pictures."""
         ...
 
-    def failed(self, problem: Problem, /) -> Iterator[Event]:
+    def failed(self, problem: GatewayProblem, /) -> Iterator[StreamEvent]:
         """Write the last events of a stream that did not."""
         ...
 
 
-def truth(result: Answer, asked: Asked) -> dict[str, Any]:
+def truth(result: GatewayAnswer, asked: GatewayRequest) -> dict[str, Any]:
     """Give what only we tell, the same in every dialect: it stands under `pixroute`."""
     return {
         "provider": result.image.provider,
@@ -77,7 +77,7 @@ def truth(result: Answer, asked: Asked) -> dict[str, Any]:
     }
 
 
-def headers(result: Answer) -> dict[str, str]:
+def headers(result: GatewayAnswer) -> dict[str, str]:
     """Give the headers of an answer with pictures."""
     return {
         "x-pixroute-provider": result.image.provider,
@@ -86,7 +86,7 @@ def headers(result: Answer) -> dict[str, str]:
     }
 
 
-def usage_of(result: Answer) -> dict[str, Any]:
+def usage_of(result: GatewayAnswer) -> dict[str, Any]:
     """Give the usage as OpenRouter tells it: tokens where they are known, and the cost in dollars."""
     usage = result.usage or {}
     pairs = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}

@@ -8,13 +8,13 @@ from typing import Any
 from attrs import evolve, frozen
 
 from pixroute.request import Reference
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
 from pixroute.serve.dialects.conversation import Turn, prompt_of, shown_in
-from pixroute.serve.dialects.dialect import Event, Links, truth
+from pixroute.serve.dialects.dialect import Links, StreamEvent, truth
 from pixroute.serve.document import Document
 from pixroute.serve.pictures_in import decoded
-from pixroute.serve.problem import Problem, bad, money, spends
+from pixroute.serve.problem import GatewayProblem, bad, money, spends
 
 _STATUSES = {
     401: "UNAUTHENTICATED",
@@ -34,7 +34,7 @@ _CONFIG = frozenset({"imageConfig", "image_config", "candidateCount", "candidate
 
 
 @frozen(kw_only=True)
-class Gemini:
+class GeminiDialect:
     """The dialect; a stream lives by empty lines, which its clients skip."""
 
     sign: bytes = b"\n"
@@ -43,7 +43,7 @@ class Gemini:
         """Find them in the last turn that has any."""
         return shown_in(_turns(fields))
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         config = _table(fields, "generationConfig", "generation_config")
         image = _table(config, "imageConfig", "image_config")
@@ -60,7 +60,7 @@ class Gemini:
         ignored = sorted(name for name in config.keys() - _CONFIG if config[name] is not None)
         return evolve(asked, notes=(*asked.notes, *(f"generationConfig.{name} was not passed on" for name in ignored)))
 
-    def answer(self, result: Answer, asked: Asked, _links: Links) -> Document:
+    def answer(self, result: GatewayAnswer, asked: GatewayRequest, _links: Links) -> Document:
         """Write a candidate for each picture."""
         document = Document()
         candidates = [
@@ -83,7 +83,7 @@ class Gemini:
             }
         )
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
+    def problem(self, problem: GatewayProblem) -> dict[str, Any]:
         """Write Google's envelope."""
         reason: dict[str, Any] = {
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
@@ -96,17 +96,17 @@ class Gemini:
         status = _STATUSES.get(problem.status, "INVALID_ARGUMENT")
         return {"error": {"code": problem.status, "message": problem.message, "status": status, "details": [reason]}}
 
-    def progress(self, _told: Mapping[str, Any]) -> Event | None:
+    def progress(self, _told: Mapping[str, Any]) -> StreamEvent | None:
         """Tell nothing: a chunk without a candidate is taken for an answer."""
         return None
 
-    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Iterator[StreamEvent]:
         """Tell all in one chunk."""
-        yield Event(document=self.answer(result, asked, links))
+        yield StreamEvent(document=self.answer(result, asked, links))
 
-    def failed(self, problem: Problem) -> Iterator[Event]:
+    def failed(self, problem: GatewayProblem) -> Iterator[StreamEvent]:
         """Tell the error in a chunk, which Google's clients raise."""
-        yield Event(document=Document().of(self.problem(problem)))
+        yield StreamEvent(document=Document().of(self.problem(problem)))
 
 
 def _turns(fields: Mapping[str, Any]) -> list[Turn]:

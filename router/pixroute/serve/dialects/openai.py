@@ -10,18 +10,18 @@ from attrs import frozen
 
 from pixroute.request import Reference
 from pixroute.result import Image
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
-from pixroute.serve.dialects.dialect import Event, Links, truth
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
+from pixroute.serve.dialects.dialect import Links, StreamEvent, truth
 from pixroute.serve.document import Document
 from pixroute.serve.pictures_in import FIELDS, pictures_in
-from pixroute.serve.problem import Problem, bad
+from pixroute.serve.problem import GatewayProblem, bad
 
 _OURS = frozenset(FIELDS)
 
 
 @frozen(kw_only=True)
-class OpenAIImages:
+class OpenAIDialect:
     """The dialect; `word` begins the names of its stream's events, `edits` wants a reference picture."""
 
     word: str = "image_generation"
@@ -32,39 +32,39 @@ class OpenAIImages:
         """Find them under any of the names in use."""
         return pictures_in(fields)
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         if self.edits and not references:
             raise bad("an edit needs a picture: as the file `image`, or in JSON as `images`", "image")
         return desk.take(fields, references=references, known=_OURS)
 
-    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
+    def answer(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Document:
         """Write `{"created", "data": [{"b64_json"}]}` and what newer models tell beside it."""
         document = Document()
         items = [_item(image, document, links) for image in result.images]
         return document.of({"created": int(time.time()), "data": items, **_told(result, asked)})
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
+    def problem(self, problem: GatewayProblem) -> dict[str, Any]:
         """Write the envelope."""
         return problem.envelope()
 
-    def progress(self, told: Mapping[str, Any]) -> Event | None:
+    def progress(self, told: Mapping[str, Any]) -> StreamEvent | None:
         """Tell an attempt, in an event of our own: both SDKs hand on what they do not know."""
         event = {"type": f"pixroute.{told['what']}", **told}
-        return Event(name=event["type"], document=Document().of(event))
+        return StreamEvent(name=event["type"], document=Document().of(event))
 
-    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Iterator[StreamEvent]:
         """Tell every picture in an event of its own."""
         name = f"{self.word}.completed"
         for image in result.images:
             document = Document()
             item = _item(image, document, links)
             event = {"type": name, "created_at": int(time.time()), **item, **_told(result, asked)}
-            yield Event(name=name, document=document.of(event))
+            yield StreamEvent(name=name, document=document.of(event))
 
-    def failed(self, problem: Problem) -> Iterator[Event]:
+    def failed(self, problem: GatewayProblem) -> Iterator[StreamEvent]:
         """Tell the error in the one form that both SDKs raise."""
-        yield Event(name="error", document=Document().of(problem.envelope()))
+        yield StreamEvent(name="error", document=Document().of(problem.envelope()))
 
 
 def _item(image: Image, document: Document, links: Links) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _item(image: Image, document: Document, links: Links) -> dict[str, Any]:
     return held | ({"revised_prompt": image.revised_prompt} if image.revised_prompt else {})
 
 
-def _told(result: Answer, asked: Asked) -> dict[str, Any]:
+def _told(result: GatewayAnswer, asked: GatewayRequest) -> dict[str, Any]:
     first = result.image
     return {
         "output_format": first.format,

@@ -9,18 +9,18 @@ from typing import Any
 from attrs import frozen
 
 from pixroute.request import Reference
-from pixroute.serve.answer import Answer
-from pixroute.serve.asked import Asked, Desk
-from pixroute.serve.dialects.dialect import Event, Links, truth, usage_of
+from pixroute.serve.answer import GatewayAnswer
+from pixroute.serve.asked import Desk, GatewayRequest
+from pixroute.serve.dialects.dialect import Links, StreamEvent, truth, usage_of
 from pixroute.serve.document import Document
 from pixroute.serve.pictures_in import FIELDS, pictures_in
-from pixroute.serve.problem import Problem
+from pixroute.serve.problem import GatewayProblem
 
 _OURS = frozenset(FIELDS)
 
 
 @frozen(kw_only=True)
-class OpenRouterImages:
+class OpenRouterDialect:
     """The dialect; its errors have a number for a code."""
 
     sign: bytes = b": OPENROUTER PROCESSING\n\n"
@@ -29,11 +29,11 @@ class OpenRouterImages:
         """Find them under `input_references`, or any other name in use."""
         return pictures_in(fields)
 
-    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> Asked:
+    def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         return desk.take(fields, references=references, known=_OURS)
 
-    def answer(self, result: Answer, asked: Asked, links: Links) -> Document:
+    def answer(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Document:
         """Write the pictures and what they cost."""
         document = Document()
         items = [
@@ -44,21 +44,21 @@ class OpenRouterImages:
         told = {"usage": usage_of(result), "pixroute": truth(result, asked)}
         return document.of({"created": int(time.time()), "data": items, **told})
 
-    def problem(self, problem: Problem) -> dict[str, Any]:
+    def problem(self, problem: GatewayProblem) -> dict[str, Any]:
         """Write its envelope."""
         told = problem.envelope()["error"]
         metadata = {name: value for name, value in told.items() if name not in {"message", "code"}}
         return {"error": {"code": problem.status, "message": problem.message, "metadata": metadata}}
 
-    def progress(self, _told: Mapping[str, Any]) -> Event | None:
+    def progress(self, _told: Mapping[str, Any]) -> StreamEvent | None:
         """Tell nothing."""
         return None
 
-    def completed(self, result: Answer, asked: Asked, links: Links) -> Iterator[Event]:
+    def completed(self, result: GatewayAnswer, asked: GatewayRequest, links: Links) -> Iterator[StreamEvent]:
         """Tell all in one event."""
-        yield Event(document=self.answer(result, asked, links))
-        yield Event(document=Document.raw("[DONE]"))
+        yield StreamEvent(document=self.answer(result, asked, links))
+        yield StreamEvent(document=Document.raw("[DONE]"))
 
-    def failed(self, problem: Problem) -> Iterator[Event]:
+    def failed(self, problem: GatewayProblem) -> Iterator[StreamEvent]:
         """Tell the error."""
-        yield Event(document=Document().of(self.problem(problem)))
+        yield StreamEvent(document=Document().of(self.problem(problem)))

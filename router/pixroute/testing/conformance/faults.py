@@ -11,7 +11,7 @@ from attrs import frozen
 
 from pixroute.http.provider import HttpProvider
 from pixroute.outcome import FailureKind
-from pixroute.testing.conformance.stand import Ended, ask, healthy, picture_for
+from pixroute.testing.conformance.stand import EndedRequest, ask, healthy, picture_for
 from pixroute.testing.conformance.upstream import BODY, Upstream
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.fake import blank_png
@@ -89,7 +89,7 @@ class FaultChecks:
         _check(ended, fault, PICTURES[fault].kind)
 
 
-def _check(ended: Ended, fault: str, expected: FailureKind) -> None:
+def _check(ended: EndedRequest, fault: str, expected: FailureKind) -> None:
     __tracebackhide__ = True
     failure = ended.failure
     check(

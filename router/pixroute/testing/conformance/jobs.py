@@ -12,7 +12,7 @@ from pixroute.http.jobs import JobProvider
 from pixroute.http.provider import HttpProvider
 from pixroute.http.wire.outgoing import outgoing
 from pixroute.outcome import Blame, Failure, FailureKind
-from pixroute.testing.conformance.stand import Ended, answer, ask, at, healthy, play, router_of
+from pixroute.testing.conformance.stand import EndedRequest, answer, ask, at, healthy, play, router_of
 from pixroute.testing.conformance.upstream import KEY, ORIGIN, Upstream, filled
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.faults import ScriptedServer
@@ -113,15 +113,15 @@ def _check_not_blamed(failure: Failure | None, what: str) -> None:
     check(not blamed, f"{what} counts as {failure and failure.kind}: {failure}", _NEVER_CHANGE_IT)
 
 
-async def _strayed(provider: JobProvider[Any], known: Upstream) -> tuple[Ended, ScriptedServer]:
+async def _strayed(provider: JobProvider[Any], known: Upstream) -> tuple[EndedRequest, ScriptedServer]:
     """Let the submission's answer name another origin."""
     async with ScriptedServer(answer(known.before[-1])) as second:
         taken = answer(filled(known.before[0], {ORIGIN: second.origin}))
         async with ScriptedServer(taken) as first, router_of(before := at(provider, first.origin)) as router:
-            return await Ended.of(router, before, smallest(provider.capabilities()), first), second
+            return await EndedRequest.of(router, before, smallest(provider.capabilities()), first), second
 
 
-async def _moved(provider: JobProvider[Any], known: Upstream) -> tuple[Ended, ScriptedServer]:
+async def _moved(provider: JobProvider[Any], known: Upstream) -> tuple[EndedRequest, ScriptedServer]:
     """Let everything after the submission lie on another origin, which the settings name."""
     request = smallest(provider.capabilities())
     async with ScriptedServer(*healthy(known, request)[1:]) as second:
@@ -130,4 +130,4 @@ async def _moved(provider: JobProvider[Any], known: Upstream) -> tuple[Ended, Sc
             before = at(provider, first.origin)
             moved = type(before)(before.name, evolve(before.settings, job_origins=(second.origin,)))
             async with router_of(moved) as router:
-                return await Ended.of(router, moved, request, first), second
+                return await EndedRequest.of(router, moved, request, first), second

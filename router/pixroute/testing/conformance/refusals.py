@@ -8,7 +8,7 @@ import pytest
 
 from pixroute.http.provider import HttpProvider
 from pixroute.outcome import Billing, FailureKind
-from pixroute.testing.conformance.stand import Ended, answer, ask, picture_for
+from pixroute.testing.conformance.stand import EndedRequest, answer, ask, picture_for
 from pixroute.testing.conformance.upstream import Refusal, Upstream
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.faults import Step
@@ -29,7 +29,7 @@ class RefusalChecks:
             _check(name, refusal, _ask(http_provider, self.upstream, refusal))
 
 
-def _ask(provider: HttpProvider[Any], known: Upstream, refusal: Refusal) -> Ended:
+def _ask(provider: HttpProvider[Any], known: Upstream, refusal: Refusal) -> EndedRequest:
     request = smallest(provider.capabilities())
     picture = picture_for(request)
     before = known.before if refusal.before is None else refusal.before
@@ -37,7 +37,7 @@ def _ask(provider: HttpProvider[Any], known: Upstream, refusal: Refusal) -> Ende
     return ask(provider, request, *map(answer, before), last, Step.reply(200, picture))
 
 
-def _check(name: str, refusal: Refusal, ended: Ended) -> None:
+def _check(name: str, refusal: Refusal, ended: EndedRequest) -> None:
     __tracebackhide__ = True
     failure = ended.failure
     check(

@@ -84,7 +84,7 @@ def answer(
 
 
 @frozen(kw_only=True)
-class Ended:
+class EndedRequest:
     """How a request ended, and what the upstream saw of it."""
 
     provider: HttpProvider[Any]
@@ -95,7 +95,7 @@ class Ended:
     @classmethod
     async def of(
         cls, router: Router, provider: HttpProvider[Any], request: ImageRequest, server: ScriptedServer
-    ) -> Ended:
+    ) -> EndedRequest:
         """Ask once, and keep how it ended."""
         try:
             return cls(provider=provider, result=await router.generate(request), error=None, server=server)
@@ -129,16 +129,16 @@ def picture_for(request: ImageRequest) -> bytes:
     return blank_png(*request.size.nominal()) if request.size else blank_png(1024, 1024)
 
 
-def ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> Ended:
+def ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> EndedRequest:
     """Ask once, through a router, before an upstream that follows the script."""
     return play(lambda: _ask(provider, request, *script))
 
 
-async def _ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> Ended:
+async def _ask(provider: HttpProvider[Any], request: ImageRequest, *script: Step) -> EndedRequest:
     async with ScriptedServer(*script) as server:
         before = at(provider, server.origin)
         async with router_of(before) as router:
-            return await Ended.of(router, before, request, server)
+            return await EndedRequest.of(router, before, request, server)
 
 
 def router_of(provider: Provider, *, on_start: Callable[[], object] = lambda: None) -> Router:

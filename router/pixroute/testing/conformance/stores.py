@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pixroute.shared.lease import Hold, Lease, Settlement
+from pixroute.shared.lease import Lease, LeaseHold, LeaseSettlement
 from pixroute.shared.leases import Leases
 from pixroute.shared.ports import Kept, Query, Told
 
@@ -112,7 +112,7 @@ class KeptConformance:
         """Of two hundred attempts of four processes at five dollars, fifty of ten cents are sent."""
         stores = [kept() for _ in range(4)]
         processes = [Leases(store) for store in stores]
-        hold = Hold(kind="budget", name="team@day", amount=100_000, limit=5_000_000, ends=2e9)
+        hold = LeaseHold(kind="budget", name="team@day", amount=100_000, limit=5_000_000, ends=2e9)
         refused = await asyncio.gather(
             *(
                 process.take(Lease(attempt=f"{number}-{turn}", holds=(hold,), seconds=60))
@@ -132,13 +132,13 @@ class KeptConformance:
         """Spent, possibly spent and free; a second settlement is nothing."""
         store = kept()
         leases = Leases(store)
-        hold = Hold(kind="budget", name="team@day", amount=100, limit=1000, ends=2e9)
+        hold = LeaseHold(kind="budget", name="team@day", amount=100, limit=1000, ends=2e9)
         for attempt in ("spent", "possibly", "free"):
             await leases.take(Lease(attempt=attempt, holds=(hold,), seconds=60))
         for _ in range(2):
-            leases.settle(Settlement(attempt="spent", spent=90))
-            leases.settle(Settlement(attempt="possibly", possibly=100))
-            leases.settle(Settlement(attempt="free"))
+            leases.settle(LeaseSettlement(attempt="spent", spent=90))
+            leases.settle(LeaseSettlement(attempt="possibly", possibly=100))
+            leases.settle(LeaseSettlement(attempt="free"))
         await leases.aclose()
         (status,) = (await leases.status([hold.name])).values()
         await store.aclose()
@@ -151,8 +151,8 @@ class KeptConformance:
         """A lease that ran out leaves its place; what it had reserved may have been billed."""
         store = kept()
         dead, living = Leases(store), Leases(store)
-        money = Hold(kind="budget", name="team@day", amount=100, limit=1000, ends=2e9)
-        place = Hold(kind="slot", name="primary")
+        money = LeaseHold(kind="budget", name="team@day", amount=100, limit=1000, ends=2e9)
+        place = LeaseHold(kind="slot", name="primary")
         await dead.take(Lease(attempt="dead", holds=(money, place), seconds=0.5))
         full = await living.take(Lease(attempt="early", holds=(place,), seconds=60))
         await asyncio.sleep(0.6)

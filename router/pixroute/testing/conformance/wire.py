@@ -13,7 +13,17 @@ from pixroute.http.provider import HttpProvider
 from pixroute.outcome import Billing, FailureKind
 from pixroute.provider import Provider
 from pixroute.routing.router import Router
-from pixroute.testing.conformance.stand import Ended, answer, ask, at, healthy, only_http, picture_for, play, router_of
+from pixroute.testing.conformance.stand import (
+    EndedRequest,
+    answer,
+    ask,
+    at,
+    healthy,
+    only_http,
+    picture_for,
+    play,
+    router_of,
+)
 from pixroute.testing.conformance.upstream import KEY, Upstream
 from pixroute.testing.conformance.words import check, smallest
 from pixroute.testing.faults import ScriptedServer, Step
@@ -161,11 +171,11 @@ class WireChecks:
             )
 
 
-def _ask_in_vain(provider: HttpProvider[Any], known: Upstream, status: int, words: str) -> Ended:
+def _ask_in_vain(provider: HttpProvider[Any], known: Upstream, status: int, words: str) -> EndedRequest:
     return ask(provider, smallest(provider.capabilities()), answer(known.error, status=status, message=words))
 
 
-def _check_key(ended: Ended) -> None:
+def _check_key(ended: EndedRequest) -> None:
     auth, first = ended.provider.auth, ended.server.requests[0]
     if auth is None:
         return

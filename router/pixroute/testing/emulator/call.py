@@ -18,7 +18,7 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 @frozen(kw_only=True)
-class Call:
+class ReceivedCall:
     """One whole request.
 
     `listener` is "http" or "https". `route` is "images", "edits", "native", "ark", "chat", "files", "models",
@@ -55,12 +55,12 @@ class Call:
         return self.target.get("model") or (sent if isinstance(sent, str) else "")
 
 
-async def receive(request: "web.Request", route: str) -> Call:
+async def receive(request: "web.Request", route: str) -> ReceivedCall:
     """Read a request to its end."""
     is_form = request.content_type == "multipart/form-data"
     fields = await _read_fields(request) if is_form else {}
     body = b"" if is_form else await request.read()
-    return Call(
+    return ReceivedCall(
         listener=request.scheme,
         route=route,
         method=request.method,

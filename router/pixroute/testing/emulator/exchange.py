@@ -10,7 +10,7 @@ from pixroute.testing.emulator.dialects import json_answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.dialects import Dialect
     from pixroute.testing.emulator.faults import Fault
     from pixroute.testing.emulator.files import Files
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class Exchange:
+class EmulatedExchange:
     """A valid call, its fault, and the means to answer it.
 
     `entry_id` is None where nothing is made. `results_at` is the origin of result URLs, by default the call's.
     """
 
-    call: "Call"
+    call: "ReceivedCall"
     order: "Order"
     dialect: "Dialect"
     fault: "Fault | None"

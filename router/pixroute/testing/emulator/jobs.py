@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field, frozen
 
-from pixroute.testing.emulator.exchange import Exchange
+from pixroute.testing.emulator.exchange import EmulatedExchange
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ State = Literal["queued", "running", "done", "canceled"]
 
 
 @frozen(kw_only=True)
-class JobExchange(Exchange):
+class JobExchange(EmulatedExchange):
     """An exchange that makes nothing itself: a submission, or a call about a job; `tell` gives its healthy answer."""
 
     tell: "Callable[[], Awaitable[Answer]]"
@@ -28,12 +28,12 @@ class JobExchange(Exchange):
 
 
 @define(eq=False, kw_only=True)
-class Job:
+class EmulatedJob:
     """A job; `origin` is where it is asked for, and `exchange` the call that submitted it, fault and all."""
 
     id: str
     origin: str
-    exchange: Exchange
+    exchange: EmulatedExchange
     state: State = "queued"
     work: "asyncio.Task[Answer]" = field(init=False)
 
@@ -71,16 +71,16 @@ class Jobs:
     """All jobs, by id."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, EmulatedJob] = {}
 
-    def open(self, exchange: Exchange, origin: str) -> Job:
+    def open(self, exchange: EmulatedExchange, origin: str) -> EmulatedJob:
         """Take a job; its id is the request's."""
-        job = Job(id=exchange.request_id, origin=origin, exchange=exchange)
+        job = EmulatedJob(id=exchange.request_id, origin=origin, exchange=exchange)
         self._jobs[job.id] = job
         job.begin()
         return job
 
-    def find(self, id_: str) -> Job | None:
+    def find(self, id_: str) -> EmulatedJob | None:
         """Give a job, or None."""
         return self._jobs.get(id_)
 

@@ -8,7 +8,7 @@ from attrs import Factory, frozen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.wire import Answer
 
 # A number, an optional number (None), free text, or one of several words of which the first is the default.
@@ -23,6 +23,6 @@ class FaultKind:
     """
 
     summary: str
-    act: "Callable[[Exchange], Awaitable[Answer]]"
+    act: "Callable[[EmulatedExchange], Awaitable[Answer]]"
     options: Mapping[str, Default] = Factory(dict)
     late: bool = False

@@ -25,7 +25,7 @@ class LedgerEntry:
     billed: int = 0
 
 
-class Ledger:
+class CallLedger:
     """Every call for a picture, in order of arrival; checks and downloads of results are not in it."""
 
     def __init__(self) -> None:

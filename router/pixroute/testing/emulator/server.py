@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from aiohttp import web
 from attrs import asdict, evolve
 
-from pixroute.testing.emulator.call import Call, receive
+from pixroute.testing.emulator.call import ReceivedCall, receive
 from pixroute.testing.emulator.dialects import (
     BananaImages,
     Chat,
     Dialect,
     Download,
-    Gemini,
+    EmulatedGemini,
+    EmulatedOpenAIImages,
+    EmulatedSeedream,
     ModelList,
-    OpenAIImages,
-    Seedream,
     json_answer,
 )
 from pixroute.testing.emulator.envelopes import openai
-from pixroute.testing.emulator.exchange import Exchange, signed
+from pixroute.testing.emulator.exchange import EmulatedExchange, signed
 from pixroute.testing.emulator.faults import Fault, FaultBook
 from pixroute.testing.emulator.faults.bodies import wording
 from pixroute.testing.emulator.files import Files
 from pixroute.testing.emulator.jobs import JobExchange, Jobs
-from pixroute.testing.emulator.ledger import Ledger, LedgerEntry
+from pixroute.testing.emulator.ledger import CallLedger, LedgerEntry
 from pixroute.testing.emulator.models import family
 from pixroute.testing.emulator.order import Rejected
 from pixroute.testing.emulator.services import SERVICES, JobDialect, Service
 from pixroute.testing.emulator.studio import Studio
 from pixroute.testing.emulator.tls import make_certificate
-from pixroute.testing.emulator.wire import Answer, Reply
+from pixroute.testing.emulator.wire import Answer, EmulatedReply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -88,7 +88,7 @@ class Emulator:
         tls_port: int = 0,
         second: bool = False,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = CallLedger()
         self.ca_pem = ""
         self.http_url = ""
         self.https_url = ""
@@ -98,7 +98,7 @@ class Emulator:
         self._jobs = Jobs()
         self._faults = FaultBook()
         self._keys = keys
-        self._requests: deque[Call] = deque(maxlen=REQUESTS_KEPT)
+        self._requests: deque[ReceivedCall] = deque(maxlen=REQUESTS_KEPT)
         self._numbers = itertools.count(1)
         self._serving: set[asyncio.Task[Any]] = set()
         self._listen = (host, port, tls_port)
@@ -108,7 +108,7 @@ class Emulator:
             self.set_fault(selector, fault)
 
     @property
-    def requests(self) -> tuple[Call, ...]:
+    def requests(self) -> tuple[ReceivedCall, ...]:
         """The last thousand requests as they arrived, oldest first."""
         return tuple(self._requests)
 
@@ -164,16 +164,16 @@ class Emulator:
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._runner.cleanup()
 
-    async def _serve(self, request: web.Request, *, route: str) -> Reply:
+    async def _serve(self, request: web.Request, *, route: str) -> EmulatedReply:
         task = asyncio.current_task()
         assert task
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         call = await receive(request, route)
         self._requests.append(call)
-        return Reply(await self._answer(call), self._studio.sleep)
+        return EmulatedReply(await self._answer(call), self._studio.sleep)
 
-    async def _answer(self, call: Call) -> Answer:
+    async def _answer(self, call: ReceivedCall) -> Answer:
         if call.route == "unknown":
             return json_answer(openai(f"Invalid URL ({call.method} {call.path})", "invalid_request_error"), status=404)
         service = _service(call)
@@ -189,7 +189,7 @@ class Emulator:
             answer = json_answer(rejected.body, status=rejected.status)
             return signed(answer, request_id, call.model, header=header)
         fault = self._faults.take(call)
-        exchange = Exchange(
+        exchange = EmulatedExchange(
             call=call,
             order=order,
             dialect=dialect,
@@ -203,7 +203,7 @@ class Emulator:
         )
         return await (self._submit(exchange) if hasattr(dialect, "taken") else exchange.answer())
 
-    async def _submit(self, exchange: Exchange) -> Answer:
+    async def _submit(self, exchange: EmulatedExchange) -> Answer:
         """Take a job; a fault that is not late strikes the submission, of which the job knows nothing."""
         late = exchange.fault is None or exchange.fault.late
         worker = exchange if late else evolve(exchange, fault=None)
@@ -215,7 +215,7 @@ class Emulator:
 
         return await (take() if late else _job_exchange(exchange, take).answer())
 
-    async def _about_a_job(self, call: Call, dialect: Dialect, service: Service) -> Answer:
+    async def _about_a_job(self, call: ReceivedCall, dialect: Dialect, service: Service) -> Answer:
         """Answer a poll, the asking for a result, a cancellation."""
         job = self._jobs.find(call.target.get("id") or call.query.get("id", ""))
         if job is None:
@@ -228,14 +228,14 @@ class Emulator:
         asked = evolve(found.exchange, call=call, fault=self._faults.take(call), entry_id=None)
         return await _job_exchange(asked, tell).answer()
 
-    def _authenticate(self, call: Call, dialect: Dialect, service: Service | None) -> None:
+    def _authenticate(self, call: ReceivedCall, dialect: Dialect, service: Service | None) -> None:
         key = service.key_of(call) if service else call.key
         if call.route == "files" or (key in self._keys if self._keys is not None else key):
             return
         passed_through = call.route == "native" and not call.to_google
         raise Rejected(*wording("bad-key", "own", "gateway" if passed_through else dialect.voice))
 
-    def _open(self, call: Call, dialect: Dialect, order: "Order | None", fault: Fault | None) -> int | None:
+    def _open(self, call: ReceivedCall, dialect: Dialect, order: "Order | None", fault: Fault | None) -> int | None:
         if call.method != "POST" or any(call.route in service.follow_ups for service in SERVICES):
             return None
         entry = LedgerEntry(
@@ -251,7 +251,7 @@ class Emulator:
         )
         return self.ledger.open(entry)
 
-    def _dialect(self, call: Call, service: Service | None) -> Dialect:
+    def _dialect(self, call: ReceivedCall, service: Service | None) -> Dialect:
         if service:
             return service.dialect(call)
         match call.route, family(call.model):
@@ -260,25 +260,25 @@ class Emulator:
             case "models", _:
                 return ModelList()
             case "native", _:
-                return Gemini()
+                return EmulatedGemini()
             case "chat", _:
                 return Chat()
             case ("ark", _) | ("images", "seedream"):
-                return Seedream()
+                return EmulatedSeedream()
             case _, "banana":
                 return BananaImages()
-        return OpenAIImages()
+        return EmulatedOpenAIImages()
 
 
-def _service(call: Call) -> Service | None:
+def _service(call: ReceivedCall) -> Service | None:
     return next((one for one in SERVICES if one.answers(call.route, family(call.model))), None)
 
 
-def _job_exchange(exchange: Exchange, tell: "Callable[[], Awaitable[Answer]]") -> JobExchange:
+def _job_exchange(exchange: EmulatedExchange, tell: "Callable[[], Awaitable[Answer]]") -> JobExchange:
     return JobExchange(**asdict(exchange, recurse=False), tell=tell)
 
 
-def _read(dialect: Dialect, call: Call) -> "Order":
+def _read(dialect: Dialect, call: ReceivedCall) -> "Order":
     try:
         return dialect.read(call)
     except MALFORMED as error:

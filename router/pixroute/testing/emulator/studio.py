@@ -10,14 +10,14 @@ from pixroute.testing.emulator.models import family
 from pixroute.testing.emulator.order import paint
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.ledger import Ledger
+    from pixroute.testing.emulator.ledger import CallLedger
     from pixroute.testing.emulator.order import Order, Sheet
 
 
 class Studio:
     """The emulator's time, chance and work."""
 
-    def __init__(self, ledger: "Ledger", *, time_scale: float, seed: int, noise: bool) -> None:
+    def __init__(self, ledger: "CallLedger", *, time_scale: float, seed: int, noise: bool) -> None:
         self.ledger = ledger
         self.time_scale = time_scale
         self.random = Random(seed)  # noqa: S311 - reproducible latencies, not secrets

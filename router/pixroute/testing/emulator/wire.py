@@ -18,7 +18,7 @@ PIECE = 64 * 1024
 
 
 @frozen(kw_only=True)
-class Delivery:
+class WireDelivery:
     """How an answer goes out.
 
     `framing`: "length" declares it, "chunked" needs a terminator, "close" ends with the connection. `head` and `body`
@@ -42,10 +42,10 @@ class Answer:
     status: int = 200
     headers: "Mapping[str, str]" = Factory(dict)
     body: bytes = b""
-    delivery: Delivery = Delivery()
+    delivery: WireDelivery = WireDelivery()
 
 
-class Reply(web.StreamResponse):
+class EmulatedReply(web.StreamResponse):
     """An answer written byte by byte, for aiohttp would add headers of its own and never cut anything."""
 
     def __init__(self, answer: Answer, sleep: "Callable[[float], Awaitable[None]]") -> None:

@@ -6,7 +6,7 @@ Every server listens on a free port for the length of an ``async with``, and is 
 from pixroute.testing.faults.certificates import Certificates
 from pixroute.testing.faults.dns import Dns, StubResolver
 from pixroute.testing.faults.listener import Listener, Peer
-from pixroute.testing.faults.proxy import End, FaultProxy, Flow, Plan
+from pixroute.testing.faults.proxy import End, FaultProxy, Flow, ProxyPlan
 from pixroute.testing.faults.server import Received, ScriptedServer
 from pixroute.testing.faults.sink import Sink
 from pixroute.testing.faults.steps import Step
@@ -19,7 +19,7 @@ __all__ = [
     "Flow",
     "Listener",
     "Peer",
-    "Plan",
+    "ProxyPlan",
     "Received",
     "ScriptedServer",
     "Sink",

@@ -35,7 +35,7 @@ class Flow:
 
 
 @frozen(kw_only=True)
-class Plan:
+class ProxyPlan:
     """What happens to a connection: `up` towards the upstream, `down` towards the client."""
 
     up: Flow = Flow()
@@ -54,11 +54,11 @@ class FaultProxy(Listener):
 
     """
 
-    def __init__(self, port: int, *plans: Plan, upstream_host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, *plans: ProxyPlan, upstream_host: str = "127.0.0.1") -> None:
         super().__init__()
         self.forwarded = {"up": 0, "down": 0}
         self._upstream = (upstream_host, port)
-        self._plans = plans or (Plan(),)
+        self._plans = plans or (ProxyPlan(),)
         self._thawed = asyncio.Event()
         self._thawed.set()
 

@@ -5,19 +5,19 @@ So a misreading in one is caught by the other.
 
 from pixroute.testing.emulator.dialects.chat import Chat
 from pixroute.testing.emulator.dialects.dialect import Dialect, json_answer
-from pixroute.testing.emulator.dialects.gemini import Gemini
-from pixroute.testing.emulator.dialects.openai_images import BananaImages, OpenAIImages
+from pixroute.testing.emulator.dialects.gemini import EmulatedGemini
+from pixroute.testing.emulator.dialects.openai_images import BananaImages, EmulatedOpenAIImages
 from pixroute.testing.emulator.dialects.plain import Download, ModelList
-from pixroute.testing.emulator.dialects.seedream import Seedream
+from pixroute.testing.emulator.dialects.seedream import EmulatedSeedream
 
 __all__ = [
     "BananaImages",
     "Chat",
     "Dialect",
     "Download",
-    "Gemini",
+    "EmulatedGemini",
+    "EmulatedOpenAIImages",
+    "EmulatedSeedream",
     "ModelList",
-    "OpenAIImages",
-    "Seedream",
     "json_answer",
 ]

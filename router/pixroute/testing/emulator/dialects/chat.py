@@ -10,7 +10,7 @@ from pixroute.testing.emulator.order import Order, Rejected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -20,7 +20,7 @@ class Chat:
 
     voice = "chat"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take the text of the last message for the prompt."""
         if family(call.model) != "banana" or call.model in RETIRED:
             raise Rejected(404, gateway(f"The model `{call.model}` does not exist", "model_not_found"))

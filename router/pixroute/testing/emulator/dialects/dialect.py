@@ -12,7 +12,7 @@ from pixroute.testing.emulator.wire import Answer, http_date
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Order, Sheet
 
 
@@ -24,7 +24,7 @@ class Dialect(Protocol):
         """Whose errors it speaks: "google", "openai", "ark", "gateway" or "chat"."""
         ...
 
-    def read(self, call: "Call") -> "Order":
+    def read(self, call: "ReceivedCall") -> "Order":
         """Read a call, or raise `Rejected`; a KeyError, TypeError and their like count as a malformed call."""
         ...
 

@@ -10,12 +10,12 @@ from pixroute.testing.emulator.dialects.dialect import decode_picture, json_answ
 from pixroute.testing.emulator.envelopes import google
 from pixroute.testing.emulator.models import GEMINIS, RETIRED_AT_GOOGLE
 from pixroute.testing.emulator.order import Order, Rejected
-from pixroute.testing.emulator.wire import Delivery
+from pixroute.testing.emulator.wire import WireDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -24,12 +24,12 @@ FIELDS = {"contents", "generationConfig", "safetySettings", "systemInstruction",
 CONFIG_FIELDS = {"aspectRatio", "imageSize"}
 
 
-class Gemini:
+class EmulatedGemini:
     """Google's own dialect; a Bearer key is an aggregator's pass-through, where a retired alias still lives."""
 
     voice = "google"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Validate as Google does: capital K, ratios from the table, unknown names refused."""
         if call.model not in GEMINIS or (call.to_google and call.model in RETIRED_AT_GOOGLE):
             message = (
@@ -61,7 +61,7 @@ class Gemini:
             answer = evolve(answer, headers={**answer.headers, "Content-Type": "text/event-stream"}, body=events)
         if order.form == "text-url":
             answer = evolve(answer, body=answer.body.replace(b"&", b"\\u0026"))
-        return evolve(answer, delivery=Delivery(framing="chunked"))
+        return evolve(answer, delivery=WireDelivery(framing="chunked"))
 
 
 def _refuse_unknown(given: dict[str, Any], known: set[str]) -> None:

@@ -14,19 +14,19 @@ from pixroute.testing.emulator.pictures import measure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
 MAX_REFERENCES = 16
 
 
-class OpenAIImages:
+class EmulatedOpenAIImages:
     """GPT image models (upstreams §1): sizes are validated and the answer is always base64."""
 
     voice = "openai"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Validate as OpenAI does."""
         wanted = _wanted(call)
         model, size, count = call.model, wanted.get("size", "auto"), int(wanted.get("n", 1))
@@ -73,7 +73,7 @@ class BananaImages:
 
     voice = "gateway"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take "4096x4096", "4K" or "16:9" for a size; the default is 1024x1024."""
         wanted = _wanted(call)
         if call.model not in NANO_BANANAS and not call.model.startswith("gemini-"):
@@ -89,7 +89,7 @@ class BananaImages:
         return json_answer({"created": now(), "data": [_item(order, sheet) for sheet in sheets], "usage": None})
 
 
-def _wanted(call: "Call") -> dict[str, Any]:
+def _wanted(call: "ReceivedCall") -> dict[str, Any]:
     if call.route == "images":
         return {name: value for name, value in call.json.items() if value is not None}
     files = [*call.fields.get("image", []), *call.fields.get("image[]", [])]

@@ -10,7 +10,7 @@ from pixroute.testing.emulator.wire import Answer, http_date
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.files import Files
     from pixroute.testing.emulator.order import Sheet
 
@@ -23,7 +23,7 @@ class Download:
     def __init__(self, files: "Files") -> None:
         self._files = files
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Find the file; its name stands in for the prompt."""
         sheet = self._files.get(call.target["name"])
         if sheet is None:
@@ -41,7 +41,7 @@ class ModelList:
 
     voice = "gateway"
 
-    def read(self, call: "Call") -> Order:  # noqa: ARG002 - nothing to read
+    def read(self, call: "ReceivedCall") -> Order:  # noqa: ARG002 - nothing to read
         """Accept any call."""
         return Order(model="", prompt="", width=0, height=0)
 

@@ -12,7 +12,7 @@ from pixroute.testing.emulator.order import Order, Rejected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -20,12 +20,12 @@ DAY = 86_400.0
 MAX_REFERENCES = 14
 
 
-class Seedream:
+class EmulatedSeedream:
     """Ark's dialect: `n` is ignored, the watermark is on unless refused, 4.x gives JPEG only."""
 
     voice = "ark"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Validate as Ark does."""
         wanted, model = call.json, call.model
         name = model.removeprefix("doubao-")

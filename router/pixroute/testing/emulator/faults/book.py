@@ -10,7 +10,7 @@ from pixroute.testing.emulator.services import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
 
 LISTENERS = ("http", "https")
 ROUTES = ("images", "edits", "native", "ark", "chat", "files", "models")
@@ -54,7 +54,7 @@ class FaultBook:
         """Let the next calls that fit take these in order; None is a healthy call."""
         self._scripts.setdefault(parse_selector(selector), deque()).extend(faults)
 
-    def take(self, call: "Call") -> Fault | None:
+    def take(self, call: "ReceivedCall") -> Fault | None:
         """The fault of this call."""
         traits = {call.listener, call.route, call.model, family(call.model)}
         for words in _fitting(self._scripts, traits):

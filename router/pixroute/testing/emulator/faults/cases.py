@@ -10,7 +10,7 @@ from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import Answer
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
 
 _HTML = {"Content-Type": "text/html"}
 _TEXT = {"Content-Type": "text/plain"}
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[int, dict[str, str] | None, Any]] = {
 }  # fmt: skip
 
 
-async def _say(exchange: "Exchange", case: tuple[int, dict[str, str] | None, Any]) -> Answer:
+async def _say(exchange: "EmulatedExchange", case: tuple[int, dict[str, str] | None, Any]) -> Answer:
     await exchange.after()
     status, headers, body = case
     if headers is None:
@@ -76,7 +76,7 @@ async def _say(exchange: "Exchange", case: tuple[int, dict[str, str] | None, Any
     return Answer(status=status, headers=headers, body=body.encode())
 
 
-async def _white_space(exchange: "Exchange") -> Answer:
+async def _white_space(exchange: "EmulatedExchange") -> Answer:
     answer = await exchange.deliver(exchange.order)
     return evolve(answer, body=b" \n" * int(exchange.option("pairs")) + answer.body)
 

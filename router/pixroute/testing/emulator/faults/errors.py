@@ -11,7 +11,7 @@ from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.wire import http_date
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.kind import Default
     from pixroute.testing.emulator.wire import Answer
 
@@ -25,13 +25,13 @@ HINTS: "dict[str, Default]" = {
 }
 
 
-async def _error(exchange: "Exchange") -> "Answer":
+async def _error(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     status, body = _worded(exchange)
     return exchange.error(status, body)
 
 
-async def _hinted(exchange: "Exchange") -> "Answer":
+async def _hinted(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     status, body = _worded(exchange)
     error = body["error"] if isinstance(body.get("error"), dict) else body
@@ -57,38 +57,38 @@ def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-async def _made_and_lost(exchange: "Exchange") -> "Answer":
+async def _made_and_lost(exchange: "EmulatedExchange") -> "Answer":
     if exchange.option("variant") == "write-failed":
         await exchange.make(exchange.order, charged=False)
     return await _error(exchange)
 
 
-async def _in_200(exchange: "Exchange") -> "Answer":
+async def _in_200(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     _, body = _of(exchange)
     return exchange.error(200, body)
 
 
-async def _in_array(exchange: "Exchange") -> "Answer":
+async def _in_array(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     status, body = _of(exchange)
     return exchange.error(status, [body])
 
 
-async def _nested(exchange: "Exchange") -> "Answer":
+async def _nested(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     status, body = _of(exchange)
     relayed = {"message": json.dumps(body), "type": "upstream_error", "param": str(status), "code": None}
     return exchange.error(status, {"error": relayed})
 
 
-def _worded(exchange: "Exchange") -> tuple[int, Any]:
+def _worded(exchange: "EmulatedExchange") -> tuple[int, Any]:
     assert exchange.fault
     status, body = wording(exchange.fault.name, exchange.option("variant"), exchange.dialect.voice)
     return int(exchange.option("status") or status), copy.deepcopy(body)
 
 
-def _of(exchange: "Exchange") -> tuple[int, Any]:
+def _of(exchange: "EmulatedExchange") -> tuple[int, Any]:
     return wording(exchange.option("of"), "own", exchange.dialect.voice)
 
 

@@ -16,7 +16,7 @@ from pixroute.testing.emulator.services import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.kind import Default, FaultKind
     from pixroute.testing.emulator.wire import Answer
 
@@ -87,7 +87,7 @@ class Fault:
         """Whether it strikes a job and not its submission."""
         return FAULTS[self.name].late
 
-    async def act(self, exchange: "Exchange") -> "Answer":
+    async def act(self, exchange: "EmulatedExchange") -> "Answer":
         """Answer a call wrongly."""
         return await FAULTS[self.name].act(exchange)
 

@@ -6,23 +6,23 @@ from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.services import BY_NAME
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.wire import Answer
 
 _LOST = (404, {"detail": "Not found"})
 
 
-async def _queue(exchange: "Exchange") -> "Answer":
+async def _queue(exchange: "EmulatedExchange") -> "Answer":
     return await exchange.deliver(exchange.order)  # the time in the queue is over
 
 
-async def _failed(exchange: "Exchange") -> "Answer":
+async def _failed(exchange: "EmulatedExchange") -> "Answer":
     await exchange.ponder()
     service = BY_NAME.get(exchange.dialect.voice)
     return exchange.error(*((service and service.failed) or (500, {"error": "The job failed."})))
 
 
-async def _lost(exchange: "Exchange") -> "Answer":
+async def _lost(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     service = BY_NAME.get(exchange.dialect.voice)
     return exchange.error(*(service.lost if service else _LOST))

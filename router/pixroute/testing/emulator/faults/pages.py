@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pixroute.testing.emulator.kind import FaultKind
-from pixroute.testing.emulator.wire import Answer, Delivery
+from pixroute.testing.emulator.wire import Answer, WireDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
 
 HTML = {"Content-Type": "text/html"}
 TEXT = {"Content-Type": "text/plain"}
@@ -79,24 +79,26 @@ TIMEOUTS = {
 DEAD = {"nginx-502": _nginx(502, "Bad Gateway"), "nginx-503": _nginx(503, "Service Temporarily Unavailable")}
 
 
-async def _time_out(exchange: "Exchange", page: Page) -> Answer:
+async def _time_out(exchange: "EmulatedExchange", page: Page) -> Answer:
     exchange.begin(exchange.order)
     return await _show(exchange, page)
 
 
-async def _show(exchange: "Exchange", page: Page) -> Answer:
+async def _show(exchange: "EmulatedExchange", page: Page) -> Answer:
     await exchange.after()
     return Answer(status=page.status, headers=page.headers, body=page.body.encode())
 
 
-async def _cloudflare(exchange: "Exchange") -> Answer:
+async def _cloudflare(exchange: "EmulatedExchange") -> Answer:
     return await _time_out(exchange, CLOUDFLARE[exchange.option("style")])
 
 
-async def _redirect(exchange: "Exchange") -> Answer:
+async def _redirect(exchange: "EmulatedExchange") -> Answer:
     await exchange.after()
     location = exchange.option("to") or f"{exchange.call.origin}/elsewhere"
-    return Answer(status=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": location}, delivery=Delivery(end="fin"))
+    return Answer(
+        status=HTTPStatus.TEMPORARY_REDIRECT, headers={"Location": location}, delivery=WireDelivery(end="fin")
+    )
 
 
 PAGES = {

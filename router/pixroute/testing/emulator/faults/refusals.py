@@ -12,7 +12,7 @@ from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.services import SERVICES
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.wire import Answer
 
 Wording = tuple[int, Any]
@@ -90,7 +90,7 @@ EMPTIES: dict[str, dict[str, Wording]] = {
 _FREE = {"ark"} | {service.name for service in SERVICES if not service.bills_refusals}
 
 
-async def _refuse(exchange: "Exchange") -> "Answer":
+async def _refuse(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     shapes = REFUSALS[exchange.dialect.voice]
     asked = exchange.option("shape")
@@ -105,7 +105,7 @@ async def _refuse(exchange: "Exchange") -> "Answer":
     return exchange.error(status, body)
 
 
-async def _refuse_last_item(exchange: "Exchange", body: Any) -> "Answer":
+async def _refuse_last_item(exchange: "EmulatedExchange", body: Any) -> "Answer":
     fewer = exchange.order.count - 1
     sheets = await exchange.make(evolve(exchange.order, count=fewer)) if fewer else []
     answer = await exchange.render(exchange.order, sheets)
@@ -114,7 +114,7 @@ async def _refuse_last_item(exchange: "Exchange", body: Any) -> "Answer":
     return exchange.error(200, told)
 
 
-async def _empty(exchange: "Exchange") -> "Answer":
+async def _empty(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
     if exchange.dialect.voice != "ark":
         exchange.charge()
@@ -124,7 +124,7 @@ async def _empty(exchange: "Exchange") -> "Answer":
     return exchange.error(status, body)
 
 
-def _charge(exchange: "Exchange") -> None:
+def _charge(exchange: "EmulatedExchange") -> None:
     if exchange.dialect.voice not in _FREE:  # they charge for pictures only
         exchange.charge()
 

@@ -11,35 +11,35 @@ from attrs import evolve
 from pixroute.testing.emulator.faults.refusals import NO_PICTURE
 from pixroute.testing.emulator.kind import FaultKind
 from pixroute.testing.emulator.sizes import parse_pixels
-from pixroute.testing.emulator.wire import Answer, Delivery, http_date
+from pixroute.testing.emulator.wire import Answer, WireDelivery, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.order import Order, Sheet
 
 MEGABYTE = 1024 * 1024
 _PAGE = b"<html><body>This is not the picture you are looking for.</body></html>"
 
 
-async def _slow(exchange: "Exchange") -> Answer:
+async def _slow(exchange: "EmulatedExchange") -> Answer:
     await exchange.after()
     return await exchange.deliver(exchange.order, factor=exchange.option("factor"))
 
 
-async def _changed_order(exchange: "Exchange", change: "Callable[[Exchange], Order]") -> Answer:
+async def _changed_order(exchange: "EmulatedExchange", change: "Callable[[EmulatedExchange], Order]") -> Answer:
     await exchange.after()
     return await exchange.deliver(change(exchange))
 
 
-async def _changed_sheets(exchange: "Exchange", change: "Callable[[Sheet], Sheet]") -> Answer:
+async def _changed_sheets(exchange: "EmulatedExchange", change: "Callable[[Sheet], Sheet]") -> Answer:
     await exchange.after()
     sheets = await exchange.make(exchange.order)
     return await exchange.render(exchange.order, [change(sheet) for sheet in sheets])
 
 
-def _other_size(exchange: "Exchange") -> "Order":
+def _other_size(exchange: "EmulatedExchange") -> "Order":
     order = exchange.order
     width, height = parse_pixels(exchange.option("to")) or (order.width // 2, order.height // 2)
     return evolve(order, width=width, height=height)
@@ -58,14 +58,14 @@ def _broken_base64(sheet: "Sheet") -> "Sheet":
     return evolve(sheet, base64=f"{sheet.base64[:middle]}!{sheet.base64[middle + 1 :]}")
 
 
-async def _zeros(exchange: "Exchange", *, compressed: bool) -> Answer:
+async def _zeros(exchange: "EmulatedExchange", *, compressed: bool) -> Answer:
     await exchange.after()
     exchange.begin(exchange.order)
     size = int(exchange.option("megabytes") * MEGABYTE)
     body = await asyncio.to_thread(_zipped if compressed else _plain, size)
     encoding = {"Content-Encoding": "gzip"} if compressed else {}
     headers = {"Content-Type": "application/json", "Date": http_date(), **encoding}
-    return Answer(headers=headers, body=body, delivery=Delivery(framing="chunked"))
+    return Answer(headers=headers, body=body, delivery=WireDelivery(framing="chunked"))
 
 
 def _plain(size: int) -> bytes:
@@ -78,7 +78,7 @@ def _zipped(size: int) -> bytes:
     return b"".join([packer.compress(piece) for piece in pieces]) + packer.flush()
 
 
-def _order(summary: str, change: "Callable[[Exchange], Order]") -> FaultKind:
+def _order(summary: str, change: "Callable[[EmulatedExchange], Order]") -> FaultKind:
     return FaultKind(summary=summary, act=partial(_changed_order, change=change))
 
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from pixroute.testing.emulator.dialects.openai_images import OpenAIImages
+from pixroute.testing.emulator.dialects.openai_images import EmulatedOpenAIImages
 from pixroute.testing.emulator.dialects.plain import ModelList
 from pixroute.testing.emulator.order import Order, Rejected
 from pixroute.testing.emulator.services.service import Service, Wording
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.dialects.dialect import Dialect
 
 MODELS = "azure-models"
@@ -21,12 +21,12 @@ def error(status: int, code: str, message: str, **more: Any) -> Wording:
     return status, {"error": {"code": code, "message": message, **more}}
 
 
-class AzureImages(OpenAIImages):
+class AzureImages(EmulatedOpenAIImages):
     """A deployment is called as its model; in a deployment's path the API's version must be said."""
 
     voice = "azure-openai"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Read it as OpenAI does."""
         if not call.route.startswith("azure-v1") and not call.query.get("api-version"):
             raise Rejected(*error(404, "404", "Resource not found"))
@@ -42,7 +42,7 @@ class AzureModels(ModelList):
     voice = "azure-openai"
 
 
-def _dialect(call: "Call") -> "Dialect":
+def _dialect(call: "ReceivedCall") -> "Dialect":
     return AzureModels() if call.route == MODELS else AzureImages()
 
 

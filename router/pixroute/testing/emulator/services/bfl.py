@@ -11,8 +11,8 @@ from pixroute.testing.emulator.services.service import Service, Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.call import ReceivedCall
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -36,7 +36,7 @@ class Flux:
 
     voice = "bfl"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Validate as it does."""
         wanted = call.json
         width, height = int(wanted.get("width", 1024)), int(wanted.get("height", 1024))
@@ -60,7 +60,7 @@ class Flux:
         """Tell what is new once it is ready."""
         return json_answer({"status": "Ready", "result": {"sample": sheets[0].url, "prompt": order.prompt, "seed": 42}})
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":
         """Give the polling URL and the cost."""
         order = job.exchange.order
         megapixels = (Decimal(order.width * order.height) / (1024 * 1024)).quantize(Decimal(1), ROUND_UP)
@@ -74,7 +74,7 @@ class Flux:
         }
         return json_answer(told)
 
-    def told(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - there is one such route
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - there is one such route
         """Answer a poll."""
         answer = job.answer
         new = json.loads(answer.body) if answer else {"status": "Pending", "result": None}

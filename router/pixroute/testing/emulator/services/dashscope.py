@@ -11,9 +11,9 @@ from pixroute.testing.emulator.services.service import Service, Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.dialects.dialect import Dialect
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -40,7 +40,7 @@ class Messages:
 
     voice = "dashscope"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take one message of pictures and a text."""
         (message,) = call.json["input"]["messages"]
         content = message["content"]
@@ -58,12 +58,12 @@ class Messages:
         return json_answer({"output": {"choices": [choice]}, "usage": usage, "request_id": "emulated"})
 
 
-class Tasks:
+class EmulatedTasks:
     """Asked by a prompt and the header that says so, answers with a task."""
 
     voice = "dashscope"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take a prompt."""
         if call.headers.get("x-dashscope-async") != "enable":
             raise Rejected(*error(403, "AccessDenied", "current user api does not support synchronous calls."))
@@ -74,11 +74,11 @@ class Tasks:
         output = {"task_status": "SUCCEEDED", "results": [{"url": sheet.url} for sheet in sheets]}
         return json_answer({"output": output, "usage": {"image_count": len(sheets)}, "request_id": "emulated"})
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - nothing of it is told
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - nothing of it is told
         """Name the task."""
         return json_answer({"output": {"task_id": job.id, "task_status": "PENDING"}, "request_id": job.id})
 
-    def told(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - there are only polls
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - there are only polls
         """Tell the state, and with the last the results or the error."""
         if job.answer is None:
             state = "PENDING" if job.state == "queued" else "RUNNING"
@@ -89,7 +89,7 @@ class Tasks:
         return json_answer({**told, "output": {"task_id": job.id, **told["output"]}, "request_id": job.id})
 
 
-def _order(call: "Call", prompt: str, *, by_task: bool) -> Order:
+def _order(call: "ReceivedCall", prompt: str, *, by_task: bool) -> Order:
     found = next((one for one in MODELS if call.model.startswith(one[0])), None)
     if found is None:
         raise Rejected(*error(404, "ModelNotFound", "Model {model} does not exist."))
@@ -117,8 +117,8 @@ def _invalid(message: str) -> Rejected:
     return Rejected(*error(400, "InvalidParameter", message))
 
 
-def _dialect(call: "Call") -> "Dialect":
-    return Messages() if call.route == "dashscope" else Tasks()
+def _dialect(call: "ReceivedCall") -> "Dialect":
+    return Messages() if call.route == "dashscope" else EmulatedTasks()
 
 
 _DECLINED: dict[str, Any] = error(400, "DataInspectionFailed", "Input data may contain inappropriate content.")[1]

@@ -15,9 +15,9 @@ from pixroute.testing.emulator.wire import Answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
-    from pixroute.testing.emulator.exchange import Exchange
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.call import ReceivedCall
+    from pixroute.testing.emulator.exchange import EmulatedExchange
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.order import Sheet
 
 PRESETS = {
@@ -43,7 +43,7 @@ class FalQueue:
 
     voice = "fal"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take a preset or sides; references come as URLs, data URIs included."""
         wanted = call.json
         if not isinstance(wanted.get("prompt"), str):
@@ -77,14 +77,14 @@ class FalQueue:
         safe = [False] * len(sheets)
         return json_answer({"images": images, "seed": 42, "has_nsfw_concepts": safe, "prompt": order.prompt})
 
-    async def taken(self, job: "Job", call: "Call") -> Answer:
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> Answer:
         """Give the three URLs; they name the app's owner and alias only, not its whole path."""
         owner, alias = call.target["app"].split("/")[:2]
         own = f"{job.origin}/{owner}/{alias}/requests/{job.id}"
         urls = {"response_url": own, "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
         return json_answer({"status": "IN_QUEUE", "request_id": job.id, **urls, "queue_position": 0})
 
-    def told(self, job: "Job", call: "Call") -> Answer:
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> Answer:
         """Answer a poll, the asking for the result, a cancellation."""
         if call.route == "fal-cancel":
             agreed = job.cancel()
@@ -116,19 +116,19 @@ def _error_of(answer: Answer) -> dict[str, Any]:
     return {name: told[name] for name in ("error", "error_type") if name in told} if answer.status >= 500 else {}
 
 
-async def _flagged(exchange: "Exchange") -> Answer:
+async def _flagged(exchange: "EmulatedExchange") -> Answer:
     answer = await exchange.deliver(exchange.order)
     told = json.loads(answer.body)
     told["has_nsfw_concepts"] = [True, *told["has_nsfw_concepts"][1:]]
     return evolve(answer, body=json.dumps(told).encode())
 
 
-async def _own_limit(exchange: "Exchange") -> Answer:
+async def _own_limit(exchange: "EmulatedExchange") -> Answer:
     await exchange.after()
     return exchange.error(504, {"detail": "Request timed out"}, {"X-Fal-Request-Timeout-Type": "user"})
 
 
-async def _runner_late(exchange: "Exchange") -> Answer:
+async def _runner_late(exchange: "EmulatedExchange") -> Answer:
     await exchange.after()
     body = {"detail": "Request timed out", "error_type": "request_timeout"}
     return exchange.error(504, body, {"x-fal-error-type": "request_timeout"})

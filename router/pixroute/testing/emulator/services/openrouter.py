@@ -12,7 +12,7 @@ from pixroute.testing.emulator.services.service import Service, Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -31,7 +31,7 @@ class OpenRouterImages:
 
     voice = "openrouter"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take a resolution and a shape; "provider/model" names the model."""
         wanted, model = call.json, call.model
         if "/" not in model:

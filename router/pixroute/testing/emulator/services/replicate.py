@@ -12,8 +12,8 @@ from pixroute.testing.emulator.services.service import Service, Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.call import ReceivedCall
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -37,7 +37,7 @@ class Predictions:
 
     voice = "replicate"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take the inputs of a model by its path, or of a version."""
         inputs = call.json["input"]
         model = f"{call.target['owner']}/{call.target['model']}" if "owner" in call.target else call.json["version"]
@@ -67,7 +67,7 @@ class Predictions:
         output = [sheet.url for sheet in sheets]
         return json_answer({"status": "succeeded", "output": output, "error": None, "metrics": {"predict_time": 1.0}})
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":
         """Wait as long as `Prefer` says, then tell how far it is: the output may be null."""
         word, _, seconds = call.headers.get("prefer", "").partition("=")
         if word == "wait":
@@ -76,14 +76,14 @@ class Predictions:
             await asyncio.wait([job.work], timeout=patience * scale if scale else None)
         return _document(job, status=201)
 
-    def told(self, job: "Job", call: "Call") -> "Answer":
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":
         """Answer a poll or a cancellation."""
         if call.route == "replicate-cancel":
             job.cancel()
         return _document(job)
 
 
-def _document(job: "Job", *, status: int = 200) -> "Answer":
+def _document(job: "EmulatedJob", *, status: int = 200) -> "Answer":
     order, own = job.exchange.order, f"{job.origin}/v1/predictions/{job.id}"
     new: dict[str, Any] = {"status": _WORDS.get(job.state, "processing"), "output": None, "error": None}
     if job.answer is not None:

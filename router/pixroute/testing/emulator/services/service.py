@@ -9,8 +9,8 @@ from pixroute.testing.emulator.dialects.dialect import Dialect
 from pixroute.testing.emulator.kind import FaultKind
 
 if TYPE_CHECKING:
-    from pixroute.testing.emulator.call import Call
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.call import ReceivedCall
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.wire import Answer
 
 Wording = tuple[int, Any]
@@ -20,11 +20,11 @@ Wording = tuple[int, Any]
 class JobDialect(Dialect, Protocol):
     """A dialect whose calls are jobs: `render` tells the result."""
 
-    def taken(self, job: "Job", call: "Call") -> "Awaitable[Answer]":
+    def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Awaitable[Answer]":
         """Answer the submission; it may wait for the job."""
         ...
 
-    def told(self, job: "Job", call: "Call") -> "Answer":
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":
         """Answer a call about the job, by its route: a poll, the result, a cancellation."""
         ...
 
@@ -52,7 +52,7 @@ class Service:
 
     name: str
     routes: tuple[tuple[str, str, str], ...]
-    dialect: "Callable[[Call], Dialect]"
+    dialect: "Callable[[ReceivedCall], Dialect]"
     shares: frozenset[str] = frozenset()
     families: frozenset[str] = frozenset()
     follow_ups: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ class Service:
     faults: Mapping[str, FaultKind] = field(factory=dict)
     id_header: str = "x-request-id"
 
-    def key_of(self, call: "Call") -> str:
+    def key_of(self, call: "ReceivedCall") -> str:
         """Give the key that a call carries where this upstream looks for it, or ""."""
         for header, before in self.keys:
             sent = call.headers.get(header, "")

@@ -15,8 +15,8 @@ from pixroute.testing.emulator.wire import Answer, http_date
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
-    from pixroute.testing.emulator.exchange import Exchange
+    from pixroute.testing.emulator.call import ReceivedCall
+    from pixroute.testing.emulator.exchange import EmulatedExchange
     from pixroute.testing.emulator.order import Sheet
 
 SIDES = {
@@ -43,10 +43,10 @@ class StableImage:
 
     voice = "stability"
 
-    def __init__(self, call: "Call") -> None:
+    def __init__(self, call: "ReceivedCall") -> None:
         self._as_json = "application/json" in call.headers.get("accept", "")
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Validate as it does."""
         if not call.headers.get("content-type", "").startswith("multipart/form-data"):
             raise Rejected(*trouble(400, "bad_request", "content-type: must be multipart/form-data"))
@@ -72,7 +72,7 @@ class StableImage:
         return Answer(headers=headers, body=sheets[0].data)
 
 
-async def _blurred(exchange: "Exchange") -> Answer:
+async def _blurred(exchange: "EmulatedExchange") -> Answer:
     answer = await exchange.deliver(exchange.order)
     if "finish-reason" in answer.headers:
         return evolve(answer, headers={**answer.headers, "finish-reason": FILTERED})

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from pixroute.testing.emulator import sizes
 from pixroute.testing.emulator.dialects.dialect import decode_picture, json_answer
-from pixroute.testing.emulator.dialects.openai_images import OpenAIImages
+from pixroute.testing.emulator.dialects.openai_images import EmulatedOpenAIImages
 from pixroute.testing.emulator.envelopes import openai
 from pixroute.testing.emulator.order import Order, Rejected
 from pixroute.testing.emulator.services.service import Service
@@ -15,9 +15,9 @@ from pixroute.testing.emulator.services.service import Service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.dialects.dialect import Dialect
-    from pixroute.testing.emulator.jobs import Job
+    from pixroute.testing.emulator.jobs import EmulatedJob
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -30,22 +30,22 @@ class Sub2api:
     voice = "image-tasks"
     working, done = "processing", "completed"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Read it as OpenAI does."""
-        order = OpenAIImages().read(evolve(call, route="edits" if call.route == "tasks-edits" else "images"))
+        order = EmulatedOpenAIImages().read(evolve(call, route="edits" if call.route == "tasks-edits" else "images"))
         return evolve(order, as_url=True, lifetime=DAY)
 
     def render(self, order: Order, sheets: "Sequence[Sheet]") -> "Answer":  # noqa: ARG002 - URLs alone are told
         """Keep the URLs for the poll."""
         return json_answer([sheet.url for sheet in sheets])
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - nothing of it is told
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - nothing of it is told
         """Name the task."""
         poll = f"/v1/images/tasks/{job.id}"
         head = {"id": job.id, "task_id": job.id, "object": "image.generation.task", "status": self.working}
         return json_answer({**head, "poll_url": poll}, status=202, headers={"Location": poll, "Retry-After": "3"})
 
-    def told(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - there are only polls
+    def told(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - there are only polls
         """Tell the state, and with the last the pictures or the error."""
         if job.answer is None:
             return json_answer(self.state(job.id, self.working))
@@ -65,7 +65,7 @@ class Sub2api:
 class Evolink(Sub2api):
     """Takes JSON; its URLs stand in a list."""
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - nothing of it is told
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - nothing of it is told
         """Name the task."""
         return json_answer({"id": job.id, "object": "image.generation.task", "progress": 0, "status": "pending"})
 
@@ -78,7 +78,7 @@ class Evolink(Sub2api):
 class Apimart(Evolink):
     """Takes shapes and classes as words, and data URIs beside the prompt; wraps its answers."""
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Take a shape."""
         wanted = call.json
         shape, resolution = wanted.get("size", "1:1"), wanted.get("resolution", "1K").upper()
@@ -90,7 +90,7 @@ class Apimart(Evolink):
         width, height = sizes.banana_size(shape, resolution)
         return Order(model=call.model, prompt=wanted["prompt"], width=width, height=height, as_url=True, lifetime=DAY)
 
-    async def taken(self, job: "Job", call: "Call") -> "Answer":  # noqa: ARG002 - nothing of it is told
+    async def taken(self, job: "EmulatedJob", call: "ReceivedCall") -> "Answer":  # noqa: ARG002 - nothing of it is told
         """Name the task, in a list."""
         return json_answer({"code": 200, "data": [{"status": "submitted", "task_id": job.id}]})
 
@@ -100,7 +100,7 @@ class Apimart(Evolink):
         return {"code": 200, "data": {"id": id_, "status": word, **result, **({"error": error} if error else {})}}
 
 
-def _dialect(call: "Call") -> "Dialect":
+def _dialect(call: "ReceivedCall") -> "Dialect":
     return next((made() for name, made in _OTHERS.items() if call.route.startswith(name)), Sub2api())
 
 

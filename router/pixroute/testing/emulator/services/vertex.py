@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from pixroute.testing.emulator.dialects.dialect import json_answer
-from pixroute.testing.emulator.dialects.gemini import Gemini
+from pixroute.testing.emulator.dialects.gemini import EmulatedGemini
 from pixroute.testing.emulator.dialects.plain import ModelList
 from pixroute.testing.emulator.envelopes import detail, google
 from pixroute.testing.emulator.models import GEMINIS
@@ -16,7 +16,7 @@ from pixroute.testing.emulator.services.service import Service
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.dialects.dialect import Dialect
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
@@ -26,12 +26,12 @@ FORMATS = ("image/png", "image/jpeg")
 _USAGE = {"promptTokenCount": 30, "totalTokenCount": 30, "trafficType": "ON_DEMAND"}
 
 
-class VertexGemini(Gemini):
+class VertexGemini(EmulatedGemini):
     """Google's dialect, in which a format may be asked for, and whose answers say a little more."""
 
     voice = "vertex"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Read it as Google's other API does."""
         config = call.json.get("generationConfig", {})
         image = dict(config.get("imageConfig", {}))
@@ -63,7 +63,7 @@ class PublisherModels(ModelList):
         return json_answer({"publisherModels": [{"name": f"publishers/google/models/{name}"} for name in GEMINIS]})
 
 
-def _dialect(call: "Call") -> "Dialect":
+def _dialect(call: "ReceivedCall") -> "Dialect":
     return PublisherModels() if call.route == MODELS else VertexGemini()
 
 

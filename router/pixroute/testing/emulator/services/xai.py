@@ -11,7 +11,7 @@ from pixroute.testing.emulator.services.service import Service, Wording
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixroute.testing.emulator.call import Call
+    from pixroute.testing.emulator.call import ReceivedCall
     from pixroute.testing.emulator.order import Sheet
     from pixroute.testing.emulator.wire import Answer
 
@@ -29,12 +29,12 @@ def error(status: int, code: str, message: str) -> Wording:
     return status, {"code": code, "error": message}
 
 
-class XAI:
+class EmulatedXAI:
     """Shapes and classes are words; a picture has no exact size, no seed, no mask; edits are JSON."""
 
     voice = "xai"
 
-    def read(self, call: "Call") -> Order:
+    def read(self, call: "ReceivedCall") -> Order:
         """Refuse what it does not know."""
         wanted = call.json
         if unknown := wanted.keys() - FIELDS:
@@ -96,7 +96,7 @@ XAI_SERVICE = Service(
     routes=(),
     shares=frozenset({"images", "edits"}),
     families=frozenset({"grok"}),
-    dialect=lambda _: XAI(),
+    dialect=lambda _: EmulatedXAI(),
     errors={
         "overloaded": error(503, "The service is currently unavailable", "The model is at capacity, try again later."),
         "rate-limited": error(429, "Some resource has been exhausted", "Too many requests: rate limit reached."),
