@@ -21,11 +21,10 @@ from attrs import define, field, frozen
 from pixroute import hookspecs
 from pixroute.errors import PluginError
 from pixroute.offers import PluginFault, offers_of
-from pixroute.provider import ObserverSpec, Provider, ProviderSpec
+from pixroute.provider import RAISED_BY_PLUGINS, ObserverSpec, Provider, ProviderSpec
 from pixroute.secret import Secret
 
 DISABLE_VARIABLE = "PIXROUTE_DISABLE_PLUGINS"
-RAISED_BY_PLUGINS = (Exception, SystemExit)  # a module that is really a script exits when it is imported
 _log = logging.getLogger(__name__)
 
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+RAISED_BY_PLUGINS = (Exception, SystemExit)
+"""What a plugin's code may raise without ending anybody else's: a script among its modules exits."""
+
 
 BreakerState = Literal["open", "closed", "observe"]
 Sure = Literal["documented", "captured", "second hand", ""]

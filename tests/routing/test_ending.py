@@ -475,6 +475,7 @@ def test_what_is_no_outcome_is_a_bug_of_the_plugin(outcome):
         (Stage.WAIT, MemoryError(), "This process has no memory left", 0),
         (Stage.WAIT, KeyError("picture"), "The provider's code raised KeyError.", 1),
         (Stage.CONNECT, KeyError("picture"), "The provider's code raised KeyError.", 1),
+        (Stage.WAIT, SystemExit(2), "The provider's code raised SystemExit.", 1),
         (Stage.WAIT, asyncio.CancelledError(), "The provider's code raised CancelledError.", 1),
     ],
 )

@@ -15,9 +15,9 @@ from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
-from pixroute.plugins import RAISED_BY_PLUGINS, PluginSource
+from pixroute.plugins import PluginSource
 from pixroute.policy import Policy
-from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
+from pixroute.provider import RAISED_BY_PLUGINS, ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
 from pixroute.shared.budgets import Budget
 from pixroute.words import join, nearest

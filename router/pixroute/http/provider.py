@@ -32,7 +32,7 @@ from pixroute.http.usage import one_shape, stated_price
 from pixroute.http.wire.outgoing import Outgoing, outgoing
 from pixroute.latency import Latency
 from pixroute.outcome import Billing, Blame, Delivered, Failure, FailureKind, Outcome, Stage, Success
-from pixroute.provider import AttemptContext, Capabilities, Identity, Price
+from pixroute.provider import RAISED_BY_PLUGINS, AttemptContext, Capabilities, Identity, Price
 from pixroute.redact import quote
 from pixroute.request import ImageRequest
 from pixroute.secret import NoSecret, Secret
@@ -192,7 +192,7 @@ class HttpProvider(ABC, Generic[S]):
             return self._advised(_no_key(self.name, error))
         try:
             outcome = await work(http_attempt)
-        except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything, and its text may hold the key
+        except RAISED_BY_PLUGINS as error:  # a plugin's code may raise anything, and its text may hold the key
             outcome = self._raised(error, http_attempt)
         if self.tokens is not None and isinstance(outcome, Failure) and outcome.status == _UNAUTHORIZED:
             self.tokens.refused()
@@ -210,7 +210,7 @@ class HttpProvider(ABC, Generic[S]):
         advice = self.advice.get(failure.kind) if failure.blame is not Blame.OURS else None
         return failure if advice is None else evolve(failure, advice=advice)
 
-    def _raised(self, error: Exception, http_attempt: HttpAttempt) -> Failure:
+    def _raised(self, error: BaseException, http_attempt: HttpAttempt) -> Failure:
         """Make a failure of what was raised: of this machine's lack, or of a bug, which before sending is ours too."""
         if (lacks := lack(error, http_attempt.stage)) is not None:
             return lacks

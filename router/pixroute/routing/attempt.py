@@ -18,6 +18,7 @@ from attrs import evolve
 from pixroute.cost import Cost
 from pixroute.http.wire.clock import Limit
 from pixroute.outcome import Billing, Failure, FailureKind, Outcome, Stage, Success
+from pixroute.provider import RAISED_BY_PLUGINS
 from pixroute.result import Adjustment, Image
 from pixroute.routing.here import Here
 from pixroute.routing.judge import our_bug, plugins_bug, time_out
@@ -255,7 +256,7 @@ class Attempt:
                 self.give_up()
                 raise
             outcome = plugins_bug(error, self.prepared, self.stage)  # nobody cancelled it
-        except Exception as error:  # noqa: BLE001 - the one place where a plugin's bug becomes a value
+        except RAISED_BY_PLUGINS as error:  # the one place where a plugin's bug becomes a value
             outcome = plugins_bug(error, self.prepared, self.stage)
         finally:
             self._works = False

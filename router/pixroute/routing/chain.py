@@ -17,7 +17,7 @@ from pixroute.health.scopes import Keys
 from pixroute.latency import Latency, Quantiles
 from pixroute.outcome import Failure, Outcome, Success
 from pixroute.policy import ByResolution, Policy, partial_timeouts
-from pixroute.provider import Capabilities, Identity, Price, Provider
+from pixroute.provider import RAISED_BY_PLUGINS, Capabilities, Identity, Price, Provider
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
 from pixroute.routing.view import Candidate, Verdict
@@ -58,7 +58,7 @@ class Member:
         told = set() if told is None else told
         try:
             return cls._read(name, provider, told)
-        except Exception as error:  # noqa: BLE001 - a plugin's code: it bars itself and nobody else
+        except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
             _log_once(name, provider, told, error)
             identity = Identity(upstream=name, account=name)
             keys = {each: _keys(name, identity, each, None) for each in RESOLUTIONS}
@@ -93,7 +93,7 @@ class Member:
         try:
             can = self.provider.capabilities()
             return can if isinstance(fit(request, can), Fit) else None
-        except Exception as error:  # noqa: BLE001 - as in `of`
+        except RAISED_BY_PLUGINS as error:  # as in `of`
             _log_once(self.name, self.provider, self.told, error)
             return None
 
@@ -232,13 +232,13 @@ def prepared_providers(
                 )
                 ready.append(prepared)
                 continue
-        except Exception as error:  # noqa: BLE001 - a plugin's code: it bars itself and nobody else
+        except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
             _log_once(member.name, member.provider, member.told, error)
         ready.append(_barred_for_its_bug(member, request, policy, health, chain.currency))
     return tuple(ready)
 
 
-def _log_once(name: str, provider: Provider, told: set[str], error: Exception) -> None:
+def _log_once(name: str, provider: Provider, told: set[str], error: BaseException) -> None:
     """Tell of a plugin's bug outside an attempt, once of each kind."""
     kind = type(error).__name__
     if kind in told:
@@ -246,7 +246,7 @@ def _log_once(name: str, provider: Provider, told: set[str], error: Exception) -
     told.add(kind)
     try:
         text = sanitizer_for(provider.settings).traceback(error)
-    except Exception:  # noqa: BLE001 - its settings may be what raises: then nobody knows its secrets
+    except RAISED_BY_PLUGINS:  # its settings may be what raises: then nobody knows its secrets
         text = kind
     sentence = "provider %s raised before anything was sent: it is passed over (told once)\n%s"
     log.error(sentence, name, text, extra={"provider": name, "error": kind})
