@@ -149,7 +149,7 @@ async def test_a_certificate_from_nowhere_known(asked):
     assert server.requests == []
 
 
-SEEN = probe.Seen(
+SEEN = probe.SeenConnection(
     address="192.0.2.1:443",
     protocol="TLSv1.3",
     days=63.2,
