@@ -61,3 +61,16 @@ def test_a_cost_is_printed(certain, possible, currency, text):
     cost = Cost(certain=certain and Decimal(certain), possible=possible and Decimal(possible), currency=currency)
 
     assert str(cost) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left"),
+    [("0.30", "0.10", "0.20"), (None, "0.10", None), ("0.30", None, None), (None, None, None)],
+)
+def test_less_takes_away_what_is_known(one, other, left):
+    """Unknown stays so, on either side."""
+    amounts = [None if amount is None else Decimal(amount) for amount in (one, other, left)]
+
+    for word in ("certain", "possible"):
+        costs = [Cost(**{word: amount}, currency="EUR") for amount in amounts]
+        assert costs[0].less(costs[1]) == costs[2]

@@ -1,6 +1,7 @@
 """The one timer of an exchange, in virtual time."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -191,3 +192,58 @@ def test_a_task_that_was_cancelled_before_it_entered_is_still_cut():
         return await task
 
     assert run_virtual(main()) == 1
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize(("also", "has_cut"), [(0, True), (1, False), (2, False)])
+def test_it_knows_whether_it_alone_has_cut(before, also, has_cut):
+    """Not while it runs, and not where somebody else cancels too; what was cancelled before it entered counts not."""
+
+    async def work(clock, told):
+        told.append(clock.has_cut)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            for _ in range(also):
+                asyncio.current_task().cancel()
+            told.append(clock.has_cut)
+            raise
+
+    async def cancelled(told):
+        for _ in range(before):
+            asyncio.current_task().cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        with Clock() as clock:
+            clock.limit(10)
+            await work(clock, told)
+
+    async def main():
+        told = []
+        await asyncio.wait([asyncio.ensure_future(cancelled(told))])
+        return told
+
+    assert run_virtual(main()) == [False, has_cut]
+
+
+def test_who_is_cancelled_by_others_was_not_cut():
+    """The limit is not over."""
+
+    async def work(told):
+        with Clock() as clock:
+            clock.limit(10)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                told.append(clock.has_cut)
+                raise
+
+    async def main():
+        told = []
+        task = asyncio.ensure_future(work(told))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        return told
+
+    assert run_virtual(main()) == [False]

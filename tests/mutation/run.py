@@ -27,7 +27,8 @@ LEAST = 0.95
 AT_ONCE = 2
 
 HEALTH = tuple(
-    f"tests/health/test_{name}.py" for name in ("evidence", "in_flight", "stall", "breaker", "forced", "properties")
+    f"tests/health/test_{name}.py"
+    for name in ("evidence", "in_flight", "stall", "breaker", "ramp", "forced", "properties")
 )
 ENDING = tuple(f"tests/routing/test_{name}.py" for name in ("ending", "attempt"))
 LIFE = tuple(f"tests/routing/test_{name}.py" for name in ("life", "life_edges", "closing", "reload"))

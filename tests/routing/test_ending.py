@@ -66,8 +66,11 @@ class Learned:
 class Bench:
     """An attempt that began at 100 s, with everything that it touches; `work` is what its provider does."""
 
-    def __init__(self, work=None, *, origin="https://one", places=None, time=None, timeout=50.0, n=1, price="0.04"):
+    def __init__(
+        self, work=None, *, origin="https://one", places=None, time=None, timeout=50.0, n=1, price="0.04", gate=None
+    ):
         self.learned, self.bugs, self.jobs, self.ends, self.reaped = Learned(), [], [], [], []
+        self.corrections = []
         self.places = places or Places()
         self.retry_at = None
         price = None if price is None else Decimal(price)
@@ -105,14 +108,14 @@ class Bench:
             ),
             shared=SimpleNamespace(
                 http=None,
-                gate=None,
+                gate=gate,
                 reap=lambda task, name: self.reaped.append(name),
                 heartbeat=SimpleNamespace(look=time or asyncio.get_running_loop().time),
             ),
             listener=SimpleNamespace(
                 job=self.jobs.append,
                 ended=self.ends.append,
-                corrected=lambda attempt, was: None,
+                corrected=lambda _attempt, was: self.corrections.append(was),
                 retry_at=lambda attempt, failure, now: self.retry_at,
             ),
             started=STARTED,
@@ -674,3 +677,116 @@ def test_its_limits_run_by_the_time_that_it_was_given():
         return bench.attempt.ended, bench.places.now
 
     assert run_virtual(main()) == (pytest.approx(170), pytest.approx(150))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "kept"), [(0, 0), (0.5, 0.5), (1, 1), (-0.1, None), (1.1, None), (float("nan"), None)]
+)
+def test_a_fraction_is_a_share(fraction, kept):
+    """What is no share of anything is left out; whoever watches hears of what is new, once."""
+    moved = []
+
+    async def work(attempt):
+        attempt.on_move = lambda: moved.append(fraction)
+        attempt.progress(fraction)
+        attempt.progress(fraction)
+        await asyncio.sleep(1)
+        return pictures()
+
+    bench = ended(work)
+
+    assert bench.attempt.facts.get("progress") == kept
+    assert len(moved) == (kept is not None)
+
+
+def test_nobody_watches():
+    """Then a fraction is a fact, and a trace is None."""
+
+    async def work(attempt):
+        attempt.progress(0.25)
+        return pictures()
+
+    bench = ended(work)
+
+    assert (bench.attempt.facts["progress"], bench.attempt.traceparent) == (0.25, None)
+
+
+def test_a_trace_is_asked_for_where_it_is_sent():
+    """By whoever knows it."""
+    bench = ended(after(1, pictures()), before=lambda bench: setattr(bench.attempt, "trace", lambda: "00-1-2-01"))
+
+    assert bench.attempt.traceparent == "00-1-2-01"
+
+
+@pytest.mark.parametrize(("state", "free"), [("queued", True), ("running", False)])
+def test_a_job_that_was_called_off_before_it_began_is_free(state, free):
+    """Told once it has ended, whatever may have been billed till then."""
+    bench = ended(after(5, evolve(FAILED, kind=K.DISCONNECTED, billing=Billing.AMBIGUOUS)))
+    attempt = bench.attempt
+    was = attempt.cost
+    attempt.note(job_cancelled=state)
+
+    assert was.possible == Decimal("0.04")
+    assert bench.corrections == ([was] if free else [])
+    assert attempt.billing is (Billing.FREE if free else Billing.AMBIGUOUS)
+    assert (attempt.failure.billing, attempt.cost.possible) == (attempt.billing, 0 if free else Decimal("0.04"))
+
+
+@pytest.mark.parametrize("outcome", ["picture", "free", "not ended"])
+def test_there_is_nothing_to_correct_in_what_is_known(outcome):
+    """A picture, a free failure, and what still runs stay as they are."""
+    end = {"picture": pictures(), "free": FAILED}.get(outcome)
+
+    async def work(attempt):
+        attempt.reached(Stage.WAIT)
+        if end is None:
+            attempt.note(job_cancelled="queued")
+        await asyncio.sleep(1)
+        return end or pictures()
+
+    bench = ended(work)
+    if end is not None:
+        bench.attempt.note(job_cancelled="queued")
+
+    assert bench.corrections == []
+
+
+class Waits:
+    """A gate that takes its time, and may refuse."""
+
+    def __init__(self, seconds, refusal=None):
+        self._seconds, self._refusal = seconds, refusal
+
+    async def enter(self, attempt):
+        """Wait, before anything is sent."""
+        self.stage = attempt.stage
+        await asyncio.sleep(self._seconds)
+        return self._refusal
+
+
+def test_the_wait_before_the_gate_is_none_of_its_time():
+    """It starts later, ends later, and learns what its provider took."""
+    gate = Waits(3)
+    bench = ended(after(5, pictures()), gate=gate)
+    attempt = bench.attempt
+
+    assert (gate.stage, attempt.started, attempt.ends_at, attempt.ended) == (Stage.QUEUED, 103, 153, 108)
+    assert bench.learned.ages == [5]
+
+
+def test_the_deadline_is_not_put_off_by_the_gate():
+    """What is left of the attempt's time ends with the request's."""
+    bench = ended(after(5, pictures()), gate=Waits(3), before=lambda bench: setattr(bench.attempt, "deadline", 151.0))
+
+    assert bench.attempt.ends_at == 151
+
+
+def test_what_the_gate_refuses_is_free_and_sent_to_nobody():
+    """Its place is given back, and no breaker hears of it."""
+    refusal = Failure(kind=K.SKIPPED, message="not paid for", stage=Stage.QUEUED, blame=Blame.MONEY)
+    bench = ended(after(5, pictures()), gate=Waits(3, refusal))
+    attempt = bench.attempt
+
+    assert (attempt.failure.message, attempt.billing, attempt.stage) == ("not paid for", Billing.FREE, Stage.QUEUED)
+    assert (attempt.started, attempt.ended, bench.places.told) == (100, 103, ["settled", "freed"])
+    assert bench.places.settlement.upstream is V.NEUTRAL

@@ -10,6 +10,7 @@ import pytest
 from pixroute import FailureKind, PixrouteError, Router, ShuttingDown
 from pixroute.cost import Cost
 from pixroute.errors import PluginError
+from pixroute.shared.budgets import Budget
 from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual, silence
 
 
@@ -419,3 +420,37 @@ def test_closing_ends_a_claim_and_not_its_callers_task(caplog):
     assert (cost, cancelled) == (Cost(), False)
     assert ended <= 3.1
     assert caplog.text.count("claim-1 has not ended") == 1
+
+
+class Gated(Router):
+    """A router that tells whether a gate stands before its attempts."""
+
+    @property
+    def gate(self):
+        """What keeps its budgets, if anything does."""
+        return self._life._shared.gate
+
+
+async def test_a_gate_stands_only_where_there_are_budgets():
+    """A reload that brings the first budget puts it there; what follows changes it, and it goes with the router."""
+    budgets = {"team": Budget(limit=1, per="day")}
+    async with Gated(providers={"one": FakeProvider()}, chains={"default": ["one"]}) as router:
+        without = router.gate
+        router._life.rebudget({})
+        still = router.gate
+        router._life.rebudget(budgets)
+        first = router.gate
+        router._life.rebudget({})
+        second = router.gate
+
+    assert (without, still) == (None, None)
+    assert first is second
+    assert (first.budgets, dict(budgets)) == ({}, budgets)
+
+
+async def test_budgets_may_change_before_it_is_opened():
+    """Then there is nothing to put a gate before."""
+    router = Gated(providers={"one": FakeProvider()}, chains={"default": ["one"]})
+    router._life.rebudget({"team": Budget(limit=1, per="day")})
+    async with router:
+        assert router.gate.budgets.keys() == {"team"}
