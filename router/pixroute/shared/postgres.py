@@ -159,6 +159,8 @@ def _advice(error: BaseException) -> str:
         return "it has no connection left; raise max_connections, or put a pooler in front of it"
     if "InvalidCatalog" in name:
         return "there is no such database; make it"
+    if "PreparedStatement" in name or "InvalidSQLStatementName" in name:
+        return "a pooler stands in front of it: say pooler = true in [shared]"
     if "ReadOnly" in name:
         return "it takes no writes; give the primary's address, not a replica's"
     if isinstance(error, ValueError):
