@@ -40,8 +40,9 @@ def detections(run: SimulationRun) -> Iterator[tuple[float, float]]:
 
 def false_opens(run: SimulationRun) -> int:
     """Count the openings that no fault of their upstream explains."""
+    faults_on = run.scenario.faults_on
     return sum(
-        not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(frozenset({each.upstream})))
+        not any(fault.start <= each.at < fault.end + ECHO for fault in faults_on(frozenset({each.upstream})))
         for each in run.notes.openings
     )
 
