@@ -1,5 +1,6 @@
 """A PostgreSQL server of the tests' own, where Debian's is installed; SQLite files in a folder of the test's own."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -25,6 +26,15 @@ logfile = {folder}/log
 pidfile = {folder}/pid
 """
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+async def until(holds, within):
+    """Wait until an awaitable function tells true, for so many seconds at most; give what it told last."""
+    for _ in range(int(within / 0.1)):
+        if await holds():
+            return True
+        await asyncio.sleep(0.1)
+    return await holds()
 
 
 def free_port():

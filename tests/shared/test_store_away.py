@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.shared.conftest import until
 
 from pixroute import BudgetExceeded, Router
 from pixroute.config.shared import SharedSettings
@@ -60,6 +61,10 @@ class Away:
             ended = error
         return ended, time.monotonic() - began
 
+    async def is_served(self):
+        """Tell whether a request is paid for again."""
+        return not isinstance((await self.timed(tags=RED))[0], BudgetExceeded)
+
     @property
     def state(self):
         """What `health()` says of the store."""
@@ -70,12 +75,13 @@ class Away:
         """What was told of the store, as state and text."""
         return [(event.state, event.text) for event in self.events if isinstance(event, StoreChanged)]
 
-    async def is_back(self, within=4.0):
+    async def is_back(self):
         """Wait until it is."""
-        until = time.monotonic() + within
-        while self.state != "reachable" and time.monotonic() < until:
-            await asyncio.sleep(0.05)
-        assert self.state == "reachable"
+
+        async def back():
+            return self.state == "reachable"
+
+        assert await until(back, 4)
 
 
 async def examined(away, breaks, mends, advice, *, lasts=0.5, spent=2):
@@ -144,7 +150,7 @@ async def test_a_file_that_cannot_be_written(small_disk):
 
     def mounted(how):
         async def remount():
-            subprocess.run(["mount", "-o", f"remount,{how}", small_disk], check=True)
+            await asyncio.to_thread(subprocess.run, ["mount", "-o", f"remount,{how}", small_disk], check=True)
 
         return remount
 
@@ -185,10 +191,10 @@ async def test_a_file_that_is_damaged(tmp_path):
 
     async def damage():
         (tmp_path / "garbage").write_bytes(b"no database at all" * 1000)
-        os.replace(tmp_path / "garbage", store)
+        (tmp_path / "garbage").replace(store)
 
     async def move_away():
-        os.replace(store, tmp_path / "damaged.db")
+        store.replace(tmp_path / "damaged.db")
 
     told = await examined(Away(store), damage, move_away, "it is damaged; move it away, and a new one is made")
     assert [word for word, _ in told] == ["away", "back", "replaced"]
@@ -202,7 +208,7 @@ async def test_an_older_copy_of_a_file(tmp_path):
         for _ in range(3):
             await away.timed(tags=RED)
         await asyncio.sleep(0.3)
-        os.replace(copy, store)
+        copy.replace(store)
         (between,) = await away.router.budgets()
         await away.timed(tags=RED)
         await asyncio.sleep(0.3)
@@ -342,8 +348,7 @@ async def test_a_server_restored_from_an_older_copy(guarded, tmp_path):
         await asyncio.to_thread(cluster.stop)
         await asyncio.to_thread(subprocess.run, ["cp", "-a", cluster.folder, copy], check=True)
         await asyncio.to_thread(cluster.start)
-        while (await away.timed(tags=RED))[0].cost.certain == 0:
-            await asyncio.sleep(0.1)
+        assert await until(away.is_served, 5)
         await asyncio.sleep(0.3)
         await asyncio.to_thread(cluster.stop)
         await asyncio.to_thread(

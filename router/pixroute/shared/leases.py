@@ -232,6 +232,9 @@ class Leases:
                 written = await self.kept.transact(self._write)
             except StoreAway as error:
                 self._went_away(error)
+            except Exception as error:
+                log.exception("a bug in pixroute, or in the store's driver: the store is taken for away")
+                self._went_away(StoreAway(f"The store's driver raised {type(error).__name__}: its text is in the log."))
             else:
                 self._succeeded(written)
             self._batch = ()
