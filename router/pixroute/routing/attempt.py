@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
@@ -65,6 +66,10 @@ class Attempt:
     billing = Billing.FREE
     cost = Cost()
     retry_at: float | None = None
+    join_at = join_free_at = inf
+    """When another may join it, at the hedge budget's cost and without."""
+    noted = False
+    """Whether its part has taken note of its end."""
     won = False
     bug: BaseException | None = None
     paused = 0.0

@@ -48,14 +48,22 @@ class RequestPart:
 
 @frozen(kw_only=True)
 class AttemptPlace:
-    """Where in its request an attempt stands; `number` counts from 1 within the part, `part` and `round` from 0."""
+    """Where in its request an attempt stands.
+
+    `number` counts from 1 within the part, `part` and `round` from 0; `index` is its provider's place in the chain.
+    """
 
     part: int = 0
     number: int = 1
     round: int = 0
+    index: int = 0
     retry: bool = False
     hedge: bool = False
-    fell_back: bool = False
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether its provider is not the chain's first."""
+        return self.index > 0
 
 
 FIRST = AttemptPlace()
