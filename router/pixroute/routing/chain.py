@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
+from operator import is_
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -106,7 +107,9 @@ class Chain:
     members: tuple[Member, ...]
     policy: Policy
     currency: str = "USD"
-    _ready: dict[tuple[object, ...], PreparedProvider] = field(factory=dict, init=False, eq=False, repr=False)
+    _ready: dict[tuple[object, ...], tuple[PreparedProvider, ...]] = field(
+        factory=dict, init=False, eq=False, repr=False
+    )
 
     @classmethod
     def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
@@ -120,21 +123,31 @@ class Chain:
             raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
         return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
 
-    def ready(self, member: Member, request: ImageRequest, health: Health) -> PreparedProvider:
-        """Prepare a member under the chain's own policy: once for each shape of a request, as far as nothing changed.
+    def ready(self, request: ImageRequest, health: Health) -> tuple[PreparedProvider, ...]:
+        """Prepare every member under the chain's own policy: once for each shape of a request, but for learned times.
 
         The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
         """
-        formats = (one.format for one in request.pictures)
-        shape = (member.name, request.size, request.n, request.sensitive, request.mask is None, *formats)
+        formats = [one.format for one in request.pictures] if request.references else ()
+        shape = (request.size, request.n, request.sensitive, request.mask is None, *formats)
         before = self._ready.get(shape)
-        found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
-        if found is None:
-            found = _prepared(member, request, self.policy, health, {}, self.currency)
-        if found is not before:
-            if len(self._ready) >= MOST_SHAPES:
-                self._ready.clear()
-            self._ready[shape] = found
+        if before is None or not all([one.still_serves(request) for one in before]):
+            return self._prepared(request, health, shape)
+        now = [one.timed(health, self.policy) for one in before]
+        if None in now:
+            return self._prepared(request, health, shape)
+        if all(map(is_, now, before)):
+            return before
+        self._ready[shape] = found = tuple([one for one in now if one is not None])
+        return found
+
+    def _prepared(
+        self, request: ImageRequest, health: Health, shape: tuple[object, ...]
+    ) -> tuple[PreparedProvider, ...]:
+        found = prepared_providers(self, request, self.policy, health, {})
+        if len(self._ready) >= MOST_SHAPES:
+            self._ready.clear()
+        self._ready[shape] = found
         return found
 
 
@@ -152,6 +165,7 @@ class PreparedProvider:
     size_tolerance: float
     adjustments: tuple[Adjustment, ...] = ()
     unfit: str = ""
+    prompt_too_long: bool = False
 
     @property
     def name(self) -> str:
@@ -168,22 +182,40 @@ class PreparedProvider:
         return part if part.size == self.size else part.altered(size=self.size)
 
     def still_serves(self, request: ImageRequest) -> bool:
-        """Tell whether it can do what it could, and whether this prompt is not too long for it."""
-        can = self.provider.capabilities()
-        fits = can.max_prompt is None or len(request.prompt) <= can.max_prompt
-        return fits and not self.unfit and can == self.candidate.abilities
+        """Tell whether it can do what it could, and whether neither this prompt nor that before is too long for it.
+
+        One whose plugin raised is asked again.
+        """
+        before = self.candidate.abilities
+        try:
+            can = self.provider.capabilities()
+        except RAISED_BY_PLUGINS:  # whoever prepares it anew tells of it
+            return False
+        if not isinstance(before, Capabilities) or (can is not before and can != before):
+            return False
+        return not self.prompt_too_long and (can.max_prompt is None or len(request.prompt) <= can.max_prompt)
 
     def timed(self, health: Health, policy: Policy) -> PreparedProvider | None:
         """Give it with the times as they are learned now; None where nothing was learned yet."""
-        learned, candidate = health.learned(self.keys), self.candidate
+        learned, before = health.learned(self.keys), self.candidate
         if learned is None:
             return None
-        if learned is self.learned and learned.quantiles is candidate.expected:
-            return self
         expected = learned.quantiles
-        hedge_after = _hedge_after(self.member, policy, {}, expected)
-        known = self.keys.resolution in self.member.latency.table or learned.learned
-        candidate = evolve(candidate, expected=expected, known=known, hedge_after=hedge_after)
+        if learned is self.learned and expected is before.expected:
+            return self
+        candidate = Candidate(
+            name=before.name,
+            upstream=before.upstream,
+            account=before.account,
+            timeout=before.timeout,
+            expected=expected,
+            known=learned.learned or self.keys.resolution in self.member.latency.table,
+            hedge_after=_hedge_after(self.member, policy, {}, expected),
+            price=before.price,
+            barred=before.barred,
+            abilities=before.abilities,
+            waits_when_full=before.waits_when_full,
+        )
         return evolve(self, candidate=candidate, learned=learned)
 
     def kept(self, facts: dict[str, Any]) -> dict[str, Any]:
@@ -225,12 +257,7 @@ def prepared_providers(
         member = each.now()
         try:
             if not member.broken:
-                prepared = (
-                    _prepared(member, request, policy, health, overrides, chain.currency)
-                    if overrides
-                    else chain.ready(member, request, health)
-                )
-                ready.append(prepared)
+                ready.append(_prepared(member, request, policy, health, overrides, chain.currency))
                 continue
         except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
             _log_once(member.name, member.provider, member.told, error)
@@ -317,6 +344,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
         size_tolerance=can.size_tolerance,
         adjustments=() if isinstance(fitted, Unfit) else fitted.adjustments,
         unfit=unfit,
+        prompt_too_long=can.max_prompt is not None and len(request.prompt) > can.max_prompt,
     )
 
 

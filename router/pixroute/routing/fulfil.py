@@ -17,7 +17,7 @@ from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
 from pixroute.routing.arguments import unused_extra
 from pixroute.routing.budget import RequestBudget
-from pixroute.routing.chain import Chain, prepared_providers
+from pixroute.routing.chain import Chain, PreparedProvider, prepared_providers
 from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
@@ -117,7 +117,7 @@ class _Request:
                 chain=self.chain.name,
                 asked=self.asked,
                 request=part,
-                prepared_providers=prepared_providers(self.chain, part, self.policy, self.shared.health, overrides),
+                prepared_providers=self._prepared(part, overrides),
                 policy=self.policy,
                 began=self.began,
                 timeout=self.timeout,
@@ -127,6 +127,11 @@ class _Request:
             )
             for number, part in enumerate(cut(self.asked, self.chain))
         ]
+
+    def _prepared(self, part: ImageRequest, overrides: Overrides) -> tuple[PreparedProvider, ...]:
+        if not overrides:
+            return self.chain.ready(part, self.shared.health)
+        return prepared_providers(self.chain, part, self.policy, self.shared.health, overrides)
 
     def _record(self) -> Record:
         seconds = asyncio.get_running_loop().time() - self.began

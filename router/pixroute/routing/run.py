@@ -10,8 +10,6 @@ import asyncio
 from functools import partial
 from math import inf
 
-from attrs import evolve
-
 from pixroute.health.waiting import Waiter
 from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.routing.attempt import Attempt
@@ -149,9 +147,9 @@ class Run:
     def _view(self) -> View:
         now, part = self._shared.heartbeat.look(), self._part
         status, limit = self._shared.health.status, part.policy.give_up_after
-        view = View(
+        view = partial(
+            View,
             now=now,
-            deadline=self._deadline(),
             candidates=self._candidates,
             statuses=tuple([status(prepared.keys, now, self._waiter) for prepared in part.prepared_providers]),
             policy=part.policy,
@@ -161,12 +159,10 @@ class Run:
             money_left=part.budget.left,
             hedge_allowed=self._shared.hedge_budget.can_pay,
             patience=inf if isinstance(limit, str) else max(0.0, limit - self._waited),
-            budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
-            self._budget_seconds = default_budget(view)
-            return evolve(view, deadline=self._deadline(), budget=self._budget_seconds)
-        return view
+            self._budget_seconds = default_budget(view(deadline=inf))
+        return view(deadline=self._deadline(), budget=self._budget_seconds)
 
     def _deadline(self) -> float:
         return inf if self._budget_seconds is None else self._part.began + self._slot_wait + self._budget_seconds
