@@ -29,10 +29,10 @@ class Broken(RuntimeError):
 
 BEFORE_A_PICTURE = (
     "pixroute.routing.run:plan",
-    "pixroute.routing.fulfil:prepared_providers",
+    "pixroute.routing.chain:Chain.ready",
     "pixroute.routing.fulfil:cut",
     "pixroute.routing.budget:RequestBudget.reserve",
-    "pixroute.routing.attempts:Tried",
+    "pixroute.routing.attempts:AttemptPlace",
     "pixroute.routing.attempts:Attempt",
     "pixroute.health.registry:Health.status",
     "pixroute.health.registry:Health.admit",

@@ -101,10 +101,10 @@ class Attempt:
     ) -> None:
         self.request_id = request_id
         self.prepared = prepared
-        self.chain = part.chain
-        self.asked = part.asked
+        self.chain = part.whole.chain.name
+        self.asked = part.whole.asked
         self.part = part.request
-        self.into = part.into
+        self.into = part.whole.into
         self.http = shared.http
         self.started = started
         self.ends_at = ends_at
@@ -114,7 +114,7 @@ class Attempt:
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if prepared.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._owner = part.owner
+        self._owner = part.whole.owner
         self._listener = listener
         self._gate = shared.gate
         self._reap = shared.reap
@@ -192,7 +192,8 @@ class Attempt:
         """
         self._works, self._here = True, Here()
         try:
-            await self._here.run(self._run())
+            with self._here:
+                await self._run()
         finally:
             self._works = False
             self._free_slot()
@@ -377,16 +378,18 @@ class Attempt:
         self._free_slot()
 
     def _free_slot(self) -> None:
-        if self.ended is not None and not self._works and not self._threads and self._admission is not None:
-            try:
-                self._admission.release_slot()
-            except Exception:
-                self._admission.give_back(slot=True)
-                log.exception(
-                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
-                    self.request_id,
-                    extra={"attempt": self.request_id, "provider": self.prepared.name},
-                )
+        if self.ended is None or self._works or self._threads or self._admission is None:
+            return
+        admission, self._admission = self._admission, None
+        try:
+            admission.release_slot()
+        except Exception:
+            admission.give_back(slot=True)
+            log.exception(
+                "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.prepared.name},
+            )
 
     # What remains of it
 

@@ -39,6 +39,8 @@ class Attempts:
         self._emitter = emitter
         self._on_change = on_change
         self._all: list[Attempt] = []
+        self.live = 0
+        """How many are under way."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -73,7 +75,7 @@ class Attempts:
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """Give each as a value."""
-        return tuple([record_of(attempt, self._part.began) for attempt in self._all])
+        return tuple([record_of(attempt, self._part.whole.began) for attempt in self._all])
 
     def leave_out(self, view: View, pause: float) -> None:
         """Take a pause of the machine off those under way."""
@@ -106,7 +108,7 @@ class Attempts:
         """
         prepared, part, number = self._part.prepared_providers[start.index], self._part, len(self._all) + 1
         attempt = Attempt(
-            request_id=f"{part.request_id}-{part.number}.{number}",
+            request_id=f"{part.whole.request_id}-{part.number}.{number}",
             prepared=prepared,
             part=part,
             shared=self._shared,
@@ -126,10 +128,11 @@ class Attempts:
         attempt.join_at, attempt.join_free_at = start.join_at, start.join_free_at
         beside = self._silent_one(now) if start.hedge else None
         refused = self._emitter.refused(attempt)
-        part.budget.reserve(prepared.candidate.price)
+        part.whole.budget.reserve(prepared.candidate.price)
         if refused is None:
             attempt.own(self._admitted(attempt, waiter))
         self._all.append(attempt)  # from here on `give_up` ends it, whatever is raised
+        self.live += 1
         self._emitter.begin(attempt, beside=beside)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
@@ -148,9 +151,9 @@ class Attempts:
         return self._shared.health.admit(
             prepared.keys,
             attempt.started,
-            policy=self._part.policy.breaker,
+            policy=self._part.whole.policy.breaker,
             request=attempt.request_id,
-            evidence=self._part.asked.fingerprint,
+            evidence=self._part.whole.asked.fingerprint,
             expected=prepared.candidate.expected,
             timeout=prepared.candidate.timeout,
             waiter=waiter,
@@ -166,7 +169,7 @@ class Attempts:
         """Draw when the same provider is asked once more, if it may be."""
         if attempt.place.retry or attempt.place.round > 0:
             return None
-        retry, given = self._part.policy.retry, self._part.timeout is not None
+        retry, given = self._part.whole.policy.retry, self._part.whole.timeout is not None
         if not may_retry_quickly(failure, seconds=now - attempt.started, policy=retry, timeout_given=given):
             return None
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
@@ -187,10 +190,11 @@ class Attempts:
     def _take_note(self, attempt: Attempt) -> None:
         """Take note of the money, and tell."""
         price = attempt.prepared.candidate.price
-        self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
+        self._part.whole.budget.settle(price, None if attempt.billing is Billing.FREE else price)
         if self._shared.gate is not None:
             self._shared.gate.leave(attempt)
         attempt.noted = True
+        self.live -= 1
         self._emitter.finish(attempt)
         if attempt.retry_at is not None and attempt.ended is not None:
             round_, name = attempt.place.round, attempt.prepared.name
@@ -199,7 +203,7 @@ class Attempts:
     def corrected(self, attempt: Attempt, was: Cost) -> None:
         """Take back what an ended attempt may have cost; its request may be over."""
         if attempt in self._all:
-            self._part.budget.settle(attempt.prepared.candidate.price, None)
+            self._part.whole.budget.settle(attempt.prepared.candidate.price, None)
             self._on_change()
         self._emitter.corrected(attempt, was)
 

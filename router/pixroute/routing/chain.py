@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from operator import is_
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -131,14 +130,12 @@ class Chain:
         formats = [one.format for one in request.pictures] if request.references else ()
         shape = (request.size, request.n, request.sensitive, request.mask is None, *formats)
         before = self._ready.get(shape)
-        if before is None or not all([one.still_serves(request) for one in before]):
+        if before is None or not all(one.still_serves(request) for one in before):
             return self._prepared(request, health, shape)
-        now = [one.timed(health, self.policy) for one in before]
-        if None in now:
+        found = tuple([now for one in before if (now := one.timed(health, self.policy)) is not None])
+        if len(found) < len(before):
             return self._prepared(request, health, shape)
-        if all(map(is_, now, before)):
-            return before
-        self._ready[shape] = found = tuple([one for one in now if one is not None])
+        self._ready[shape] = found
         return found
 
     def _prepared(

@@ -1,4 +1,4 @@
-"""One part of a request: what is asked of whom, within which limits."""
+"""A request and its parts: what is asked of whom, within which limits."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from pixroute.content import Owner
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.budget import RequestBudget
-from pixroute.routing.chain import PreparedProvider
+from pixroute.routing.chain import Chain, PreparedProvider
 
 
 @frozen(kw_only=True)
-class RequestPart:
-    """A part of a request, as it is driven: a request for more pictures than a provider makes at once has several.
+class WholeRequest:
+    """A request as it was asked, and what holds for all its parts.
 
     Args:
-        request_id: of the whole request.
-        number: counts from 0.
-        chain: its name.
-        asked: the whole request.
-        request: what this part asks for.
-        prepared_providers: the chain's providers, prepared for it, in order.
+        request_id: its id.
+        chain: whose providers are asked.
+        asked: what is asked, its reference pictures read.
         policy: with what the request itself said.
-        began: the loop's time at which the request began.
+        began: the loop's time at which it began.
         timeout: seconds for the whole request, as its caller said; None leaves them to the planner.
         budget: money, shared by all parts.
         into: the file that the picture is written to.
@@ -33,17 +30,31 @@ class RequestPart:
     """
 
     request_id: str
-    number: int = 0
-    chain: str = "default"
+    chain: Chain
     asked: ImageRequest
-    request: ImageRequest
-    prepared_providers: tuple[PreparedProvider, ...]
     policy: Policy
     began: float
     timeout: float | None
     budget: RequestBudget
     into: Path | None = None
     owner: Owner = field(factory=Owner)
+
+
+@frozen(kw_only=True)
+class RequestPart:
+    """A part of a request, as it is driven: a request for more pictures than a provider makes at once has several.
+
+    Args:
+        whole: the request.
+        number: counts from 0.
+        request: what this part asks for.
+        prepared_providers: the chain's providers, prepared for it, in order.
+    """
+
+    whole: WholeRequest
+    number: int = 0
+    request: ImageRequest
+    prepared_providers: tuple[PreparedProvider, ...]
 
 
 @frozen(kw_only=True)

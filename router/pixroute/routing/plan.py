@@ -36,7 +36,7 @@ def plan(view: View) -> Plan:
     if not view.tried:
         return Plan(_choose(view, verdicts), verdicts)
     live = view.past.live
-    if any([_is_final(tried.failure, view.policy) for tried in view.tried]):
+    if any(_is_final(tried.failure, view.policy) for tried in view.tried):
         return Plan(Wait(inf) if live else Stop(), verdicts)
     if len(live) >= MOST_IN_FLIGHT:
         return Plan(Wait(inf), verdicts)

@@ -273,32 +273,23 @@ class Router(Operations):
             check_limits(timeout=timeout, chain=chain, overrides=overrides)
             given.check_request_id(request_id)
             request = request_of(prompt, fields)
-            given.check_extra(request.extra, self._known_names())
-            return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
+            if request.extra:
+                given.check_extra(request.extra, self._known_names())
+            file = path_of(into)
+            shared = await self._life.open()
+            with self._life.requests.enter(request_id) as own_id:
+                return await fulfil(
+                    request,
+                    shared=shared,
+                    chain=self._chain(request, chain),
+                    timeout=timeout,
+                    into=file,
+                    overrides=overrides,
+                    request_id=own_id,
+                )
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
             raise
-
-    async def _fulfil(  # noqa: PLR0917 - one call site, just above
-        self,
-        request: ImageRequest,
-        chain: str | None,
-        timeout: float | None,
-        into: Path | None,
-        overrides: Overrides,
-        request_id: str | None,
-    ) -> ImageResult:
-        shared = await self._life.open()
-        with self._life.request(request_id) as own_id:
-            return await fulfil(
-                request,
-                shared=shared,
-                chain=self._chain(request, chain),
-                timeout=timeout,
-                into=into,
-                overrides=overrides,
-                request_id=own_id,
-            )
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)

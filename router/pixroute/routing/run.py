@@ -54,9 +54,9 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._candidates = tuple([prepared.candidate for prepared in part.prepared_providers])
         self._attempts = Attempts(shared, part, emitter, self.poke)
-        self._decisions = Decisions(part.began, part.number, [prepared.name for prepared in part.prepared_providers])
-        self._decided_at = part.began
-        self._budget_seconds = part.timeout
+        self._decisions = Decisions(part)
+        self._decided_at = part.whole.began
+        self._budget_seconds = part.whole.timeout
         self._jitter = shared.random.random()
 
     async def drive(self) -> PartEnding:
@@ -82,24 +82,38 @@ class Run:
     async def _drive(self) -> PartEnding:
         heard = False
         while True:
-            winner = self._attempts.winner
-            if winner is not None:
-                return self._ending(winner, None)
-            if self._attempts.bug is not None or self._shut:
-                return self._ending(None, None, bug=self._attempts.bug)
+            if (over := self._over()) is not None:
+                return over
             view = self._view()
             decided = plan(view)
-            if isinstance(decided.action, Start) and self.in_flight and not heard:
+            if isinstance(decided.action, Start) and self._attempts.live and not heard:
                 await self._hear()
                 heard = True
                 continue
             heard = False
-            decided = self._note(view, decided)
-            if isinstance(decided.action, Stop):
-                return self._ending(None, decided.action)
-            ending = await self._act(decided.action)
-            if ending is not None:
-                return ending
+            action = self._note(view, decided)
+            if isinstance(action, Start):
+                attempt = self._start(action)
+                if attempt.task is not None:
+                    await self._pause(self._silent_until(action))
+                elif attempt.ended is None:
+                    await self._carry(attempt, self._silent_until(action))
+                    if self._beside is not None:
+                        return await self._beside
+            elif isinstance(action, Wait):
+                await self._wait(action)
+            elif isinstance(action, Round):
+                await self._begin_round(action)
+            else:
+                return self._ending(None, action)
+
+    def _over(self) -> PartEnding | None:
+        winner = self._attempts.winner
+        if winner is not None:
+            return self._ending(winner, None)
+        if self._attempts.bug is not None or self._shut:
+            return self._ending(None, None, bug=self._attempts.bug)
+        return None
 
     # What others may do with it
 
@@ -136,9 +150,9 @@ class Run:
 
     def leave_out(self, pause: float) -> None:
         """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
-        if self._part.timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
+        if self._part.whole.timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
             self._budget_seconds += pause
-        if self.in_flight:
+        if self._attempts.live:
             self._attempts.leave_out(self._view(), pause)
         self.poke()
 
@@ -146,17 +160,17 @@ class Run:
 
     def _view(self) -> View:
         now, part = self._shared.heartbeat.look(), self._part
-        status, limit = self._shared.health.status, part.policy.give_up_after
+        status, limit = self._shared.health.status, part.whole.policy.give_up_after
         view = partial(
             View,
             now=now,
             candidates=self._candidates,
             statuses=tuple([status(prepared.keys, now, self._waiter) for prepared in part.prepared_providers]),
-            policy=part.policy,
+            policy=part.whole.policy,
             tried=self._attempts.seen(),
             round=self._round,
             round_jitter=self._jitter,
-            money_left=part.budget.left,
+            money_left=part.whole.budget.left,
             hedge_allowed=self._shared.hedge_budget.can_pay,
             patience=inf if isinstance(limit, str) else max(0.0, limit - self._waited),
         )
@@ -165,7 +179,7 @@ class Run:
         return view(deadline=self._deadline(), budget=self._budget_seconds)
 
     def _deadline(self) -> float:
-        return inf if self._budget_seconds is None else self._part.began + self._slot_wait + self._budget_seconds
+        return inf if self._budget_seconds is None else self._part.whole.began + self._slot_wait + self._budget_seconds
 
     async def _hear(self) -> None:
         """Let what has arrived of the attempts in flight be handled, before another is bought for their silence."""
@@ -177,56 +191,42 @@ class Run:
             if self._attempts.winner is not None or not grace.lasts(self._loop.time(), self._attempts.moves):
                 return
 
-    def _note(self, view: View, decided: Plan) -> Plan:
+    def _note(self, view: View, decided: Plan) -> Action:
         """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
-            decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.verdicts)
+            decided = Plan(Wait(inf) if self._attempts.live else Stop(), decided.verdicts)
         if self._decisions.add(view.now, decided):
             self._emitter.skips(view.now, self._part.number, self._part.prepared_providers, decided)
-        if not isinstance(decided.action, Start):
+        if self._waiter is not None and not isinstance(decided.action, Start):
             self._close_waiter()
-        return decided
+        return decided.action
 
     # Acting
 
-    async def _act(self, action: Action) -> PartEnding | None:
-        """Do what was decided, and wait as long as nothing new can be; give the ending if another task came to it."""
-        if isinstance(action, Start):
-            return await self._start(action)
-        if isinstance(action, Round):
-            await self._begin_round(action)
-        elif isinstance(action, Wait):
-            await self._wait(action)
-        return None
-
-    async def _start(self, start: Start) -> PartEnding | None:
-        """Start an attempt, and wait until another may join it."""
+    def _start(self, start: Start) -> Attempt:
+        """Start an attempt, in a task of its own unless the task that drives may carry it."""
         attempt = self._attempts.start(
             start, self._decided_at, deadline=self._deadline(), round_=self._round, waiter=self._waiter
         )
-        self._close_waiter()
-        if attempt.ended is not None:
-            return None
-        until = self._silent_until(start)
-        if self._may_carry(attempt):
-            return await self._carry(attempt, until)
-        attempt.start()
-        await self._pause(until)
-        return None
+        if self._waiter is not None:
+            self._close_waiter()
+        if attempt.ended is None and not self._may_carry(attempt):
+            attempt.start()
+        return attempt
 
     def _silent_until(self, start: Start) -> float:
         """Give the time until which there is nothing to decide while the attempts in flight are silent."""
-        if len(self.in_flight) >= MOST_IN_FLIGHT:
+        if self._attempts.live >= MOST_IN_FLIGHT:
             return inf
         return start.join_at if self._shared.hedge_budget.can_pay else start.join_free_at
 
     def _may_carry(self, attempt: Attempt) -> bool:
         """Tell whether the attempt may run in the task that drives: it is alone, and awaits nothing of a plugin's."""
-        alone = self._beside is None and self.in_flight == [attempt]
+        alone = self._beside is None and self._attempts.live == 1
         return alone and getattr(attempt.prepared.provider, "awaits_only_ours", False)
 
-    async def _carry(self, attempt: Attempt, until: float) -> PartEnding | None:
+    async def _carry(self, attempt: Attempt, until: float) -> None:
         """Run the attempt in this task; what is to be decided meanwhile, from `until` on, a task beside it decides."""
         self._carried = attempt
         timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
@@ -236,7 +236,6 @@ class Run:
             self._carried = None
             if timer is not None:
                 timer.cancel()
-        return None if self._beside is None else await self._beside
 
     async def _begin_round(self, action: Round) -> None:
         self._emitter.retry(self._loop.time(), self._part.number, None, action.until, self._round + 1)
@@ -246,7 +245,7 @@ class Run:
         self._jitter = self._shared.random.random()
 
     async def _wait(self, action: Wait) -> None:
-        self._stands_for_slot, busy = action.why is Verdict.FULL, bool(self.in_flight)
+        self._stands_for_slot, busy = action.why is Verdict.FULL, bool(self._attempts.live)
         await self._pause(action.until, action.on)
         waited = self._loop.time() - self._decided_at
         if self._waits_for_first_slot:
@@ -258,7 +257,7 @@ class Run:
     @property
     def _waits_for_first_slot(self) -> bool:
         """Whether this time is none of our deadline's."""
-        return self._stands_for_slot and not self._attempts and self._part.timeout is None
+        return self._stands_for_slot and not self._attempts and self._part.whole.timeout is None
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
         """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
@@ -279,6 +278,8 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
+        if not self._attempts.live:
+            return
         why = "The router was closed while this attempt ran." if self._shut else "The request no longer needed it."
         self._attempts.give_up(why)
 

@@ -73,11 +73,11 @@ def excluded(view: View, index: int) -> Verdict | None:
 
 def is_sibling(view: View, index: int) -> bool:
     """Tell whether this provider shares the upstream of a failure of this round that puts others first."""
-    upstream, candidates = view.candidates[index].upstream, view.candidates
-    for place in view.past.put_off:
-        if place != index and candidates[place].upstream == upstream:
-            return True
-    return False
+    put_off, candidates = view.past.put_off, view.candidates
+    if not put_off:
+        return False
+    upstream = candidates[index].upstream
+    return any(place != index and candidates[place].upstream == upstream for place in put_off)
 
 
 def pending_retry(view: View, index: int) -> float | None:
@@ -107,7 +107,7 @@ def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = 
 def _may_join(view: View, index: int) -> bool:
     upstream, candidates = view.candidates[index].upstream, view.candidates
     return not view.statuses[index].throttled and all(
-        [candidates[tried.index].upstream != upstream for tried in view.past.live]
+        candidates[tried.index].upstream != upstream for tried in view.past.live
     )
 
 
