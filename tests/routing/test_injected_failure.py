@@ -29,7 +29,7 @@ class Broken(RuntimeError):
 
 BEFORE_A_PICTURE = (
     "pixroute.routing.run:plan",
-    "pixroute.routing.chain:Chain.ready",
+    "pixroute.routing.fulfil:prepared_providers",
     "pixroute.routing.fulfil:cut",
     "pixroute.routing.budget:RequestBudget.reserve",
     "pixroute.routing.attempts:AttemptPlace",

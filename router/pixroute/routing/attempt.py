@@ -66,24 +66,18 @@ class Attempt:
     billing = Billing.FREE
     cost = Cost()
     retry_at: float | None = None
-    join_at = join_free_at = inf
-    """When another may join it, at the hedge budget's cost and without."""
-    noted = False
-    """Whether its part has taken note of its end."""
+    join_at = join_free_at = inf  # when another may join it, at the hedge budget's cost and without
     won = False
     bug: BaseException | None = None
     paused = 0.0
     moves = 0
-    trace: Callable[[], str | None] | None = None
-    """Gives the `traceparent` of its span."""
+    trace: Callable[[], str | None] | None = None  # gives the `traceparent` of its span
     on_move: Callable[[], None] | None = None
     task: asyncio.Task[None] | None = None
     _admission: Admission | None = None
     _expired = False
-    _works = False
-    """Whether its provider does."""
-    _here: Here | None = None
-    """Its caller's task, where it runs in that."""
+    _works = False  # whether its provider does
+    _here: Here | None = None  # its caller's task, where it runs in that
     _threads = 0
 
     def __init__(

@@ -39,8 +39,8 @@ class Attempts:
         self._emitter = emitter
         self._on_change = on_change
         self._all: list[Attempt] = []
-        self.live = 0
-        """How many are under way."""
+        self.in_flight: list[Attempt] = []
+        """Those under way, until their end is taken note of."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -49,11 +49,6 @@ class Attempts:
     def all(self) -> tuple[Attempt, ...]:
         """Every one."""
         return tuple(self._all)
-
-    @property
-    def in_flight(self) -> list[Attempt]:
-        """Those under way."""
-        return [attempt for attempt in self._all if not attempt.noted]
 
     @property
     def moves(self) -> int:
@@ -79,7 +74,7 @@ class Attempts:
 
     def leave_out(self, view: View, pause: float) -> None:
         """Take a pause of the machine off those under way."""
-        for attempt in self.in_flight:
+        for attempt in tuple(self.in_flight):
             moved = leave_out(view, _tried(attempt), pause)
             attempt.join_at, attempt.join_free_at = moved.join_at, moved.join_free_at
             attempt.leave_out(pause, ends_at=moved.ends_at, deadline=view.deadline)
@@ -92,6 +87,7 @@ class Attempts:
     def clear(self) -> None:
         """Let go of them, and of who is told: circles would keep pictures until the garbage is collected."""
         self._all.clear()
+        self.in_flight.clear()
         self._on_change = _tell_nobody
 
     # Starting
@@ -132,7 +128,7 @@ class Attempts:
         if refused is None:
             attempt.own(self._admitted(attempt, waiter))
         self._all.append(attempt)  # from here on `give_up` ends it, whatever is raised
-        self.live += 1
+        self.in_flight.append(attempt)
         self._emitter.begin(attempt, beside=beside)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
@@ -193,8 +189,7 @@ class Attempts:
         self._part.whole.budget.settle(price, None if attempt.billing is Billing.FREE else price)
         if self._shared.gate is not None:
             self._shared.gate.leave(attempt)
-        attempt.noted = True
-        self.live -= 1
+        self.in_flight.remove(attempt)
         self._emitter.finish(attempt)
         if attempt.retry_at is not None and attempt.ended is not None:
             round_, name = attempt.place.round, attempt.prepared.name

@@ -22,7 +22,6 @@ from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
 from pixroute.routing.view import Candidate, Verdict
 from pixroute.sanitizer import sanitizer_for, secrets_of
-from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
 
@@ -312,8 +311,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
 ) -> PreparedProvider:
     can = member.provider.capabilities()
     fitted = fit(request, can, upgrade=policy.upgrade)
-    unfit = fitted.reason if isinstance(fitted, Unfit) else ""
-    resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
+    unfit, resolution = (fitted.reason, request.resolution) if isinstance(fitted, Unfit) else ("", fitted.resolution)
     keys = member.keys[resolution]
     timeout = _timeout(member, resolution, policy, overrides)
     learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
@@ -341,7 +339,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
         size_tolerance=can.size_tolerance,
         adjustments=() if isinstance(fitted, Unfit) else fitted.adjustments,
         unfit=unfit,
-        prompt_too_long=can.max_prompt is not None and len(request.prompt) > can.max_prompt,
+        prompt_too_long=len(request.prompt) > (can.max_prompt or inf),
     )
 
 
@@ -367,39 +365,3 @@ def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str
     if member.identity.plaintext and (request.sensitive or policy.sensitive):
         return Verdict.PLAINTEXT
     return None
-
-
-def build_chains(
-    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
-    providers: Mapping[str, Provider],
-    policy: Policy,
-) -> dict[str, Chain]:
-    """Put providers into chains; `policy` is for those that bring none.
-
-    Raises:
-        ValueError: a chain names an unknown provider or none at all, or mixes currencies.
-    """
-    check_one(chains, Mapping[str, Any], "chains")
-    members = {name: Member.of(name, provider) for name, provider in providers.items()}
-    built = {}
-    for name, value in chains.items():
-        names, own = _names_and_policy(value, policy)
-        unknown = [provider for provider in names if provider not in members]
-        if unknown or not names:
-            what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
-            raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
-        built[name] = Chain.of(name, [members[provider] for provider in names], own)
-    return built
-
-
-def _names_and_policy(
-    value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
-) -> tuple[Sequence[str], Policy]:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(own := value[1], Policy):
-        return _names(value[0]), own
-    return _names(value), policy
-
-
-def _names(value: object) -> Sequence[str]:
-    check_one(value, Sequence[str], "a chain")
-    return value  # type: ignore[return-value]  # just checked

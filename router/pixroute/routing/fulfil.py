@@ -53,11 +53,7 @@ async def fulfil(
         budget=RequestBudget(policy.max_cost),
         into=into,
     )
-    if into is not None:
-        _check_into(into, whole.asked)
-    shared.hedge_budget.earn(policy.hedge_share)
-    emitter = Emitter(shared, whole)
-    emitter.start()
+    emitter = _begun(whole, shared)
     endings: list[PartEnding] = []
     try:
         await _drive([Run(shared, emitter, part) for part in _parts(whole, shared.health, overrides)], endings)
@@ -74,6 +70,15 @@ async def fulfil(
         whole.owner.close()
     emitter.end(result, clock())
     return result
+
+
+def _begun(whole: WholeRequest, shared: Shared) -> Emitter:
+    if whole.into is not None:
+        _check_into(whole.into, whole.asked)
+    shared.hedge_budget.earn(whole.policy.hedge_share)
+    emitter = Emitter(shared, whole)
+    emitter.start()
+    return emitter
 
 
 def _parts(whole: WholeRequest, health: Health, overrides: Overrides) -> list[RequestPart]:
@@ -103,7 +108,8 @@ def _record_if_any(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record
         log.exception(
             "a bug in pixroute: request %s has no record", whole.request_id, extra={"request": whole.request_id}
         )
-        return _record(whole, ())
+        seconds = asyncio.get_running_loop().time() - whole.began
+        return Record(request_id=whole.request_id, chain=whole.chain.name, seconds=seconds, tags=whole.asked.tags)
 
 
 async def _told(error: BaseException, whole: WholeRequest, endings: Sequence[PartEnding]) -> BaseException:

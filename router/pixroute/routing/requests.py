@@ -26,18 +26,18 @@ class OpenRequests:
     def __bool__(self) -> bool:
         return bool(self.ends)
 
-    def enter(self, request_id: str | None = None) -> OpenRequest:
+    def enter(self, request_id: str | None = None) -> RequestEntry:
         """Give one that is under way while it is entered.
 
         Raises:
             ValueError: the caller's id is that of a request in flight.
         """
         if request_id is None:
-            return OpenRequest(self, self._new_id())
+            return RequestEntry(self, self._new_id())
         if request_id in self._callers_ids:
             raise Mistake(f"{request_id!r} is in flight already; give every request an id of its own", "request_id")
         self._callers_ids.add(request_id)
-        return OpenRequest(self, request_id)
+        return RequestEntry(self, request_id)
 
     def leave(self, end: asyncio.Future[None], request_id: str) -> None:
         """Take note that one has ended."""
@@ -48,7 +48,7 @@ class OpenRequests:
             self._on_none()
 
 
-class OpenRequest:
+class RequestEntry:
     """One of them; entering it gives its id."""
 
     def __init__(self, requests: OpenRequests, request_id: str) -> None:

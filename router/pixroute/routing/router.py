@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,8 @@ from pixroute.result import ImageResult
 from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
-from pixroute.routing.chain import Chain, Member, PreparedProvider, build_chains, prepared_providers
+from pixroute.routing.chain import Chain, Member, PreparedProvider, prepared_providers
+from pixroute.routing.chains import build_chains
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
 from pixroute.routing.life import Life
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pixroute.config.shared import SharedSettings
     from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
+    from pixroute.routing.shared import Shared
     from pixroute.shared.budgets import Budget
 
 
@@ -270,26 +272,35 @@ class Router(Operations):
             "extra": extra,
         }
         try:
-            check_limits(timeout=timeout, chain=chain, overrides=overrides)
-            given.check_request_id(request_id)
-            request = request_of(prompt, fields)
-            if request.extra:
-                given.check_extra(request.extra, self._known_names())
-            file = path_of(into)
+            check_limits(timeout=timeout, chain=chain, overrides=overrides, request_id=request_id)
+            request, file = request_of(prompt, fields), path_of(into)
+            given.check_extra(request.extra, self._known_names)
             shared = await self._life.open()
             with self._life.requests.enter(request_id) as own_id:
-                return await fulfil(
-                    request,
-                    shared=shared,
-                    chain=self._chain(request, chain),
-                    timeout=timeout,
-                    into=file,
-                    overrides=overrides,
-                    request_id=own_id,
-                )
+                return await self._fulfil(request, shared, chain, timeout, file, overrides, own_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
             raise
+
+    def _fulfil(  # noqa: PLR0917 - one call site, just above
+        self,
+        request: ImageRequest,
+        shared: Shared,
+        chain: str | None,
+        timeout: float | None,
+        into: Path | None,
+        overrides: Overrides,
+        request_id: str,
+    ) -> Coroutine[Any, Any, ImageResult]:
+        return fulfil(
+            request,
+            shared=shared,
+            chain=self._chain(request, chain),
+            timeout=timeout,
+            into=into,
+            overrides=overrides,
+            request_id=request_id,
+        )
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)

@@ -54,6 +54,8 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._candidates = tuple([prepared.candidate for prepared in part.prepared_providers])
         self._attempts = Attempts(shared, part, emitter, self.poke)
+        self.in_flight = self._attempts.in_flight
+        """The attempts under way."""
         self._decisions = Decisions(part)
         self._decided_at = part.whole.began
         self._budget_seconds = part.whole.timeout
@@ -86,7 +88,7 @@ class Run:
                 return over
             view = self._view()
             decided = plan(view)
-            if isinstance(decided.action, Start) and self._attempts.live and not heard:
+            if isinstance(decided.action, Start) and self.in_flight and not heard:
                 await self._hear()
                 heard = True
                 continue
@@ -118,11 +120,6 @@ class Run:
     # What others may do with it
 
     @property
-    def in_flight(self) -> list[Attempt]:
-        """The attempts under way."""
-        return self._attempts.in_flight
-
-    @property
     def waits_for_slot(self) -> bool:
         """Whether it stands in line for a provider's slot."""
         return self._stands_for_slot
@@ -152,7 +149,7 @@ class Run:
         """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
         if self._part.whole.timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
             self._budget_seconds += pause
-        if self._attempts.live:
+        if self.in_flight:
             self._attempts.leave_out(self._view(), pause)
         self.poke()
 
@@ -195,7 +192,7 @@ class Run:
         """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
-            decided = Plan(Wait(inf) if self._attempts.live else Stop(), decided.verdicts)
+            decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.verdicts)
         if self._decisions.add(view.now, decided):
             self._emitter.skips(view.now, self._part.number, self._part.prepared_providers, decided)
         if self._waiter is not None and not isinstance(decided.action, Start):
@@ -217,13 +214,13 @@ class Run:
 
     def _silent_until(self, start: Start) -> float:
         """Give the time until which there is nothing to decide while the attempts in flight are silent."""
-        if self._attempts.live >= MOST_IN_FLIGHT:
+        if len(self.in_flight) >= MOST_IN_FLIGHT:
             return inf
         return start.join_at if self._shared.hedge_budget.can_pay else start.join_free_at
 
     def _may_carry(self, attempt: Attempt) -> bool:
         """Tell whether the attempt may run in the task that drives: it is alone, and awaits nothing of a plugin's."""
-        alone = self._beside is None and self._attempts.live == 1
+        alone = self._beside is None and self.in_flight == [attempt]
         return alone and getattr(attempt.prepared.provider, "awaits_only_ours", False)
 
     async def _carry(self, attempt: Attempt, until: float) -> None:
@@ -245,7 +242,7 @@ class Run:
         self._jitter = self._shared.random.random()
 
     async def _wait(self, action: Wait) -> None:
-        self._stands_for_slot, busy = action.why is Verdict.FULL, bool(self._attempts.live)
+        self._stands_for_slot, busy = action.why is Verdict.FULL, bool(self.in_flight)
         await self._pause(action.until, action.on)
         waited = self._loop.time() - self._decided_at
         if self._waits_for_first_slot:
@@ -278,7 +275,7 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
-        if not self._attempts.live:
+        if not self.in_flight:
             return
         why = "The router was closed while this attempt ran." if self._shut else "The request no longer needed it."
         self._attempts.give_up(why)
