@@ -17,6 +17,7 @@ Port = Annotated[int, Range(0, 65_535)]
 Origin = Annotated[str, Form(r"https?://[^\s/?#@]+", "an origin such as https://app.example")]
 Network = Annotated[str, Form(r"[0-9a-fA-F.:]+(/\d{1,3})?", "an address or a network such as 10.0.0.0/8")]
 BaseUrl = Annotated[str, Form(r"https?://[^\s?#]+", "an http:// or https:// URL without a query")]
+Bucket = Annotated[str, Form(r"[a-z0-9]+://[^\s?#@]*", "a URL of a bucket, such as s3://pictures/made")]
 Heartbeat = Literal["auto", "stream-only", "off"]
 NEVER_EXTRA = frozenset(
     [
@@ -83,7 +84,10 @@ class ServeSettings:
             been billed.
         public_url: how callers reach this server, for the links it gives; None: by the address it listens on. The Host
             header is never believed.
-        store: folder of the pictures that are given as URLs; without it `response_format = "url"` is refused.
+        store: folder of the pictures that are given as URLs; without it and `bucket` `response_format = "url"` is
+            refused.
+        bucket: URL of a bucket and a prefix for them instead, such as `s3://pictures/made`, `gs://…` or `az://…` (extra
+            `buckets`); who may enter it the environment says, as for the cloud's own tools.
         signing_key: signs those URLs; the same in all processes.
         url_lifetime: seconds for which such a URL is good, and for which its picture is kept at least.
         drain: seconds that requests in flight have to end after SIGTERM.
@@ -119,6 +123,7 @@ class ServeSettings:
     repeats_file: Path | None = None
     public_url: BaseUrl | None = None
     store: Path | None = None
+    bucket: Bucket | None = None
     signing_key: Secret | None = None
     url_lifetime: Above0 = 3600.0
     drain: From0 = 30.0
@@ -136,8 +141,11 @@ class ServeSettings:
             raise Mistake("is a file, and shared_keys keeps them in the store: say one of both", "keys")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise Mistake("and tls_key are given together", "tls_cert")
-        if self.store is not None and self.signing_key is None:
-            raise Mistake("needs a signing_key, which signs the URLs of its pictures", "store")
+        if self.store is not None and self.bucket is not None:
+            raise Mistake("and bucket are two places for the same pictures: say one of both", "store")
+        for name in ("store", "bucket"):
+            if getattr(self, name) is not None and self.signing_key is None:
+                raise Mistake("needs a signing_key, which signs the URLs of its pictures", name)
         for at, network in enumerate(self.proxies):
             try:
                 ipaddress.ip_network(network, strict=False)

@@ -30,7 +30,7 @@ from pixroute.serve.openapi import openapi
 from pixroute.serve.problem import SERVER, TOO_MANY, GatewayProblem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
 from pixroute.serve.routes import ROUTES, Route
-from pixroute.serve.store import HEADERS, FolderStore
+from pixroute.serve.store import PictureStore
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -38,7 +38,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RESTART = (
     "host", "port", "processes", "reuse_port", "tls_cert", "tls_key", "keys", "shared_keys", "repeats", "repeat_bytes",
-    "repeats_file", "store", "signing_key", "url_lifetime", "access_log",
+    "repeats_file", "store", "bucket", "signing_key", "url_lifetime", "access_log",
 )  # fmt: skip
 """What a reload does not change: where a server listens and what it has opened."""
 _RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before aiohttp 3.14 the name alone
@@ -69,7 +69,7 @@ class Gateway:
     menu: Menu
     repeats: Repeats
     keys: KeyRing | None = None
-    store: FolderStore | None = None
+    store: PictureStore | None = None
     place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
@@ -191,7 +191,9 @@ class Gateway:
         desk = Desk(settings=self.settings, names=names, extra=key.extra, mask=mask, tags=tags)
         asked = dialect.read(fields, references, desk)
         if asked.as_url and self.store is None:
-            raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
+            raise bad(
+                "there is no `[serve] store` or `bucket` for pictures as URLs; ask for b64_json", "response_format"
+            )
         name = _name(request, body.digest, key)
         await self.repeats.ready(name)
         call, repeated = await self._call(request, name, asked)
@@ -279,11 +281,17 @@ class Gateway:
         """Give a picture whose link was signed; any other is not there."""
         query = request.query
         link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
-        found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
+        try:
+            found = None if self.store is None else await self.store.answer(request, link)
+        except OSError as error:
+            log.warning("a picture cannot be read: %s", error, extra={"error": str(error)})
+            message = "the pictures cannot be read at the moment"
+            raise Refused(
+                GatewayProblem(status=503, message=message, kind="store_away", type=SERVER, retry_after=5, again=True)
+            ) from None
         if found is None:
             raise Refused(GatewayProblem(status=404, message="there is no such picture", kind="not_found"))
-        path, type_ = found
-        return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
+        return found
 
     def _check_room(self) -> None:
         if self.draining:

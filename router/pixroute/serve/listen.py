@@ -23,7 +23,7 @@ from pixroute.serve.keys import FileKeyRing, KeyRing
 from pixroute.serve.keys_shared import SharedKeyRing
 from pixroute.serve.repeats import Repeats
 from pixroute.serve.shelf import StoreShelf
-from pixroute.serve.store import FolderStore
+from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureStore, open_bucket
 from pixroute.serve.together import TABLES, ServeStore
 from pixroute.shared.ports import Kept, StoreAway
 from pixroute.shared.stores import open_kept
@@ -147,11 +147,21 @@ async def key_ring(settings: ServeSettings, store: ServeStore | None = None) -> 
         raise ConfigError([Problem("serve.keys", f"cannot be used: {error}")]) from error
 
 
-def store_of(settings: ServeSettings) -> FolderStore | None:
-    """Give the store of pictures."""
-    if settings.store is None or settings.signing_key is None:
+def store_of(settings: ServeSettings) -> PictureStore | None:
+    """Give the store of pictures.
+
+    Raises:
+        ConfigError: a bucket cannot be opened.
+    """
+    if settings.signing_key is None:
         return None
-    return FolderStore(folder=settings.store, key=settings.signing_key, lifetime=settings.url_lifetime)
+    links = LinkSigner(key=settings.signing_key, lifetime=settings.url_lifetime)
+    if settings.bucket is not None:
+        try:
+            return BucketStore(open_bucket(settings.bucket), links)
+        except ValueError as error:
+            raise ConfigError([Problem("serve.bucket", str(error))]) from error
+    return None if settings.store is None else FolderStore(settings.store, links)
 
 
 def repeats_of(settings: ServeSettings, store: ServeStore | None = None) -> Repeats:
