@@ -179,22 +179,7 @@ class Gateway:
     async def make(self, request: web.Request, dialect: GatewayDialect) -> web.StreamResponse:
         """Make pictures."""
         self._check_room()
-        body = await read_body(request, self.settings)
-        fields = {**body.fields, **_from_path(request)}
-        masks = [*body.masks, *dialect.masks(fields)]
-        if len(masks) > 1:
-            raise bad("there is more than one mask", "mask")
-        shown = await self._references([*body.files, *dialect.pictures(fields), *masks])
-        references, mask = (shown[:-1], shown[-1]) if masks else (shown, None)
-        key = request[KEY]
-        names, tags = self.menu.only(key.chains), tags_of(key, self.settings)
-        desk = Desk(settings=self.settings, names=names, extra=key.extra, mask=mask, tags=tags)
-        asked = dialect.read(fields, references, desk)
-        if asked.as_url and self.store is None:
-            raise bad(
-                "there is no `[serve] store` or `bucket` for pictures as URLs; ask for b64_json", "response_format"
-            )
-        name = _name(request, body.digest, key)
+        name, asked = await self._read(request, dialect)
         await self.repeats.ready(name)
         call, repeated = await self._call(request, name, asked)
         call.join()
@@ -219,6 +204,24 @@ class Gateway:
                 self.repeats.abandon(name, call)
             call.leave()
         return response
+
+    async def _read(self, request: web.Request, dialect: GatewayDialect) -> tuple[Name, GatewayRequest]:
+        """Read what is asked, and under which name; the body is let go of."""
+        body = await read_body(request, self.settings)
+        fields = {**body.fields, **_from_path(request)}
+        masks = [*body.masks, *dialect.masks(fields)]
+        if len(masks) > 1:
+            raise bad("there is more than one mask", "mask")
+        shown = await self._references([*body.files, *dialect.pictures(fields), *masks])
+        references, mask = (shown[:-1], shown[-1]) if masks else (shown, None)
+        key = request[KEY]
+        names, tags = self.menu.only(key.chains), tags_of(key, self.settings)
+        desk = Desk(settings=self.settings, names=names, extra=key.extra, mask=mask, tags=tags)
+        asked = dialect.read(fields, references, desk)
+        if asked.as_url and self.store is None:
+            message = "there is no `[serve] store` or `bucket` for pictures as URLs; ask for b64_json"
+            raise bad(message, "response_format")
+        return _name(request, body.digest, key), asked
 
     async def _call(self, request: web.Request, name: Name, asked: GatewayRequest) -> tuple[GatewayCall, bool]:
         """Join a request that is the same, or begin one; tells which."""
