@@ -71,8 +71,8 @@ async def probe(link: Link, policy: Policy, transport: Transport) -> list[Config
     with Sinks(None) as sinks, transport.memory.share() as share:
         exchange = Exchange(wire=wire, endpoint=place, sinks=sinks, share=share)
         request = _question(provider, place)
-        session = transport.session(provider.endpoint.trust)
-        reply = await exchange.run(session, request, transport.proxy(request.url, provider.endpoint))
+        connections = transport.connections(provider.endpoint.trust)
+        reply = await exchange.run(connections, request, transport.proxy(request.url, provider.endpoint))
     found = list(_of_connection(link, wire.seen_of_it)) if wire.seen_of_it else []
     if isinstance(reply, Failure):
         message = f"{provider.endpoint.origin}: {reply.message}"

@@ -16,6 +16,7 @@ from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
 from pixroute.http.judging.hints import read_hint
+from pixroute.http.wire.connections import Connections, Response
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
@@ -36,16 +37,15 @@ class Exchange:
     sinks: Sinks
     share: Share
 
-    async def run(self, session: aiohttp.ClientSession, request: Outgoing, proxy: str | None) -> Reply | Failure:
+    async def run(self, connections: Connections, request: Outgoing, proxy: str | None) -> Reply | Failure:
         """Send the request and read the answer; on every way out the connection is free or closed."""
         try:
             with self.wire.clock:
-                response = await self.wire.send(session, request, self.endpoint.connect_timeout, proxy)
+                response = await self.wire.send(connections, request, self.endpoint.connect_timeout, proxy)
                 try:
                     return await self._answer(response)
                 finally:
-                    if not response.closed:  # at its end aiohttp has closed it, and given the connection back
-                        response.close()
+                    response.close()
         except Cut as cut:
             return cut.failure
         except BodyError as error:
@@ -55,11 +55,12 @@ class Exchange:
         finally:
             self.wire.close()
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
+    async def _answer(self, response: Response) -> Reply | Failure:
+        ok = 200 <= response.status < 300
         if response.status < 200 or 300 <= response.status < 400:
             return _no_answer(response, self.endpoint)
         incoming = Incoming(
-            picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
+            picture_expected=ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
         )
         try:
             await self._read(incoming)
@@ -68,10 +69,10 @@ class Exchange:
                 raise
             self.wire.finished()
         except aiohttp.ClientError:
-            if response.ok and not incoming.usable:
+            if ok and not incoming.usable:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
-        if response.ok and incoming.half_json:
+        if ok and incoming.half_json:
             return failure_from_observation(FailureKind.DISCONNECTED, evolve(self.wire.seen(), clean_end=True))
         return self._reply(response, incoming)
 
@@ -93,7 +94,7 @@ class Exchange:
             chunk = await self.wire.read()
         store(incoming.finish)
 
-    def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
+    def _reply(self, response: Response, incoming: Incoming) -> Reply:
         document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
@@ -104,20 +105,20 @@ class Exchange:
         )
 
 
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+def _headers(response: Response) -> dict[str, str]:
     """Give the headers, of one that comes twice the first; of two hints the first that can be read."""
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         headers.setdefault(name.lower(), value)
     for name in _HINTS & headers.keys():
-        said = response.headers.getall(name)
+        said = response.all_of(name)
         if len(said) > 1:
             readable = (one for one in said if read_hint({**headers, name: one}, now=time.time()).seconds is not None)
             headers[name] = next(readable, said[0])
     return headers
 
 
-def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
+def _no_answer(response: Response, endpoint: Endpoint) -> Failure:
     """Explain a status that is neither a success nor an error: a redirect, or a protocol nobody asked for."""
     target = _target(response, endpoint)
     if target is None:
@@ -139,7 +140,7 @@ def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
     )
 
 
-def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
+def _target(response: Response, endpoint: Endpoint) -> str | None:
     """Give scheme and host of where a redirect leads: empty where that cannot be read, None where it leads nowhere."""
     if not (location := response.headers.get("Location")):
         return None

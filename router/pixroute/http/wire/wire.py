@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
 from attrs import evolve
-from yarl import URL
 
 from pixroute.http.body.filler import MOST, Filler
 from pixroute.http.body.inflate import BrokenStream, Inflater
@@ -18,7 +16,7 @@ from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
-from pixroute.http.wire.insides import CURRENT
+from pixroute.http.wire.connections import Connections, Response
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
@@ -31,9 +29,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGE = 1024**2
-"""Bytes of a request body from which on it is sent in pieces and its progress is watched."""
-_PIECE = 32 * 1024
-_READ_BUFFER = 128 * 1024  # aiohttp pauses the socket at twice this
+"""Bytes of a request body that may be what was too much for whoever broke off."""
 
 
 class Cut(Exception):
@@ -85,25 +81,14 @@ class Wire:
         self._plaintext = self._large = False
 
     async def send(
-        self, session: aiohttp.ClientSession, request: Outgoing, connect: float | None, proxy: str | None
-    ) -> aiohttp.ClientResponse:
+        self, connections: Connections, request: Outgoing, connect: float | None, proxy: str | None
+    ) -> Response:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
         self.clock.limit(self.pace.connect if connect is None else connect, self._reach(Stage.CONNECT))
-        before = CURRENT.set(self)  # what sends the body is a task of aiohttp's, with a copy
-        try:
-            response = await session.request(
-                request.method,
-                URL(request.url, encoded=True) if request.exact else request.url,
-                data=self._payload(request.body),
-                headers=request.headers,
-                proxy=proxy,
-                allow_redirects=False,
-                read_bufsize=_READ_BUFFER,
-            )
-        finally:
-            CURRENT.reset(before)
-        self._announced = response.content_length
+        self._large = request.body is not None and len(request.body) >= LARGE
+        response = await connections.send(request, proxy, self)
+        self._announced = response.length
         self._content = response.content
         headers = response.headers
         self._inflater = Inflater(headers.get("Content-Encoding", ""))
@@ -242,24 +227,6 @@ class Wire:
     def _note(self, **facts: Any) -> None:
         if self._attempt is not None:
             self._attempt.note(**facts)
-
-    def _payload(self, body: bytes | None) -> bytes | io.BytesIO | None:
-        if body is None or len(body) < LARGE:
-            return body
-        self._large = True
-        return _Upload(body, self.sent_some)
-
-
-class _Upload(io.BytesIO):
-    """A large body: every piece taken means that the one before went out."""
-
-    def __init__(self, body: bytes, taken: Callable[[], None]) -> None:
-        super().__init__(body)
-        self._taken = taken
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._taken()
-        return super().read(_PIECE if size is None or size < 0 else min(size, _PIECE))
 
 
 def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
