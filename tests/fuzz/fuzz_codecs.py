@@ -103,6 +103,7 @@ async def no_fetch(*_args: object, **_options: object) -> Failure:
 
 
 ATTEMPT: Any = SimpleNamespace(
+    request_id="req-1",
     http=SimpleNamespace(fetch=no_fetch, now=float, pace=Pace()),
     into=None,
     reached=lambda *_: None,

@@ -32,7 +32,11 @@ def answer(number, *, extra=b""):
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
     [
-        (ResponseHandler, "set_response_params", {"read_bufsize", "read_until_eof", "auto_decompress", "max_line_size"}),
+        (
+            ResponseHandler,
+            "set_response_params",
+            {"read_bufsize", "read_until_eof", "auto_decompress", "max_line_size"},
+        ),
         (ResponseHandler, "read", set()),
         (ResponseHandler, "is_connected", set()),
         (ResponseHandler, "force_close", set()),

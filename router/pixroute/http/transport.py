@@ -90,9 +90,8 @@ class Transport:
             time=self.time,
             document=True,
         )
-        with self.memory.share() as share:
-            exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, share=share)
-            return await exchange.run(self.connections(endpoint.trust), request, self.proxy(request.url, endpoint))
+        exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, memory=self.memory)
+        return await exchange.run(self.connections(endpoint.trust), request, self.proxy(request.url, endpoint))
 
     async def fetch(
         self,

@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from pixroute.http.endpoint import Trust
-from pixroute.http.wire.insides import guard, next_head, serialized, writer_of
+from pixroute.http.wire.insides import guard, kept, next_head, serialized, writer_of
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.sockets import KeepAlive, socket_factory
 
@@ -34,8 +34,12 @@ _MOST_TARGETS = 64
 class Watcher(Protocol):
     """Told how far a request has come."""
 
-    def sending(self, connection: aiohttp.connector.Connection) -> None:
-        """Take note that from now on bytes may leave."""
+    def connecting(self) -> None:
+        """Take note that a new connection is made."""
+        ...
+
+    def sending(self, connection: aiohttp.connector.Connection, *, at_once: bool) -> None:
+        """Take note that from now on bytes may leave; `at_once`: in one step all of them do."""
         ...
 
     def sent_some(self) -> None:
@@ -108,15 +112,18 @@ class Connections:
     async def send(self, request: Outgoing, proxy: str | None, watcher: Watcher) -> Response:
         """Connect, send, and wait for the head of the answer."""
         target, line = self._target(request, proxy)
-        connection: Any = await self.connector.connect(target, [], _NO_LIMIT)
+        connection: Any = None if proxy else await kept(self.connector, target)
+        if connection is None:
+            watcher.connecting()
+            connection = await self.connector.connect(target, [], _NO_LIMIT)
         upload = None
         try:
             connection.protocol.expect()
             head = _head(line, target, request)
-            watcher.sending(connection)
-            if request.body is None or len(request.body) < AT_ONCE:
+            at_once = request.body is None or len(request.body) < AT_ONCE
+            watcher.sending(connection, at_once=at_once)
+            if at_once:
                 connection.transport.write(head + (request.body or b""))
-                watcher.sent()
             else:
                 upload = asyncio.create_task(_upload(connection.protocol, head, request.body, watcher))
             message, content = await next_head(connection.protocol, target)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
 
 from pixroute.http.body.decoder import BodyError
-from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.incoming import Incoming, small_document
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
 from pixroute.http.judging.hints import read_hint
 from pixroute.http.wire.connections import Connections, Response
-from pixroute.http.wire.memory import Share
+from pixroute.http.wire.memory import Memory, Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Blame, Failure, FailureKind, Stage
@@ -35,7 +36,7 @@ class Exchange:
     wire: Wire
     endpoint: Endpoint
     sinks: Sinks
-    share: Share
+    memory: Memory
 
     async def run(self, connections: Connections, request: Outgoing, proxy: str | None) -> Reply | Failure:
         """Send the request and read the answer; on every way out the connection is free or closed."""
@@ -63,7 +64,8 @@ class Exchange:
             picture_expected=ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
         )
         try:
-            await self._read(incoming)
+            if (document := await self._read(incoming)) is not None:
+                return Reply(status=response.status, headers=_headers(response), json=document)
         except asyncio.CancelledError:
             if not (incoming.usable and self.wire.clock.has_cut):
                 raise
@@ -76,12 +78,18 @@ class Exchange:
             return failure_from_observation(FailureKind.DISCONNECTED, evolve(self.wire.seen(), clean_end=True))
         return self._reply(response, incoming)
 
-    async def _read(self, incoming: Incoming) -> None:
-        heard, since = 0, 0.0
+    async def _read(self, incoming: Incoming) -> Any:
+        """Read to the end of what is wanted; gives the document if it is a small one that came whole."""
         chunk = await self.wire.read()
-        if self.wire.is_all(chunk) and incoming.take_whole(chunk):
+        if self.wire.is_all(chunk) and (document := small_document(chunk)) is not None:
             self.wire.finished()
-            return
+            return document
+        with self.memory.share() as share:
+            await self._stream(chunk, incoming, share)
+        return None
+
+    async def _stream(self, chunk: bytes, incoming: Incoming, share: Share) -> None:
+        heard, since = 0, 0.0
         while chunk:
             if store(incoming.feed, chunk):
                 self.wire.finished()
@@ -90,7 +98,7 @@ class Exchange:
                 now = self.wire.clock.time()
                 heard, since = incoming.events, since if heard == incoming.events else now
                 self.wire.patience = since + self.wire.pace.body_idle - now
-            await self.wire.go_on(self.share, incoming.held)
+            await self.wire.go_on(share, incoming.held)
             chunk = await self.wire.read()
         store(incoming.finish)
 

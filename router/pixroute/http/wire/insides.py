@@ -101,6 +101,11 @@ def guard(connector: aiohttp.BaseConnector) -> None:
     connector._factory = factory  # noqa: SLF001 - no public way
 
 
+async def kept(connector: aiohttp.BaseConnector, target: aiohttp.ClientRequest) -> Any:
+    """Give a connection that is there already, without waiting; None if one has to be made."""
+    return await connector._get(target.connection_key, [])  # noqa: SLF001 - no public way
+
+
 async def next_head(protocol: Any, target: aiohttp.ClientRequest) -> tuple[Any, aiohttp.StreamReader]:
     """Wait for the head of the answer, past the interim ones; gives it and the body.
 

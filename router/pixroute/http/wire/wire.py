@@ -32,6 +32,10 @@ LARGE = 1024**2
 """Bytes of a request body that may be what was too much for whoever broke off."""
 
 
+_PLAIN = frozenset({b"{", b"["})
+"""What begins a document, and nothing that is compressed."""
+
+
 class Cut(Exception):
     """An exchange that we end ourselves; carries the failure out of it."""
 
@@ -68,10 +72,14 @@ class Wire:
         self.pace = pace
         self._limit = limit
         self._attempt = attempt
+        # What is measured here holds nobody's words: an attempt that looks for secrets need not look.
+        self._measured: Callable[..., None] | None = attempt and getattr(attempt, "measured", attempt.note)
         self._stage = Stage.CONNECT
         self._began = self._moved = self._time()
         self._moves = 0
-        self._filler = Filler() if document else None
+        self._document = document
+        self._filler: Filler | None = None
+        self._inflater: Inflater | None = None
         self._body_began: float | None = None
         self._stood_still = 0.0
         self.patience = inf
@@ -85,17 +93,17 @@ class Wire:
     ) -> Response:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
-        self.clock.limit(self.pace.connect if connect is None else connect, self._reach(Stage.CONNECT))
         self._large = request.body is not None and len(request.body) >= LARGE
+        self._connect = self.pace.connect if connect is None else connect
         response = await connections.send(request, proxy, self)
-        self._announced = response.length
-        self._content = response.content
+        self._announced, self._content = response.length, response.content
         headers = response.headers
-        self._inflater = Inflater(headers.get("Content-Encoding", ""))
-        if name := headers.get("x-request-id") or headers.get("request-id"):
-            self._note(provider_request_id=name)
-        if self._filler is None or not 200 <= response.status < 300:
-            self._begin()
+        self._encoding = headers.get("Content-Encoding", "")
+        if self._attempt is not None and (name := headers.get("x-request-id") or headers.get("request-id")):
+            self._attempt.note(provider_request_id=name)
+        if not (self._document and 200 <= response.status < 300):
+            self._reach(Stage.BODY)
+            self._note(first_byte=self._moved - self._began)
         return response
 
     async def read(self) -> bytes:
@@ -106,36 +114,51 @@ class Wire:
             ClientPayloadError: it broke off, or cannot be inflated.
         """
         while True:
-            self.clock.limit(self._patience())
+            if not self._content.is_eof():
+                self.clock.limit(self._patience())
             chunk = await self._inflated()
-            document = chunk if self._stage is Stage.BODY or self._filler is None else self._filler.strip(chunk)
-            if self._filler is not None and self._filler.size > MOST:
-                raise Cut(_all_filler(self.seen()))
+            document = self._without_filler(chunk)
             if document or not chunk:
                 break
             self._moves += 1
-        if self._stage is not Stage.BODY:
-            self._begin()
+        began = self._stage is Stage.BODY
+        if not began:
+            self._reach(Stage.BODY)
         if document:
             self._take(document)
+        if not began:
+            self._note(first_byte=self._moved - self._began, wire_bytes=self._received)
+        elif document:
+            self._note(wire_bytes=self._received)
         return document
 
     async def _inflated(self) -> bytes:
         while True:
-            more = self._inflater.waiting
+            inflater = self._inflater
+            more = inflater is not None and inflater.waiting
             chunk = b"" if more else await self._content.readany()
+            first = not self._on_wire
             self._on_wire += len(chunk)
+            if inflater is None:
+                if not first or chunk[:1] in _PLAIN:
+                    return chunk
+                inflater = self._inflater = Inflater(self._encoding)
             try:
-                found = self._inflater.take(chunk)
+                found = inflater.take(chunk)
             except BrokenStream:
                 raise aiohttp.ClientPayloadError("ContentEncodingError") from None
             if found or not (chunk or more):
                 return found
 
-    def _begin(self) -> None:
-        """Take note that the answer begins."""
-        self._reach(Stage.BODY)
-        self._note(first_byte=self._moved - self._began)
+    def _without_filler(self, chunk: bytes) -> bytes:
+        if self._stage is Stage.BODY or (self._filler is None and chunk[:1] in _PLAIN):
+            return chunk
+        if self._filler is None:
+            self._filler = Filler()
+        document = self._filler.strip(chunk)
+        if self._filler.size > MOST:
+            raise Cut(_all_filler(self.seen()))
+        return document
 
     def _take(self, document: bytes) -> None:
         self._moved = self._time()
@@ -144,7 +167,6 @@ class Wire:
         self._received += len(document)
         if self._received > self._limit:
             raise Cut(_too_large(self._limit))
-        self._note(wire_bytes=self._received)
 
     def _patience(self) -> float:
         """Give the seconds until the next byte: none if they come too slowly, and no end before the document."""
@@ -191,16 +213,24 @@ class Wire:
         """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
         if self._stage is Stage.BODY and self._on_wire != self._received:
             self._note(wire_bytes=self._on_wire)
-        self._attempt = None
+        self._attempt = self._measured = None
 
     # Told by the request while it is sent.
 
-    def sending(self, connection: Connection) -> None:
-        """Take note that from now on bytes may leave."""
-        self.clock.limit(self.pace.send_idle, self._reach(Stage.SEND))
+    def connecting(self) -> None:
+        """Take note that a new connection is made."""
+        self.clock.limit(self._connect, self._reach(Stage.CONNECT))
+
+    def sending(self, connection: Connection, *, at_once: bool) -> None:
+        """Take note that from now on bytes may leave; `at_once`: in one step all of them do."""
+        now = self._reach(Stage.SEND)
         transport = connection.transport
         peer: Any = transport and transport.get_extra_info("peername")
         self._note(remote=peer and peer[0], plaintext=self._plaintext)
+        if at_once:
+            self.sent()
+        else:
+            self.clock.limit(self.pace.send_idle, now)
 
     def sent_some(self) -> None:
         """Take note of progress with a large body."""
@@ -225,8 +255,8 @@ class Wire:
         return now
 
     def _note(self, **facts: Any) -> None:
-        if self._attempt is not None:
-            self._attempt.note(**facts)
+        if self._measured is not None:
+            self._measured(**facts)
 
 
 def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
