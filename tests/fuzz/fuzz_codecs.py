@@ -113,7 +113,7 @@ ATTEMPT: Any = SimpleNamespace(
 
 async def _concluded(provider: HttpProvider[Any], reply: Reply, sinks: Sinks, door: HttpAttempt) -> Any:
     told = shown(reply, door.sanitizer)
-    return provider._refusal(told, elapsed=1.0) or await provider._collect(reply, told, door, sinks)
+    return provider._refusal(told, began=0.0) or await provider._collect(reply, told, door, sinks)
 
 
 async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers: dict[str, str]) -> str:

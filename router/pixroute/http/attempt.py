@@ -80,9 +80,10 @@ def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
 
 def _success(success: Success, sanitizer: Sanitizer) -> Success:
     """Look once at all that a success tells: almost always nothing is found, and every request pays for the look."""
-    told = [[getattr(one, name) for name in _OF_A_PICTURE] for one in success.pictures]
-    everything = (success.model, success.usage, success.provider_request_id, told)
-    if sanitizer.clean(everything) is not everything:
+    told = [success.model, success.usage, success.provider_request_id]
+    for one in success.pictures:
+        told += one.declared_type, one.revised_prompt, one.url
+    if any(told) and sanitizer.clean(told) is not told:
         success = _cleaned(success, sanitizer, ("model", "usage", "provider_request_id"))
         success = evolve(success, pictures=tuple(without_secrets(one, sanitizer) for one in success.pictures))
     if success.failures:

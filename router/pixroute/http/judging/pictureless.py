@@ -49,14 +49,6 @@ def flag_in(document: Any) -> str | None:
     return None
 
 
-def flagged(reply: Reply, *, who: str) -> Failure | None:
-    """Find a refusal told by a flag of the whole answer; those of single pictures are the dialect's."""
-    if not reply.ok:
-        return None
-    flag = flag_in(reply.json)
-    return declined(flag, reply, who=who) if flag else None
-
-
 def declined(
     flag: str, reply: Reply, *, who: str = "The provider", billing: Billing = Billing.BILLED, stage: Stage = Stage.BODY
 ) -> Failure:
