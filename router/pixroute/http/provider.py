@@ -25,7 +25,7 @@ from pixroute.http.judging.answered import request_id_in
 from pixroute.http.judging.asked import RequestWords
 from pixroute.http.judging.envelope import carries_error, failure_from, says_error
 from pixroute.http.judging.lack import lack
-from pixroute.http.judging.pictureless import declined, flag_in, pictureless
+from pixroute.http.judging.pictureless import flagged, pictureless
 from pixroute.http.judging.tasks import asynchronous, task_in
 from pixroute.http.tokens import Tokens
 from pixroute.http.usage import one_shape, stated_price
@@ -263,8 +263,8 @@ class HttpProvider(ABC, Generic[S]):
             failure = failure_from(
                 reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked()
             )
-        if failure is None and (flag := flag_in(reply.json)):
-            failure = declined(flag, reply, who=self.name)
+        if failure is None:
+            failure = flagged(reply, who=self.name)
         if failure is None:
             return None
         if failure.kind is FailureKind.MODERATED and reply.ok and self.capabilities().bills_refusals:

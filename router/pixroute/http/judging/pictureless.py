@@ -49,6 +49,12 @@ def flag_in(document: Any) -> str | None:
     return None
 
 
+def flagged(reply: Reply, *, who: str) -> Failure | None:
+    """Find a refusal told by a flag of the whole answer; those of single pictures are the dialect's."""
+    flag = flag_in(reply.json) if reply.ok else None
+    return declined(flag, reply, who=who) if flag else None
+
+
 def declined(
     flag: str, reply: Reply, *, who: str = "The provider", billing: Billing = Billing.BILLED, stage: Stage = Stage.BODY
 ) -> Failure:
