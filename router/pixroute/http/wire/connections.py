@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
-from collections.abc import Mapping
 from math import inf
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from pixroute.http.endpoint import Trust
@@ -63,15 +63,11 @@ class Response:
         url: URL,
     ) -> None:
         self.status: int = message.code
-        self.headers: Mapping[str, str] = message.headers
+        self.headers: CIMultiDictProxy[str] = message.headers
         self.content = content
         self.url = url
         self._connection = connection
         self._upload = upload
-
-    def all_of(self, name: str) -> list[str]:
-        """Give every value of a header."""
-        return self.headers.getall(name, [])  # type: ignore[attr-defined]  # a CIMultiDictProxy
 
     @property
     def length(self) -> int | None:
@@ -120,12 +116,13 @@ class Connections:
         try:
             connection.protocol.expect()
             head = _head(line, target, request)
-            at_once = request.body is None or len(request.body) < AT_ONCE
+            body = request.body or b""
+            at_once = len(body) < AT_ONCE
             watcher.sending(connection, at_once=at_once)
             if at_once:
-                connection.transport.write(head + (request.body or b""))
+                connection.transport.write(head + body)
             else:
-                upload = asyncio.create_task(_upload(connection.protocol, head, request.body, watcher))
+                upload = asyncio.create_task(_upload(connection.protocol, head, body, watcher))
             message, content = await next_head(connection.protocol, target)
         except BaseException:
             if upload is not None:

@@ -119,7 +119,7 @@ def _headers(response: Response) -> dict[str, str]:
     for name, value in response.headers.items():
         headers.setdefault(name.lower(), value)
     for name in _HINTS & headers.keys():
-        said = response.all_of(name)
+        said = response.headers.getall(name)
         if len(said) > 1:
             readable = (one for one in said if read_hint({**headers, name: one}, now=time.time()).seconds is not None)
             headers[name] = next(readable, said[0])

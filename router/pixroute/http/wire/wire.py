@@ -73,7 +73,7 @@ class Wire:
         self._limit = limit
         self._attempt = attempt
         # What is measured here holds nobody's words: an attempt that looks for secrets need not look.
-        self._measured: Callable[..., None] | None = attempt and getattr(attempt, "measured", attempt.note)
+        self._measured: Callable[..., None] | None = None if attempt is None else measuring(attempt)
         self._stage = Stage.CONNECT
         self._began = self._moved = self._time()
         self._moves = 0
@@ -257,6 +257,11 @@ class Wire:
     def _note(self, **facts: Any) -> None:
         if self._measured is not None:
             self._measured(**facts)
+
+
+def measuring(attempt: AttemptContext) -> Callable[..., None]:
+    """Give what takes an attempt's measurements: its own way for them, or the one for all facts."""
+    return getattr(attempt, "measured", attempt.note)
 
 
 def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
