@@ -63,7 +63,7 @@ class Menu:
 def widened(config: Config) -> Config:
     """Give a configuration in which every enabled provider is a chain, too, and budgets of keys pay for keys."""
     single = {
-        name: ChainConfig(name=name, providers=(name,), policy=config.policy)
+        name: ChainConfig(name=name, steps=(name,), policy=config.policy)
         for name, provider in config.providers.items()
         if provider.enabled and name not in config.chains
     }
