@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+<<<<<<< HEAD
+from pixroute.config import check_chains, check_places, check_serve, check_tables
+=======
 from pixroute.config import check_chains, check_groups, check_places, check_tables
+>>>>>>> main
 from pixroute.config.build import Built
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
 from pixroute.errors import ConfigError
@@ -22,6 +26,14 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
         )
         for chain in built.config.chains.values()
     ]
+<<<<<<< HEAD
+    found = [
+        finding
+        for rule in (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
+        for finding in rule(built, walks)
+    ]
+    found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
+=======
     found = [finding for rule in (*check_tables.RULES, *check_places.RULES) for finding in rule(built, walks)]
     found += [
         finding
@@ -29,6 +41,7 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
         for rule in (*check_chains.RULES, *check_groups.RULES)
         for finding in rule(built, walk)
     ]
+>>>>>>> main
     return worst_first(found)
 
 
