@@ -98,6 +98,12 @@ class Phases:
         """Whether a probe is under way that no other has answered yet."""
         return self.state is State.HALF_OPEN and not self._ramp.proven and bool(self._in_flight.live)
 
+    @property
+    def is_probed_first(self) -> bool:
+        """Whether an admission now is the one probe that speaks for all."""
+        first = self.state is State.HALF_OPEN and self._ramp.allowed == 1 and not self._ramp.proven
+        return first and self._forced is not Forced.OBSERVE
+
     def doublings(self, now: float) -> int:
         """Tell how many times the length of its next opening is doubled."""
         return self._backoff.doublings(self.policy, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from math import inf
 
 from pixroute.cost import Cost
@@ -41,6 +43,9 @@ class Attempts:
         self._all: list[Attempt] = []
         self.in_flight: list[Attempt] = []
         """Those under way, until their end is taken note of."""
+        self._untold: dict[Attempt, str | None] = {}
+        """Those of which nobody was told yet, and beside whom they stand."""
+        self._numbers = count(1)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -81,13 +86,14 @@ class Attempts:
 
     def give_up(self, why: str) -> None:
         """End those under way as CANCELLED."""
-        for attempt in self._all:
+        for attempt in tuple(self.in_flight):
             attempt.give_up(why)
 
     def clear(self) -> None:
         """Let go of them, and of who is told: circles would keep pictures until the garbage is collected."""
         self._all.clear()
         self.in_flight.clear()
+        self._untold.clear()
         self._on_change = _tell_nobody
 
     # Starting
@@ -102,7 +108,7 @@ class Attempts:
             round_: counts from 0.
             waiter: whose promised place is taken.
         """
-        prepared, part, number = self._part.prepared_providers[start.index], self._part, len(self._all) + 1
+        prepared, part, number = self._part.prepared_providers[start.index], self._part, next(self._numbers)
         attempt = Attempt(
             request_id=f"{part.whole.request_id}-{part.number}.{number}",
             prepared=prepared,
@@ -122,18 +128,33 @@ class Attempts:
             ),
         )
         attempt.join_at, attempt.join_free_at = start.join_at, start.join_free_at
-        beside = self._silent_one(now) if start.hedge else None
-        refused = self._emitter.refused(attempt)
+        self._untold[attempt] = self._silent_one(now) if start.hedge else None
+        gate = self._shared.gate
+        refused = self._emitter.refused(attempt) if gate is None else None
         part.whole.budget.reserve(prepared.candidate.price)
         if refused is None:
-            attempt.own(self._admitted(attempt, waiter))
+            attempt.own(admission := self._admitted(attempt, waiter))
         self._all.append(attempt)  # from here on `give_up` ends it, whatever is raised
         self.in_flight.append(attempt)
-        self._emitter.begin(attempt, beside=beside)
+        if gate is not None:
+            attempt.passage = gate.passage(attempt, admission, partial(self._passed, attempt))
+            if attempt.passage is not None:
+                return attempt  # it is told once the gate lets it pass
+            refused = self._emitter.refused(attempt)
+        self._tell(attempt)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
         return attempt
+
+    def _passed(self, attempt: Attempt) -> Failure | None:
+        """Write down and tell that an attempt begins, now that the gate lets it pass; give why it is not sent."""
+        refused = self._emitter.refused(attempt)
+        self._tell(attempt)
+        return refused
+
+    def _tell(self, attempt: Attempt) -> None:
+        self._emitter.begin(attempt, beside=self._untold.pop(attempt))
 
     def _silent_one(self, now: float) -> str:
         """Name the provider whose attempt is joined, and pay for it where that is not free."""
@@ -190,6 +211,12 @@ class Attempts:
         if self._shared.gate is not None:
             self._shared.gate.leave(attempt)
         self.in_flight.remove(attempt)
+        if attempt.withdrawn:
+            self._all.remove(attempt)
+            return
+        if attempt in self._untold:
+            self._emitter.refused(attempt)
+            self._tell(attempt)
         self._emitter.finish(attempt)
         if attempt.retry_at is not None and attempt.ended is not None:
             round_, name = attempt.place.round, attempt.prepared.name

@@ -20,6 +20,7 @@ from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import RAISED_BY_PLUGINS, Capabilities, Identity, Price, Provider
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
+from pixroute.routing.groups import GroupTurns
 from pixroute.routing.view import Candidate, Verdict
 from pixroute.sanitizer import sanitizer_for, secrets_of
 
@@ -35,6 +36,7 @@ class Member:
 
     `broken`: what it tells of itself could not be read; it is asked again for every request. `told` holds what the log
     was told of its plugin. `guarded`: it has secrets and no door of its own, so its words are cleaned where they come.
+    `group`: a number that it has in common with the others of its group.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Member:
     waits_when_full: bool = True
     broken: bool = False
     guarded: bool = False
+    group: int | None = None
     told: set[str] = field(factory=set, eq=False)
 
     @classmethod
@@ -85,7 +88,7 @@ class Member:
 
     def now(self) -> Member:
         """Give it as it is now: read again if it could not be read."""
-        return Member.of(self.name, self.provider, self.told) if self.broken else self
+        return evolve(Member.of(self.name, self.provider, self.told), group=self.group) if self.broken else self
 
     def can_serve(self, request: ImageRequest) -> Capabilities | None:
         """Tell what it can do if it could make one such picture, whatever its health; None if it could not."""
@@ -99,19 +102,23 @@ class Member:
 
 @frozen(kw_only=True)
 class Chain:
-    """An ordered list of providers and the policy they are tried under; all prices are in one currency."""
+    """An ordered list of providers and the policy they are tried under; all prices are in one currency.
+
+    `groups` are those of its steps that several providers share.
+    """
 
     name: str
     members: tuple[Member, ...]
     policy: Policy
     currency: str = "USD"
+    groups: tuple[GroupTurns, ...] = ()
     _ready: dict[tuple[object, ...], tuple[PreparedProvider, ...]] = field(
         factory=dict, init=False, eq=False, repr=False
     )
 
     @classmethod
-    def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
-        """Put members in order.
+    def of(cls, name: str, members: Sequence[Member], policy: Policy, groups: tuple[GroupTurns, ...] = ()) -> Chain:
+        """Put members in order, `groups` in their places among them.
 
         Raises:
             ValueError: their prices are in different currencies.
@@ -119,7 +126,9 @@ class Chain:
         currencies = sorted({member.price.currency for member in members if member.price is not None})
         if len(currencies) > 1:
             raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
-        return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
+        own = {place: group.places.start for group in groups for place in group.places}
+        placed = tuple([evolve(one, group=own[at]) if at in own else one for at, one in enumerate(members)])
+        return cls(name=name, members=placed, policy=policy, currency=next(iter(currencies), "USD"), groups=groups)
 
     def ready(self, request: ImageRequest, health: Health) -> tuple[PreparedProvider, ...]:
         """Prepare every member under the chain's own policy: once for each shape of a request, but for learned times.
@@ -211,6 +220,7 @@ class PreparedProvider:
             barred=before.barred,
             abilities=before.abilities,
             waits_when_full=before.waits_when_full,
+            group=before.group,
         )
         return evolve(self, candidate=candidate, learned=learned)
 
@@ -331,6 +341,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
             barred=_barred(member, request, policy, unfit=unfit),
             abilities=can,
             waits_when_full=member.waits_when_full,
+            group=member.group,
         ),
         keys=keys,
         learned=learned,

@@ -10,7 +10,6 @@ from pathlib import Path
 from attrs import evolve
 
 from pixroute.errors import PixrouteError, RequestFailed
-from pixroute.health.registry import Health
 from pixroute.policy import Overrides
 from pixroute.references import loaded
 from pixroute.request import ImageRequest
@@ -22,6 +21,7 @@ from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
 from pixroute.routing.ending import PartEnding
+from pixroute.routing.groups import GroupDraw
 from pixroute.routing.part import RequestPart, WholeRequest
 from pixroute.routing.record import Record
 from pixroute.routing.run import Run
@@ -56,7 +56,7 @@ async def fulfil(
     emitter = _begun(whole, shared)
     endings: list[PartEnding] = []
     try:
-        await _drive([Run(shared, emitter, part) for part in _parts(whole, shared.health, overrides)], endings)
+        await _drive([Run(shared, emitter, part) for part in _parts(whole, shared, overrides)], endings)
         result = await _delivered(
             conclude(endings, _record(whole, endings), whole.asked, chain.currency), whole, shared
         )
@@ -81,24 +81,32 @@ def _begun(whole: WholeRequest, shared: Shared) -> Emitter:
     return emitter
 
 
-def _parts(whole: WholeRequest, health: Health, overrides: Overrides) -> list[RequestPart]:
-    chain, policy = whole.chain, whole.policy
+def _parts(whole: WholeRequest, shared: Shared, overrides: Overrides) -> list[RequestPart]:
+    chain, health, cuts = whole.chain, shared.health, cut(whole.asked, whole.chain)
+    if overrides:
+        ready = [prepared_providers(chain, part, whole.policy, health, overrides) for part in cuts]
+    else:
+        ready = [chain.ready(part, health) for part in cuts]
+    if chain.groups:
+        draw, now = GroupDraw(chain.groups, health), shared.heartbeat.look()
+        ready = [draw.order(number, one, now) for number, one in enumerate(ready)]
+        whole.drawn.extend(draw.told)
     return [
-        RequestPart(
-            whole=whole,
-            number=number,
-            request=part,
-            prepared_providers=prepared_providers(chain, part, policy, health, overrides)
-            if overrides
-            else chain.ready(part, health),
-        )
-        for number, part in enumerate(cut(whole.asked, chain))
+        RequestPart(whole=whole, number=number, request=part, prepared_providers=ready[number])
+        for number, part in enumerate(cuts)
     ]
 
 
 def _record(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record:
     seconds = asyncio.get_running_loop().time() - whole.began
-    return record_of(endings, request_id=whole.request_id, chain=whole.chain.name, seconds=seconds, request=whole.asked)
+    return record_of(
+        endings,
+        request_id=whole.request_id,
+        chain=whole.chain.name,
+        seconds=seconds,
+        request=whole.asked,
+        drawn=tuple(whole.drawn),
+    )
 
 
 def _record_if_any(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record:

@@ -11,6 +11,7 @@ from pixroute.policy import Policy
 from pixroute.request import ImageRequest
 from pixroute.routing.budget import RequestBudget
 from pixroute.routing.chain import Chain, PreparedProvider
+from pixroute.routing.record import Drawn
 
 
 @frozen(kw_only=True)
@@ -27,6 +28,7 @@ class WholeRequest:
         budget: money, shared by all parts.
         into: the file that the picture is written to.
         owner: of every picture that comes, until it is delivered.
+        drawn: who of each group came first, once that is drawn.
     """
 
     request_id: str
@@ -38,6 +40,7 @@ class WholeRequest:
     budget: RequestBudget
     into: Path | None = None
     owner: Owner = field(factory=Owner)
+    drawn: list[Drawn] = field(factory=list)
 
 
 @frozen(kw_only=True)

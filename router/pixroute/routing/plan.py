@@ -68,7 +68,11 @@ def _choose(view: View, verdicts: tuple[Verdict, ...]) -> Action:
     if retry_at is not None and retry_at > view.now + SLACK:
         return Wait(retry_at, (), Verdict.RETRY)
     if not view.statuses[index].admits:
-        return Wait(_latest_start(view, index), (index,), Verdict.FULL)
+        mates = _mates(view, verdicts, index)
+        free = next((mate for mate in mates if view.statuses[mate].admits), None)
+        if free is None:
+            return Wait(_latest_start(view, index), mates, Verdict.FULL)
+        return _start(view, free, retry=False)
     return _start(view, index, retry=retry_at is not None)
 
 
@@ -87,6 +91,24 @@ def _preferred(view: View, verdicts: tuple[Verdict, ...]) -> int | None:
             if sibling is None and view.round == 0:
                 sibling = index
     return sibling
+
+
+def _mates(view: View, verdicts: tuple[Verdict, ...], index: int) -> tuple[int, ...]:
+    """Give those of its group whose place is as good as its own, itself first: whoever has one first is asked."""
+    group = view.candidates[index].group
+    if group is None:
+        return (index,)
+    sibling = verdicts[index] is Verdict.SIBLING
+    others = [
+        place
+        for place, (candidate, verdict) in enumerate(zip(view.candidates, verdicts, strict=True))
+        if candidate.group == group
+        and place != index
+        and verdict in _STARTABLE
+        and (verdict is Verdict.SIBLING) is sibling
+        and (view.statuses[place].admits or candidate.waits_when_full)
+    ]
+    return (index, *others)
 
 
 _STARTABLE = (Verdict.READY, Verdict.FULL, Verdict.SIBLING)
