@@ -322,8 +322,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
     can = member.provider.capabilities()
     fitted = fit(request, can, upgrade=policy.upgrade)
     unfit, resolution = (fitted.reason, request.resolution) if isinstance(fitted, Unfit) else ("", fitted.resolution)
-    keys = member.keys[resolution]
-    timeout = _timeout(member, resolution, policy, overrides)
+    keys, timeout = member.keys[resolution], _timeout(member, resolution, policy, overrides)
     learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
     unit_price = member.price.at(resolution) if member.price else None
     return PreparedProvider(
