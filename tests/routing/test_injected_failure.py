@@ -32,7 +32,7 @@ BEFORE_A_PICTURE = (
     "pixroute.routing.fulfil:prepared_providers",
     "pixroute.routing.fulfil:cut",
     "pixroute.routing.budget:RequestBudget.reserve",
-    "pixroute.routing.attempts:Tried",
+    "pixroute.routing.attempts:AttemptPlace",
     "pixroute.routing.attempts:Attempt",
     "pixroute.health.registry:Health.status",
     "pixroute.health.registry:Health.admit",
@@ -44,7 +44,7 @@ BEFORE_A_PICTURE = (
     "pixroute.http.wire.wire:Wire.send",
     "pixroute.http.wire.wire:Wire.sending",
     "pixroute.http.wire.wire:Wire.read",
-    "pixroute.http.body.incoming:Incoming.take_whole",
+    "pixroute.http.wire.exchange:small_document",
     "pixroute.http.provider:HttpProvider._success",
 )
 WITH_A_PICTURE = (
