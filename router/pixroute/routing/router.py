@@ -46,7 +46,7 @@ class Router(Operations):
     """Gets pictures through the first provider that can deliver.
 
     Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's
-    alone: `max_in_flight` is a process's share.
+    alone but for what `shared` keeps for several: `max_in_flight` is a process's share unless its provider says else.
 
     Args:
         providers: by the names that chains use.
