@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
@@ -79,6 +80,8 @@ class Attempt:
     """Whether it never was: the planner decides anew."""
     _admission: Admission | None = None
     _expired = False
+    _stated: tuple[Decimal, str] | None = None
+    """What its answer says that it cost, also where its pictures turned out to be of no use."""
     _works = False
     """Whether its provider does."""
     _here: Here | None = None
@@ -314,6 +317,8 @@ class Attempt:
 
     def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
+        if outcome.cost is not None:
+            self._stated = outcome.cost, outcome.currency
         for picture in outcome.pictures:
             self._owner.take(picture.content)
         checked = at_most(validate(outcome, self.asked, self.prepared), self.part.n)
@@ -353,9 +358,9 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=self.prepared.candidate.price)
         pictures = len(self.images) or self.part.n
         self.cost = cost_of(self.billing, self.prepared.unit_price, pictures, self.prepared.currency)
-        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+        if self._stated is not None and self._stated[1] == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
-            self.cost = evolve(self.cost, certain=outcome.cost)
+            self.cost = evolve(self.cost, certain=self._stated[0])
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
