@@ -100,11 +100,13 @@ class Bench:
             request_id="r-1",
             prepared=self.prepared,
             part=SimpleNamespace(
-                chain="default",
-                asked=ImageRequest("a lighthouse"),
+                whole=SimpleNamespace(
+                    chain=SimpleNamespace(name="default"),
+                    asked=ImageRequest("a lighthouse"),
+                    into=None,
+                    owner=SimpleNamespace(take=lambda content: None),
+                ),
                 request=SimpleNamespace(n=n),
-                into=None,
-                owner=SimpleNamespace(take=lambda content: None),
             ),
             shared=SimpleNamespace(
                 http=None,
