@@ -357,9 +357,10 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=self.prepared.candidate.price)
         pictures = len(self.images) or self.part.n
         self.cost = cost_of(self.billing, self.prepared.unit_price, pictures, self.prepared.currency)
-        if self._stated is not None and self._stated[1] == self.cost.currency:
+        told = self._stated if self.billing is not Billing.AMBIGUOUS else None
+        if told is not None and told[1] == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
-            self.cost = evolve(self.cost, certain=self._stated[0])
+            self.cost = evolve(self.cost, certain=told[0])
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
