@@ -225,6 +225,26 @@ class Health:
             self._slots[provider].limit = max_in_flight
             self.pass_on()
 
+    # -- other processes
+
+    def breakers(self) -> Iterator[tuple[str, str, Breaker]]:
+        """Give every breaker with the name of its origin or upstream, and the resolution; an origin's is empty."""
+        for name, scope in self._origins.items():
+            yield name, "", scope.breaker
+        for name, upstream in self._upstreams.items():
+            for resolution, scope in upstream.scopes.items():
+                yield name, resolution, scope.breaker
+
+    @property
+    def holds(self) -> Holds:
+        """The accounts that nobody asks until a time."""
+        return self._holds
+
+    def heard(self) -> None:
+        """See to the timers and to whoever waits, after others were heard."""
+        self._arm(*self._scopes())
+        self.pass_on()
+
     # -- waiting
 
     def wait(self, keys: Sequence[Keys], wake: Callable[[], None], order: int | None = None) -> Waiter:

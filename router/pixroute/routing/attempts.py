@@ -165,13 +165,13 @@ class Attempts:
         return live[0].attempt.prepared.name
 
     def _admitted(self, attempt: Attempt, waiter: Waiter | None) -> Admission:
-        prepared = attempt.prepared
+        prepared, asked, fleet = attempt.prepared, self._part.asked, self._shared.fleet
         return self._shared.health.admit(
             prepared.keys,
             attempt.started,
             policy=self._part.policy.breaker,
             request=attempt.request_id,
-            evidence=self._part.asked.fingerprint,
+            evidence=asked.fingerprint if fleet is None else fleet.evidence(asked),
             expected=prepared.candidate.expected,
             timeout=prepared.candidate.timeout,
             waiter=waiter,

@@ -32,6 +32,7 @@ from pixroute.routing.operator import Operator
 from pixroute.routing.reaper import REAP, Reaper
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.shared import Shared
+from pixroute.shared.stores import Stores
 from pixroute.values import Mistake
 
 if TYPE_CHECKING:
@@ -150,6 +151,14 @@ class Life:
 
     def _put_gate(self, shared: Shared) -> None:
         """Put a gate before the attempts, once there is anything that it keeps."""
+        if self.sharing is not None and shared.fleet is None:
+            from pixroute.routing.fleet import Fleet
+
+            if isinstance(self.sharing, Stores):
+                stores = self.sharing
+            shared.fleet = Fleet.of(stores.told, shared.health, self.providers)
+            shared.fleet.start()
+            self._stack.push_async_callback(quietly, shared.fleet.aclose)
         if self.budgets and shared.gate is None:
             from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets
 
