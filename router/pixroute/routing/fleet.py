@@ -8,29 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 from platform import node
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from attrs import define, field
 
-from pixroute.health.registry import Health
 from pixroute.health.telling import LIFE, Telling, digest
 from pixroute.shared.ports import StoreAway, Told
 
 if TYPE_CHECKING:
     from pixroute.provider import Provider
     from pixroute.request import ImageRequest
+    from pixroute.routing.shared import Shared
 
 log = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds from one exchange to the next."""
-
-
-def _say(state: str, text: str) -> None:
-    log.log(logging.INFO if state == "back" else logging.WARNING, "%s", text, extra={"store": state})
 
 
 @define(kw_only=True)
@@ -49,23 +46,9 @@ class Fleet:
     telling: Telling
     secret: bytes
     owner: str = field(factory=lambda: uuid4().hex)
-    say: Callable[[str, str], None] = _say
+    say: Callable[[str, str], None]
     away: bool = field(default=False, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
-
-    @classmethod
-    def of(
-        cls, told: Told, health: Health, providers: Mapping[str, Provider], say: Callable[[str, str], None] = _say
-    ) -> Self:
-        """Make it of a router's health and providers; their credentials are never told."""
-
-        def credentials() -> dict[str, Callable[[], str]]:
-            return {one.identity.account: one.credential for one in providers.values()}
-
-        accounts = "\n".join(sorted({one.identity.account for one in providers.values()}))
-        secret = blake2b(accounts.encode("utf-8", "surrogatepass"), digest_size=32).digest()
-        telling = Telling(health, host=digest(node()), credentials=credentials)
-        return cls(told=told, telling=telling, secret=secret, say=say)
 
     def start(self) -> None:
         """Begin; on the router's loop."""
@@ -110,3 +93,25 @@ class Fleet:
             except Exception as error:
                 log.exception("a bug in pixroute: health was not shared", extra={"error": type(error).__name__})
             await asyncio.sleep(EVERY)
+
+
+def start_fleet(
+    shared: Shared, providers: Callable[[], Mapping[str, Provider]], told: Callable[[str, str, str], None]
+) -> Fleet:
+    """Begin to share health.
+
+    Args:
+        shared: what the requests of a router share, its gate and thereby its store among it.
+        providers: those of now; their credentials are never told.
+        told: hears what befalls the store: the port, the state, a sentence.
+    """
+    assert shared.gate is not None
+
+    def credentials() -> dict[str, Callable[[], str]]:
+        return {one.identity.account: one.credential for one in providers().values()}
+
+    secret = blake2b("\n".join(sorted(credentials())).encode("utf-8", "surrogatepass"), digest_size=32).digest()
+    telling = Telling(shared.health, host=digest(node()), credentials=credentials)
+    fleet = Fleet(told=shared.gate.stores.told, telling=telling, secret=secret, say=partial(told, "told"))
+    fleet.start()
+    return fleet

@@ -32,7 +32,6 @@ from pixroute.routing.operator import Operator
 from pixroute.routing.reaper import REAP, Reaper
 from pixroute.routing.reload import closed, quietly, retired, started
 from pixroute.routing.shared import Shared
-from pixroute.shared.stores import Stores
 from pixroute.values import Mistake
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from pixroute.http.transport import Transport
     from pixroute.provider import Provider
     from pixroute.shared.budgets import Budget
+    from pixroute.shared.stores import Stores
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class Life:
         connect: float,
         seed: int | None,
         budgets: Mapping[str, Budget],
-        sharing: SharedSettings | None,
+        sharing: SharedSettings | Stores | None,
     ) -> None:
         self.providers = dict(providers)
         self._operator = Operator(providers)
@@ -151,22 +151,18 @@ class Life:
 
     def _put_gate(self, shared: Shared) -> None:
         """Put a gate before the attempts, once there is anything that it keeps."""
-        if self.sharing is not None and shared.fleet is None:
-            from pixroute.routing.fleet import Fleet
-
-            if isinstance(self.sharing, Stores):
-                stores = self.sharing
-            shared.fleet = Fleet.of(stores.told, shared.health, self.providers)
-            shared.fleet.start()
-            self._stack.push_async_callback(quietly, shared.fleet.aclose)
-        if self.budgets and shared.gate is None:
-            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets
-
-            shared.gate, stores = make_gate(self.budgets, self.sharing)
-            self._stack.push_async_callback(quietly, stores.aclose)
-            self._stack.push_async_callback(quietly, shared.gate.leases.aclose)
-        elif shared.gate is not None:
+        if shared.gate is not None:
             shared.gate.budgets = self.budgets
+        elif self.budgets or self.sharing is not None:
+            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets, or a fleet
+
+            shared.gate = make_gate(self.budgets, self.sharing, shared.health, self._alarm.store_changed)
+            self._stack.push_async_callback(quietly, shared.gate.aclose)
+            if self.sharing is not None:
+                from pixroute.routing.fleet import start_fleet  # noqa: PLC0415 - as above
+
+                shared.fleet = start_fleet(shared, lambda: self.providers, self._alarm.store_changed)
+                self._stack.push_async_callback(quietly, shared.fleet.aclose)
 
     async def _start(self) -> None:
         for name, provider in self.providers.items():
@@ -210,6 +206,11 @@ class Life:
         if self._shared is not None:
             return self._shared.health.copied(self.now)
         return self._operator.reading()
+
+    @property
+    def shared(self) -> Shared | None:
+        """What requests share, once it is open."""
+        return self._shared
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
@@ -397,8 +398,7 @@ class Life:
         """Give what was ended a moment to be over, and close what a reload left behind."""
         if self._requests:
             await asyncio.wait(list(self._requests), timeout=REAP)
-        opening = {self._opening} if self._opening is not None else set()
-        if pending := self._reaper.tasks | self._retiring | opening:
+        if pending := self._reaper.tasks | self._retiring | ({self._opening} if self._opening else set()):
             await asyncio.wait(pending, timeout=REAP)
         for task in self._retiring:
             task.cancel()

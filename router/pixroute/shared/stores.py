@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
@@ -12,10 +13,17 @@ from pixroute.shared.ports import Kept, Told
 
 @frozen
 class Stores:
-    """The two ports of one store."""
+    """The two ports of one store.
+
+    Args:
+        told: for health and learned times.
+        kept: for money, places and an operator's words.
+        on_store_down: as in the table `[shared]`.
+    """
 
     told: Told
     kept: Kept
+    on_store_down: Literal["refuse", "share"] = "refuse"
 
     async def aclose(self) -> None:
         """Close both."""
