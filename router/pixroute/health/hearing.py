@@ -11,8 +11,8 @@ from math import inf
 from pixroute.health.force import Forced
 from pixroute.health.merging import NEWER, NOBODY, SICK, Hearsay
 from pixroute.health.phases import Phases
+from pixroute.health.statement import MOST_FAILURES, Failures, Statement
 from pixroute.health.states import OpenReason, State
-from pixroute.health.testimony import MOST_FAILURES, Failures, Testimony
 
 ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 STALE = 4.0
@@ -59,7 +59,7 @@ class Hearing(Phases):
         """Whether nobody else was heard last time."""
         return self._heard_of == NOBODY
 
-    def testify(self, now: float) -> Testimony:
+    def testify(self, now: float) -> Statement:
         """Say what this process knows at first hand."""
         self.evaluate(now)
         said, live, ramp = self._said, self._in_flight, self._ramp
@@ -81,17 +81,17 @@ class Hearing(Phases):
             ramp.setbacks,
         )
         if said is None or said[0] != mark or now > said[1] + STALE:
-            self._said = said = (mark, now, self._testimony(now, overdue, working))
+            self._said = said = (mark, now, self._stated(now, overdue, working))
         return said[2]
 
-    def _testimony(self, now: float, overdue: int, working: int) -> Testimony:
+    def _stated(self, now: float, overdue: int, working: int) -> Statement:
         if self.forced is not None:
-            return Testimony(success_at=self._last_success)
+            return Statement(success_at=self._last_success)
         live, evidence = self._in_flight, self._evidence
         closed = self.state is State.CLOSED
         told_until, told = self._told_here
         bad, settled = evidence.rate(now - self._window)
-        return Testimony(
+        return Statement(
             state=self.state,
             reason=self.reason,
             closed_at=self._recovered_at if self._recovered_at > now - REMEMBERED else -inf,
@@ -141,11 +141,12 @@ class Hearing(Phases):
         """Open with the others, for as long as they wait; as the first of them as long as ever."""
         if self._forced is Forced.CLOSED:
             return
+        answered = reason in (OpenReason.STREAK, OpenReason.RATE)
         if heard.opened_at == -inf:
-            self._sicken(reason, now)
+            lasts = self._backoff.next(self.policy, now, refused=answered and heard.refused)
+            self._open(reason, now + lasts * (1 + 0.2 * self._jitter()), now, answered=answered)
             return
         self._backoff.at_least(heard.doublings)
-        answered = reason in (OpenReason.STREAK, OpenReason.RATE)
         self._open(reason, max(heard.until, now + NEWER), now, answered=answered)
         self._opened_at = heard.opened_at
 

@@ -11,15 +11,15 @@ from math import ceil, inf
 
 from attrs import frozen
 
+from pixroute.health.statement import Statement
 from pixroute.health.states import OpenReason, State
-from pixroute.health.testimony import Testimony
 from pixroute.policy import BreakerPolicy
 
 SICK = frozenset({OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE, OpenReason.STALL})
 NEWER = 1.0
 """Seconds by which another's opening must be later than one's own to be another one: told times are that blurred."""
 
-_SILENT = Testimony()
+_SILENT = Statement()
 
 
 @frozen(kw_only=True)
@@ -28,7 +28,7 @@ class Voice:
 
     who: str
     host: str
-    said: Testimony
+    said: Statement
 
 
 @frozen(kw_only=True)
@@ -38,7 +38,7 @@ class Hearsay:
     Args:
         processes: how many take part, this one included.
         in_flight: their live calls, this one's included.
-        sick: the rule that all evidence together meets.
+        sick: the rule that all evidence together meets; `refused` whether by failures that came at once.
         opened_at, until, doublings: of those that evidence keeps open: the last opening, the last end, the most.
         hinted_until, told, told_until: what an upstream said to any of them.
         probing: another one's probe is under way.
@@ -52,6 +52,7 @@ class Hearsay:
     processes: int = 1
     in_flight: int = 0
     sick: OpenReason | None = None
+    refused: bool = False
     opened_at: float = -inf
     until: float = -inf
     doublings: int = 0
@@ -67,7 +68,7 @@ class Hearsay:
 
 
 NOBODY = Hearsay()
-Speakers = Sequence[Sequence[Testimony]]
+Speakers = Sequence[Sequence[Statement]]
 """What each speaker's processes say: one process, or for an origin all of a host."""
 
 
@@ -82,18 +83,18 @@ def merge(own: Voice, others: Sequence[Voice], policy: BreakerPolicy, now: float
         by_host: processes of one host count as one: they share what lies between them and an origin.
     """
     said = {voice.who: voice for voice in others if voice.who != own.who}
-    voices = [said[who] for who in sorted(said)]
-    peers = [voice.said for voice in voices]
+    peers = [voice.said for voice in said.values()]
     in_flight = own.said.in_flight + sum([peer.in_flight for peer in peers])
     if all(peer.quiet for peer in peers):
-        return Hearsay(processes=len(peers) + 1, in_flight=in_flight, setbacks=sum([peer.setbacks for peer in peers]))
+        return Hearsay(processes=len(peers) + 1, in_flight=in_flight, setbacks=sum(peer.setbacks for peer in peers))
     sick = [peer for peer in peers if _sick(peer)]
     told = max((peer for peer in peers if peer.told), key=lambda peer: peer.told_until, default=_SILENT)
     ramps = [peer.allowed for peer in peers if peer.state is State.HALF_OPEN and peer.proven]
     return Hearsay(
         processes=len(peers) + 1,
         in_flight=in_flight,
-        sick=_rule([own, *voices], policy, now, by_host=by_host),
+        sick=_rule([own, *(said[who] for who in sorted(said))], policy, now, by_host=by_host),
+        refused=any(one.refused and bool(one.row) for one in (own.said, *peers)),
         opened_at=max((peer.opened_at for peer in sick), default=-inf),
         until=max((peer.until for peer in sick if peer.state is State.OPEN), default=-inf),
         doublings=max((peer.doublings for peer in sick), default=0),
@@ -119,7 +120,7 @@ def overdue_needed(policy: BreakerPolicy, in_flight: int) -> int:
     return max(policy.max_overdue, ceil(policy.overdue_share * in_flight))
 
 
-def _sick(said: Testimony) -> bool:
+def _sick(said: Statement) -> bool:
     """Tell whether evidence keeps it from being closed."""
     return said.reason in SICK and (said.state is State.OPEN or (said.state is State.HALF_OPEN and not said.proven))
 
@@ -136,8 +137,8 @@ def _rule(voices: Sequence[Voice], policy: BreakerPolicy, now: float, *, by_host
     return OpenReason.OVERDUE if not by_host and _overdue(active, policy) else None
 
 
-def _hosts(voices: Iterable[Voice]) -> list[list[Testimony]]:
-    hosts: dict[str, list[Testimony]] = {}
+def _hosts(voices: Iterable[Voice]) -> list[list[Statement]]:
+    hosts: dict[str, list[Statement]] = {}
     for voice in voices:
         hosts.setdefault(voice.host, []).append(voice.said)
     return list(hosts.values())
@@ -196,9 +197,10 @@ def _overdue(speakers: Speakers, policy: BreakerPolicy) -> bool:
 
 
 def _last_success(speakers: Speakers) -> float:
-    return max(one.success_at for said in speakers for one in said)
+    """Tell when anybody last had a success, or closed because nothing failed; what was before says nothing now."""
+    return max(max(one.success_at, one.closed_at) for said in speakers for one in said)
 
 
-def _open_for(said: Sequence[Testimony], reason: OpenReason, last_success: float) -> bool:
+def _open_for(said: Sequence[Statement], reason: OpenReason, last_success: float) -> bool:
     """Tell whether it is open for this, and nobody has had a success since."""
     return any(_sick(one) and one.reason is reason and one.opened_at > last_success for one in said)

@@ -14,8 +14,8 @@ from pixroute.health.in_flight import REFUSED_WITHIN, AdmissionToken, InFlight
 from pixroute.health.listening import Listening
 from pixroute.health.merging import NOBODY, SICK, Hearsay, overdue_needed
 from pixroute.health.ramp import Ramp
+from pixroute.health.statement import Statement
 from pixroute.health.states import OpenReason, State
-from pixroute.health.testimony import Testimony
 from pixroute.policy import BreakerPolicy
 
 
@@ -54,7 +54,7 @@ class Phases:
         self._told: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
         self._hinted_here, self._told_here = self._hinted_until, self._told  # what no other process has told
         self._heard_of: Hearsay = NOBODY
-        self._said: tuple[object, float, Testimony] | None = None
+        self._said: tuple[object, float, Statement] | None = None
         self._opened_at = self._recovered_at = -inf
         self._refused = False
         self._window = policy.window

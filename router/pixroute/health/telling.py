@@ -17,7 +17,9 @@ from attrs import define, field, frozen
 from pixroute.health.breaker import Breaker
 from pixroute.health.merging import NOBODY, Voice, merge
 from pixroute.health.registry import Health
-from pixroute.health.testimony import LONGEST, Testimony, Unreadable, read, write
+from pixroute.health.scopes import Keys
+from pixroute.health.sketch import TimesTold, read_times, write_times
+from pixroute.health.statement import LONGEST, Statement, Unreadable, read, write
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ LIFE = 15.0
 SAME = 0.25
 """Seconds by which the time of one telling may differ between two readings."""
 MOST_WARNED = 1000
-_DEFAULT = Testimony()
+_DEFAULT = Statement()
 _ME = ""
 
 
@@ -79,7 +81,11 @@ class Telling:
     warn: Callable[[str], None] = log.warning
     processes: int = field(default=1, init=False)
     _digests: dict[str, str] = field(factory=dict, init=False)
-    _read: dict[tuple[str, str], tuple[str, float, Testimony | _Hold | str | None]] = field(factory=dict, init=False)
+    _read: dict[tuple[str, str], tuple[str, float, Voice | _Hold | TimesTold | str | None]] = field(
+        factory=dict, init=False
+    )
+    _learned: Mapping[str, list[TimesTold]] = field(factory=dict, init=False)
+    _hosts: dict[str, str] = field(factory=dict, init=False)
     _warned: set[tuple[str, str]] = field(factory=set, init=False)
     _told: tuple[float, object] = field(default=(-inf, None), init=False)
 
@@ -88,10 +94,15 @@ class Telling:
         said = {self._key(name, resolution): breaker.testify(now) for name, resolution, breaker in self._breakers()}
         said = {key: one for key, one in said.items() if one != _DEFAULT}
         holds = self.health.holds.told(now)
-        if self._told[1] == (said, holds) and now < self._told[0] + LIFE / 3:
+        learned = {
+            self._times_key(keys): latency.told(max(1, self.processes))
+            for keys, latency in self.health.latencies.items()
+        }
+        if self._told[1] == (said, holds, learned) and now < self._told[0] + LIFE / 3:
             return None
-        self._told = (now, (said, holds))
+        self._told = (now, (said, holds, learned))
         texts = {key: write(one, now) for key, one in said.items()}
+        texts.update({key: write_times(one) for key, one in learned.items() if one.successes or one.censored})
         for account, (until, fingerprint) in holds.items():
             hold = {"v": 1, "left": round(until - now, 1), "credential": self._digest(fingerprint or "")}
             texts[f"account {self._digest(account)}"] = json.dumps(hold)
@@ -104,8 +115,9 @@ class Telling:
     def hear(self, rumours: Iterable[Rumour], now: float, *, owner: str = "") -> None:
         """Believe what all say but `owner`, this process itself."""
         hosts: dict[str, str] = {}
-        said: dict[str, list[tuple[str, Testimony]]] = {}
+        said: dict[str, list[Voice]] = {}
         holds: dict[str, list[_Hold]] = {}
+        learned: dict[str, list[TimesTold]] = {}
         before, self._read = self._read, {}
         for rumour in rumours:
             if rumour.owner == owner:
@@ -116,15 +128,19 @@ class Telling:
                 known = (rumour.value, at, self._understood(rumour, at))
             self._read[place] = known
             meant = known[2]
-            if isinstance(meant, Testimony):
-                said.setdefault(rumour.key, []).append((rumour.owner, meant))
+            if isinstance(meant, Voice):
+                said.setdefault(rumour.key, []).append(meant)
             elif isinstance(meant, str):
                 hosts[rumour.owner] = meant
+            elif isinstance(meant, TimesTold):
+                learned.setdefault(rumour.key, []).append(meant)
             elif meant is not None:
                 holds.setdefault(rumour.key, []).append(meant)
         self.processes = len(hosts) + 1
-        self._hear_breakers(said, hosts, now)
+        self._hosts = hosts
+        self._hear_breakers(said, now)
         self._hear_holds(holds, now)
+        self._hear_times(learned)
         self.health.heard()
 
     def alone(self, now: float) -> None:
@@ -133,17 +149,12 @@ class Telling:
         for _, _, breaker in self._breakers():
             breaker.hear(NOBODY, now)
         self.health.holds.hear({}, now)
+        self._hear_times({})
         self.health.heard()
 
-    def _hear_breakers(
-        self, said: Mapping[str, list[tuple[str, Testimony]]], hosts: Mapping[str, str], now: float
-    ) -> None:
+    def _hear_breakers(self, said: Mapping[str, list[Voice]], now: float) -> None:
         for name, resolution, breaker in self._breakers():
-            others = [
-                Voice(who=who, host=hosts[who], said=one)
-                for who, one in said.get(self._key(name, resolution), ())
-                if who in hosts
-            ]
+            others = said.get(self._key(name, resolution), ())
             if others or not breaker.is_alone:
                 own = Voice(who=_ME, host=self.host, said=breaker.testify(now))
                 breaker.hear(merge(own, others, breaker.policy, now, by_host=not resolution), now)
@@ -161,15 +172,26 @@ class Telling:
                     heard[account] = max(ends), credential
         self.health.holds.hear(heard, now)
 
-    def _understood(self, rumour: Rumour, at: float) -> Testimony | _Hold | str | None:
+    def _hear_times(self, learned: Mapping[str, list[TimesTold]]) -> None:
+        """Pool the times that are new; what is as it was is left alone."""
+        if learned == self._learned:
+            return
+        self._learned = learned
+        for keys, latency in self.health.latencies.items():
+            latency.pool(learned.get(self._times_key(keys), ()))
+
+    def _understood(self, rumour: Rumour, at: float) -> Voice | _Hold | TimesTold | str | None:
         try:
-            return _meant(rumour, at)
+            meant = _meant(rumour, at)
         except Unreadable as error:
             place = rumour.owner, rumour.key
             if place not in self._warned and len(self._warned) < MOST_WARNED:
                 self._warned.add(place)
                 self.warn(f"What another process told of its health cannot be read and is passed over: {error}.")
             return None
+        if isinstance(meant, Statement):
+            return Voice(who=rumour.owner, host=self._hosts.get(rumour.owner, rumour.owner), said=meant)
+        return meant
 
     def _breakers(self) -> Iterable[tuple[str, str, Breaker]]:
         return self.health.breakers()
@@ -177,10 +199,14 @@ class Telling:
     def _key(self, name: str, resolution: str) -> str:
         return f"upstream {self._digest(name)} {resolution}" if resolution else f"origin {self._digest(name)}"
 
+    def _times_key(self, keys: Keys) -> str:
+        return f"times {self._digest(f'{keys.provider} {keys.upstream}')} {keys.resolution}"
+
     def _digest(self, name: str) -> str:
-        if name not in self._digests:
-            self._digests[name] = digest(name)
-        return self._digests[name]
+        known = self._digests.get(name)
+        if known is None:
+            known = self._digests[name] = digest(name)
+        return known
 
 
 def digest(name: str) -> str:
@@ -188,12 +214,14 @@ def digest(name: str) -> str:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=b"pixroute").hexdigest()
 
 
-def _meant(rumour: Rumour, at: float) -> Testimony | _Hold | str | None:
+def _meant(rumour: Rumour, at: float) -> Statement | _Hold | TimesTold | str | None:
     if len(rumour.value) > 10_000:
         raise Unreadable("it is longer than anything that is told")
     kind = rumour.key.partition(" ")[0]
     if kind in ("upstream", "origin"):
         return read(rumour.value, at)
+    if kind == "times":
+        return read_times(rumour.value)
     if kind not in ("account", "process"):
         return None  # a newer process's
     try:

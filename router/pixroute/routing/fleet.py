@@ -8,26 +8,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from hashlib import blake2b
 from platform import node
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from attrs import define, field
 
 from pixroute.health.telling import LIFE, Telling, digest
+from pixroute.routing.gate import make_gate
+from pixroute.routing.reload import quietly
+from pixroute.routing.spoken import Spoken
 from pixroute.shared.ports import StoreAway, Told
+from pixroute.shared.words import Words
 
 if TYPE_CHECKING:
+    from pixroute.config.shared import SharedSettings
     from pixroute.provider import Provider
     from pixroute.request import ImageRequest
     from pixroute.routing.shared import Shared
+    from pixroute.shared.budgets import Budget
+    from pixroute.shared.stores import Stores
 
 log = logging.getLogger(__name__)
-
-EVERY = 1.0
-"""Seconds from one exchange to the next."""
 
 
 @define(kw_only=True)
@@ -37,16 +42,20 @@ class Fleet:
     Args:
         told: the store.
         telling: this process's ear and mouth.
+        spoken: what operators said.
         secret: makes digests of requests that only processes with the same credentials can compare.
         owner: this process's name, drawn anew by each.
+        every: seconds from one exchange to the next.
         say: hears what befell the store, once each time: "away" or "back", and a sentence.
     """
 
     told: Told
     telling: Telling
+    spoken: Spoken
     secret: bytes
-    owner: str = field(factory=lambda: uuid4().hex)
+    owner: str
     say: Callable[[str, str], None]
+    every: float = 1.0
     away: bool = field(default=False, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -90,28 +99,61 @@ class Fleet:
         while True:
             try:
                 await self.exchange()
+                await self.spoken.exchange()
             except Exception as error:
                 log.exception("a bug in pixroute: health was not shared", extra={"error": type(error).__name__})
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self.every)
 
 
-def start_fleet(
-    shared: Shared, providers: Callable[[], Mapping[str, Provider]], told: Callable[[str, str, str], None]
-) -> Fleet:
-    """Begin to share health.
+class Sharing(Protocol):
+    """What a router says of what it shares."""
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """Those of now; their credentials are never told."""
+        ...
+
+    @property
+    def budgets(self) -> Mapping[str, Budget]:
+        """By name."""
+        ...
+
+    @property
+    def sharing(self) -> SharedSettings | Stores | None:
+        """Where; None: nowhere, what is kept is this process's own."""
+        ...
+
+
+def begin_sharing(
+    shared: Shared, router: Sharing, stack: AsyncExitStack, told: Callable[[str, str, str], None]
+) -> None:
+    """Put a gate before the attempts, and in a fleet begin to share health.
 
     Args:
-        shared: what the requests of a router share, its gate and thereby its store among it.
-        providers: those of now; their credentials are never told.
+        shared: what the requests of a router share; it is given both.
+        router: what it says of them.
+        stack: closes them.
         told: hears what befalls the store: the port, the state, a sentence.
     """
-    assert shared.gate is not None
+    gate = shared.gate = make_gate(router.budgets, router.sharing, shared.health, told)
+    stack.push_async_callback(quietly, gate.aclose)
+    if router.sharing is None:
+        return
+    accounts = sorted({one.identity.account for one in router.providers.values()})
+    secret = blake2b("\n".join(accounts).encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
     def credentials() -> dict[str, Callable[[], str]]:
-        return {one.identity.account: one.credential for one in providers().values()}
+        return {one.identity.account: one.credential for one in router.providers.values()}
 
-    secret = blake2b("\n".join(sorted(credentials())).encode("utf-8", "surrogatepass"), digest_size=32).digest()
-    telling = Telling(shared.health, host=digest(node()), credentials=credentials)
-    fleet = Fleet(told=shared.gate.stores.told, telling=telling, secret=secret, say=partial(told, "told"))
+    stores, owner = gate.stores, uuid4().hex
+    fleet = shared.fleet = Fleet(
+        told=stores.told,
+        telling=Telling(shared.health, host=digest(node()), credentials=credentials),
+        spoken=Spoken(Words(stores.kept, owner), shared.health, lambda: router.providers),
+        secret=secret,
+        owner=owner,
+        every=stores.every,
+        say=partial(told, "told"),
+    )
     fleet.start()
-    return fleet
+    stack.push_async_callback(quietly, fleet.aclose)

@@ -18,12 +18,14 @@ class Stores:
     Args:
         told: for health and learned times.
         kept: for money, places and an operator's words.
+        every: seconds from one exchange of what is told to the next.
         on_store_down: as in the table `[shared]`.
     """
 
     told: Told
     kept: Kept
     on_store_down: Literal["refuse", "share"] = "refuse"
+    every: float = 1.0
 
     async def aclose(self) -> None:
         """Close both."""

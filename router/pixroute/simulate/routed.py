@@ -87,7 +87,7 @@ class Routed:
 
     @staticmethod
     def _stores(store: SimulatedStore, number: int) -> Stores:
-        return Stores(SimulatedTold(store, number), SimulatedKept(store, number))
+        return Stores(SimulatedTold(store, number), SimulatedKept(store, number), every=store.fleet.every)
 
 
 class RouterWatch:

@@ -79,6 +79,7 @@ class ScenarioFleet:
 
     Args:
         shares: whether they share their health.
+        every: seconds from one exchange to the next.
         delay: seconds that a way to the store and back takes, half of it to half as much again.
         loss: share of exchanges that fail.
         cut_off: so many processes do not reach the store from `cut_from` on for `cut_for` seconds.
@@ -86,6 +87,7 @@ class ScenarioFleet:
     """
 
     shares: bool = False
+    every: float = 1.0
     delay: float = 0.02
     loss: float = 0.0
     cut_off: int = 0

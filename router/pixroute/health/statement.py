@@ -27,7 +27,7 @@ _TOLD_BY_ONE_ANSWER = (OpenReason.FORBIDDEN, OpenReason.MODEL_GONE, OpenReason.U
 
 
 @frozen(kw_only=True)
-class Testimony:
+class Statement:
     """One breaker as one process knows it. Times are the loop's of whoever holds the value; -inf: never.
 
     Args:
@@ -83,20 +83,20 @@ class Testimony:
 
 
 class Unreadable(Exception):
-    """What was told is no testimony; the message says why, without the text itself."""
+    """What was told is no statement; the message says why, without the text itself."""
 
 
-def write(testimony: Testimony, now: float) -> str:
+def write(statement: Statement, now: float) -> str:
     """Give its text, times as seconds before or after now; what is as by default is left out."""
     given = {
         name: _plain(name, value, now)
         for name in _FIELDS
-        if (value := getattr(testimony, name)) != getattr(_DEFAULT, name)
+        if (value := getattr(statement, name)) != getattr(_DEFAULT, name)
     }
     return json.dumps({"v": VERSION, **given}, separators=(",", ":"))
 
 
-def read(text: str, at: float) -> Testimony:
+def read(text: str, at: float) -> Statement:
     """Read a text that was written `at` that time; unknown fields are passed over, missing ones as by default.
 
     Raises:
@@ -105,7 +105,7 @@ def read(text: str, at: float) -> Testimony:
     given = _read(text)
     times = {name: at + given[name] for name in _TIMES & given.keys()}
     lists = {name: tuple((digest, at + age) for digest, age in given[name]) for name in _LISTS & given.keys()}
-    return Testimony(**{**given, **times, **lists})
+    return Statement(**{**given, **times, **lists})
 
 
 @lru_cache(4096)
@@ -186,7 +186,7 @@ def _failure(value: object, name: str) -> tuple[str, float]:
     return digest, _seconds({name: value[1]}, name)
 
 
-_DEFAULT = Testimony()
+_DEFAULT = Statement()
 _TIMES = frozenset({"closed_at", "opened_at", "until", "hinted_until", "told_until", "youngest_at", "success_at"})
 _LISTS = frozenset({"row", "bad"})
 _FIELDS: dict[str, Callable[[Mapping[str, Any], str], object]] = {
