@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-<<<<<<< HEAD
-from pixroute.config import check_chains, check_places, check_serve, check_tables
-=======
-from pixroute.config import check_chains, check_groups, check_places, check_tables
->>>>>>> main
+from pixroute.config import check_chains, check_groups, check_places, check_serve, check_tables
 from pixroute.config.build import Built
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
 from pixroute.errors import ConfigError
@@ -26,22 +22,14 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
         )
         for chain in built.config.chains.values()
     ]
-<<<<<<< HEAD
-    found = [
-        finding
-        for rule in (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
-        for finding in rule(built, walks)
-    ]
-    found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
-=======
-    found = [finding for rule in (*check_tables.RULES, *check_places.RULES) for finding in rule(built, walks)]
+    rules = (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
+    found = [finding for rule in rules for finding in rule(built, walks)]
     found += [
         finding
         for walk in walks
         for rule in (*check_chains.RULES, *check_groups.RULES)
         for finding in rule(built, walk)
     ]
->>>>>>> main
     return worst_first(found)
 
 
