@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from platform import node
 from typing import TYPE_CHECKING, Protocol
@@ -27,7 +27,7 @@ from pixroute.shared.words import Words
 if TYPE_CHECKING:
     from pixroute.config.shared import SharedSettings
     from pixroute.provider import Provider
-    from pixroute.request import ImageRequest
+    from pixroute.request import ImageRequest, Size
     from pixroute.routing.shared import Shared
     from pixroute.shared.budgets import Budget
     from pixroute.shared.stores import Stores
@@ -58,6 +58,11 @@ class Fleet:
     every: float = 1.0
     away: bool = field(default=False, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _keyed: blake2b = field(init=False)
+
+    @_keyed.default
+    def _own_key(self) -> blake2b:
+        return blake2b(digest_size=8, key=self.secret)
 
     def start(self) -> None:
         """Begin; on the router's loop."""
@@ -71,9 +76,9 @@ class Fleet:
 
     def evidence(self, request: ImageRequest) -> bytes:
         """Tell requests apart as evidence, the same in every process of the fleet: equal prompts are one."""
-        made = blake2b(
-            repr((request.prompt, request.size)).encode("utf-8", "surrogatepass"), digest_size=8, key=self.secret
-        )
+        made = self._keyed.copy()
+        made.update(_size_of(request.size))
+        made.update(request.prompt.encode("utf-8", "surrogatepass"))
         for one in request.pictures:
             made.update(one.data[:4096] if one.data else str(one.path).encode("utf-8", "surrogatepass"))
         return made.digest()
@@ -103,6 +108,11 @@ class Fleet:
             except Exception as error:
                 log.exception("a bug in pixroute: health was not shared", extra={"error": type(error).__name__})
             await asyncio.sleep(self.every)
+
+
+@lru_cache(256)
+def _size_of(size: Size | None) -> bytes:
+    return repr(size).encode() + b"\0"
 
 
 class Sharing(Protocol):

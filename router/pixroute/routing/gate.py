@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from attrs import define, frozen
 
 from pixroute.health.report import HealthEntry
+from pixroute.health.telling import digest
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.routing.places import Places
 from pixroute.secret import Secret
@@ -281,7 +282,7 @@ def _of_the_fleet(attempt: Attempt, admission: Admission) -> list[LeaseHold]:
     if settings.shared and settings.max_in_flight is not None:
         holds.append(LeaseHold(kind="slot", name=attempt.prepared.name, limit=settings.max_in_flight))
     seconds = _seconds(attempt) + PROBE_OUTLIVES
-    return [*holds, *(LeaseHold(kind="probe", name=name, seconds=seconds) for name in admission.probes)]
+    return [*holds, *(LeaseHold(kind="probe", name=digest(name), seconds=seconds) for name in admission.probes)]
 
 
 def _skipped(why: str) -> Failure:
