@@ -1,6 +1,6 @@
 """What an upstream says to a breaker, what the breaker tells other processes, and what it makes of what they say.
 
-Pure; semantics §4 and §4.3.
+Pure; semantics §4, §4.3.
 """
 
 from __future__ import annotations

@@ -234,11 +234,9 @@ class Health:
 
     def breakers(self) -> Iterator[tuple[str, str, Breaker]]:
         """Give every breaker with the name of its origin or upstream, and the resolution; an origin's is empty."""
-        for name, scope in self._origins.items():
-            yield name, "", scope.breaker
+        yield from ((name, "", scope.breaker) for name, scope in self._origins.items())
         for name, upstream in self._upstreams.items():
-            for resolution, scope in upstream.scopes.items():
-                yield name, resolution, scope.breaker
+            yield from ((name, resolution, scope.breaker) for resolution, scope in upstream.scopes.items())
 
     def heard(self) -> None:
         """See to the timers and to whoever waits, after others were heard."""
