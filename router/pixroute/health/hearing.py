@@ -41,7 +41,7 @@ class Hearing(Phases):
             self._until = until
             self._move(State.OPEN, OpenReason.HINT, now)
         self._until = max(self._until, until)
-        self._due = self._next()
+        self.next_check = self._next()
 
     def open_now(self, reason: OpenReason, seconds: float, now: float, *, first_hand: bool = True) -> None:
         """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
@@ -133,7 +133,7 @@ class Hearing(Phases):
                 self._hear_open(heard, now)
             case State.HALF_OPEN if self.reason in SICK:
                 self._hear_half_open(heard, now, new_setback=new_setback)
-        self._due = min(self._due, max(now, self._next()))
+        self.next_check = min(self.next_check, max(now, self._next()))
 
     # -- what is heard
 
