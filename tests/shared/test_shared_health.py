@@ -148,8 +148,9 @@ async def test_a_store_that_goes_away_is_told_once_and_nobody_waits(settings, tm
         with caplog.at_level(logging.WARNING, logger="pixroute"):
             holder.execute("BEGIN EXCLUSIVE")
             await until(lambda: any("its own until then" in record.message for record in caplog.records))
-            async with asyncio.timeout(0.5):
-                await asked(router, "a lighthouse meanwhile")
+            async with asyncio.timeout(4):  # ten that waited for it would take eight seconds
+                for number in range(10):
+                    await asked(router, f"a lighthouse meanwhile, {number}")
             await asyncio.sleep(2.5)
             holder.execute("ROLLBACK")
 
