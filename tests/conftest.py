@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -102,6 +103,13 @@ class Cluster:
     def pid(self):
         """The server's first process."""
         return int((self.folder / "postmaster.pid").read_text().splitlines()[0])
+
+    def heal(self):
+        """Let it run, whatever was done to it."""
+        try:
+            self.signal(signal.SIGCONT)
+        except (OSError, ValueError, IndexError):  # it is down
+            self.start()
 
     def url(self, database="postgres"):
         """Give a URL."""

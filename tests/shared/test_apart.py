@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.shared.conftest import until
+from tests.conftest import until
 
 NAME = f"pix{os.getpid() % 10000}"
 pytestmark = pytest.mark.slow  # interpreters are started

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.shared.conftest import until
+from tests.conftest import until
 
 from pixroute import BudgetExceeded, Router
 from pixroute.config.shared import SharedSettings
