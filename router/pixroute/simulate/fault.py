@@ -28,6 +28,7 @@ class SimulatedFault:
         latency: "slow": P50, P95 and P99 in place of the usual ones, for every resolution.
         per_minute: "throttle": calls allowed.
         bills: "hang": whether the work is done and billed all the same.
+        process: the one process whose calls it strikes, as where its own network is broken; None: all.
     """
 
     on: str
@@ -43,6 +44,7 @@ class SimulatedFault:
     latency: tuple[float, float, float] | None = None
     per_minute: int = 0
     bills: bool = True
+    process: int | None = None
 
     @property
     def end(self) -> float:
@@ -52,6 +54,10 @@ class SimulatedFault:
     def strikes(self, *names: str) -> bool:
         """Tell whether it is on one of these."""
         return self.on == "*" or self.on in names
+
+    def hits(self, process: int) -> bool:
+        """Tell whether it strikes the calls of a process."""
+        return self.process is None or self.process == process
 
     def active(self, at: float) -> bool:
         """Tell whether it is there at a time."""

@@ -11,10 +11,12 @@ from pixroute.outcome import Billing
 from pixroute.policy import Policy
 from pixroute.request import ImageRequest, Resolution, Size
 from pixroute.routing.router import Router
+from pixroute.shared import Stores
 from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.contestant import Notes, Opening
 from pixroute.simulate.draw import stream
 from pixroute.simulate.provider import SimulatedProvider
+from pixroute.simulate.store import SimulatedKept, SimulatedStore, SimulatedTold
 from pixroute.simulate.world import World
 from pixroute.testing.invariants import Invariants, Trace
 
@@ -30,6 +32,8 @@ class Routed:
         self._orders: dict[str, SimulatedRequest] = {}
         self._trace = Trace()
         self._checkers: list[Invariants] = []
+        fleet = world.scenario.fleet
+        self._store = SimulatedStore(fleet, stream(seed, "store")) if fleet.shares else None
         seeds = stream(seed, "routers")
         self._routers = [
             self._router(number, seeds.getrandbits(32), policy) for number in range(world.scenario.processes)
@@ -78,7 +82,12 @@ class Routed:
                 "watch": RouterWatch(self._world, number, self.notes),
             },
             seed=seed,
+            shared=None if self._store is None else self._stores(self._store, number),
         )
+
+    @staticmethod
+    def _stores(store: SimulatedStore, number: int) -> Stores:
+        return Stores(SimulatedTold(store, number), SimulatedKept(store, number), every=store.fleet.every)
 
 
 class RouterWatch:

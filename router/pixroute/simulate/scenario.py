@@ -75,6 +75,29 @@ class ScenarioProvider:
     account: str = "account"
 
 
+@frozen(kw_only=True)
+class ScenarioFleet:
+    """What the processes share, and what befalls the store that carries it.
+
+    Args:
+        shares: whether they share their health.
+        every: seconds from one exchange to the next.
+        delay: seconds that a way to the store and back takes, half of it to half as much again.
+        loss: share of exchanges that fail.
+        cut_off: so many processes do not reach the store from `cut_from` on for `cut_for` seconds.
+        skew: seconds by which the store's clock jumps every ten minutes, forth and back by turns.
+    """
+
+    shares: bool = False
+    every: float = 1.0
+    delay: float = 0.02
+    loss: float = 0.0
+    cut_off: int = 0
+    cut_from: float = 0.0
+    cut_for: float = 0.0
+    skew: float = 0.0
+
+
 UPSTREAMS: Mapping[str, ScenarioUpstream] = MappingProxyType(
     {
         "banana": ScenarioUpstream(
@@ -105,7 +128,8 @@ class Scenario:
         name: for people.
         summary: one sentence: what happens.
         hours: how long requests arrive; what is under way then still ends.
-        processes: routers that share the upstreams and know nothing of each other.
+        processes: routers that share the upstreams; what they know of each other, `fleet` says.
+        fleet: what the processes share.
         callers: who asks.
         upstreams, providers: whom there is to ask; `providers` in the order of the chain.
         chain: its steps, names or groups as in a configuration; empty: every provider is one, in order.
@@ -116,6 +140,7 @@ class Scenario:
     summary: str = ""
     hours: float = 1.0
     processes: int = 1
+    fleet: ScenarioFleet = ScenarioFleet()
     callers: Callers = Callers()
     upstreams: Mapping[str, ScenarioUpstream] = UPSTREAMS
     providers: Mapping[str, ScenarioProvider] = PROVIDERS
