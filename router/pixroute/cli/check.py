@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import click
@@ -18,7 +16,7 @@ from rich.text import Text
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
 from pixroute.cli.words import amount, console, say, table
-from pixroute.config.build import Built, build
+from pixroute.config.build import Built, build_what_can
 from pixroute.config.check import examine, links, mistakes, worst_first
 from pixroute.config.model import Config
 from pixroute.config.walk import CLASSES, ConfigFinding, Level
@@ -49,34 +47,34 @@ def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, 
     """
     if online and without_keys:
         raise click.UsageError("--online needs the keys.")
-    findings, worst, sentence = _examined(file, _AnyKey(os.environ) if without_keys else os.environ, online=online)
+    findings, worst, sentence = _examined(file, online=online, keys=not without_keys)
     if as_json:
         click.echo(_document(findings, worst, sentence))
     else:
         _print(findings, worst, sentence)
-    levels = {finding.level for finding in findings}
-    return Exit.USAGE if "error" in levels else Exit.FAILED if strict and "warning" in levels else Exit.OK
+    if found_mistakes(findings):
+        return Exit.USAGE
+    return Exit.FAILED if strict and any(finding.level == "warning" for finding in findings) else Exit.OK
 
 
-class _AnyKey(dict[str, str]):
-    """The environment, in which every key is set; our own variables stay as they are."""
-
-    def get(self, name: str, default: object = None) -> Any:
-        own = name.startswith("PIXROUTE_")
-        return super().get(name) or (default if own else f"{name}, which is not set")
-
-
-def _examined(
-    file: Path | None, env: Mapping[str, str], *, online: bool
-) -> tuple[Sequence[ConfigFinding], Sequence[Worst], str]:
+def _examined(file: Path | None, *, online: bool, keys: bool) -> tuple[Sequence[ConfigFinding], Sequence[Worst], str]:
     """Give what is found, the worst cases and a sentence on which configuration it is."""
     try:
-        config, sentence = choose.read_config(file, plaintext=None, env=env)
-        built = build(config)
+        reading, sentence = choose.reading(file, keys=keys)
     except ConfigError as error:
-        return mistakes(error), (), f"Read {error.source}."
-    asked = asyncio.run(_asked(built)) if online else []
-    return worst_first([*asked, *examine(built)]), asyncio.run(_worst(config)), sentence
+        return mistakes(error.problems), (), f"Read {error.source}."
+    told = [one for one in reading.problems if keys or one not in reading.keyless]
+    built, wrong = build_what_can(reading.config)
+    whole = not wrong and len(reading.problems) == len(reading.keyless)
+    found = [*mistakes([*told, *wrong]), *examine(built, whole=whole)]
+    if online and not found_mistakes(found):
+        found += asyncio.run(_asked(built))
+    return worst_first(found), asyncio.run(_worst(reading.config)) if whole else (), sentence
+
+
+def found_mistakes(found: Sequence[ConfigFinding]) -> bool:
+    """Tell whether a mistake is among what was found."""
+    return any(finding.level == "error" for finding in found)
 
 
 async def _asked(built: Built) -> list[ConfigFinding]:

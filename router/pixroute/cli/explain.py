@@ -13,7 +13,6 @@ from pixroute.cli import choose
 from pixroute.cli.options import RequestOptions, configuration_options, request_options
 from pixroute.cli.origins import citations, origins
 from pixroute.cli.words import amount, console, say, table
-from pixroute.config.load import KEY_VARIABLE
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
 from pixroute.routing.view import Verdict
@@ -32,8 +31,7 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
     another upstream, which joins a silent attempt after the time shown or when only the reserve is left.
     """
     options = RequestOptions(**asked)
-    env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
-    read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
+    read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ, ask_keys=False)
     say(sentence)
     asyncio.run(_explain(read, options))
 

@@ -6,20 +6,30 @@ from collections.abc import Iterable
 
 from pixroute.config import check_chains, check_places, check_tables
 from pixroute.config.build import Built
+from pixroute.config.model import ChainConfig
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
-from pixroute.errors import ConfigError
+from pixroute.errors import Problem
 
 
-def examine(built: Built) -> tuple[ConfigFinding, ...]:
-    """Find what is likely to be regretted, the worst first."""
+def examine(built: Built, *, whole: bool = True) -> tuple[ConfigFinding, ...]:
+    """Find what is likely to be regretted, the worst first.
+
+    `whole` false: mistakes left something out, so only what is complete is looked at.
+    """
     by_name = {link.name: link for link in links(built)}
+    chains = [chain for chain in built.config.chains.values() if whole or _complete(chain, built)]
     walks = [
         Walk(name=chain.name, links=tuple(by_name[name] for name in chain.providers), policy=chain.policy)
-        for chain in built.config.chains.values()
+        for chain in chains
     ]
-    found = [finding for rule in (*check_tables.RULES, *check_places.RULES) for finding in rule(built, walks)]
+    tables = check_tables.RULES if whole else check_tables.SINGLE
+    found = [finding for rule in (*tables, *check_places.RULES) for finding in rule(built, walks)]
     found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
     return worst_first(found)
+
+
+def _complete(chain: ChainConfig, built: Built) -> bool:
+    return bool(chain.providers) and all(name in built.providers for name in chain.providers)
 
 
 def worst_first(found: Iterable[ConfigFinding]) -> tuple[ConfigFinding, ...]:
@@ -36,6 +46,6 @@ def links(built: Built) -> tuple[Link, ...]:
     )
 
 
-def mistakes(error: ConfigError) -> tuple[ConfigFinding, ...]:
+def mistakes(problems: Iterable[Problem]) -> tuple[ConfigFinding, ...]:
     """Give the problems of a configuration that cannot be used."""
-    return tuple(ConfigFinding(level="error", path=one.path, message=one.message) for one in error.problems)
+    return tuple(ConfigFinding(level="error", path=one.path, message=one.message) for one in problems)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 LISTENERS = ("http", "https")
 ROUTES = ("images", "edits", "native", "ark", "chat", "files", "models")
-OWN_ROUTES = tuple(dict.fromkeys(route for service in SERVICES for *_, route in service.routes))
 Selector = frozenset[str]
 
 ALIASES = {"banana-http": "http/banana", "banana-https": "https/banana", "*": ""}
@@ -23,15 +22,17 @@ ALIASES = {"banana-http": "http/banana", "banana-https": "https/banana", "*": ""
 def parse_selector(text: str) -> Selector:
     """Read words joined by "/", all of which must fit a call: a listener, route, model or family of models.
 
-    "banana-http" and "banana-https" are the listeners of the default chain, "*" is every call.
+    "@NAME" is a provider that says its name. "banana-http" and "banana-https" are the listeners of the default chain,
+    "*" is every call.
 
     Raises:
         ValueError: a word that is none of these.
     """
     words = frozenset(word for word in ALIASES.get(text, text).split("/") if word)
-    known = {*LISTENERS, *ROUTES, *OWN_ROUTES, *FAMILIES}
+    own = (route for service in SERVICES for *_, route in service.routes)
+    known = {*LISTENERS, *ROUTES, *own, *FAMILIES}
     for word in words:
-        if word not in known and not family(word):
+        if word not in known and not family(word) and not word.startswith("@"):
             raise unknown("selector", word, [*known, *ALIASES])
     return words
 
@@ -56,7 +57,7 @@ class FaultBook:
 
     def take(self, call: "ReceivedCall") -> Fault | None:
         """The fault of this call."""
-        traits = {call.listener, call.route, call.model, family(call.model)}
+        traits = {call.listener, call.route, call.model, family(call.model), f"@{call.provider}"}
         for words in _fitting(self._scripts, traits):
             if self._scripts[words]:
                 return self._scripts[words].popleft()
