@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,25 @@ def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:
     )
 
 
+def no_reserve(plan: ProviderPlan) -> Iterator[str]:
+    """Say why no time is kept for a fallback; nothing where it is, or where it is not asked itself."""
+    if plan.reserve or plan.verdict != Verdict.READY.value:
+        return
+    if not plan.not_kept:
+        yield "reserve 0, for nobody follows."
+    whose: dict[str, list[str]] = {}
+    for name, why in plan.not_kept.items():
+        whose.setdefault(why, []).append(name)
+    for why, names in whose.items():
+        yield f"reserve 0 for {', '.join(names)}: {why}."
+
+
 def _summary(explanation: Explanation) -> list[str]:
     parts = f", in {explanation.parts} parts at once" if explanation.parts > 1 else ""
     worst = amount(explanation.worst_cost, explanation.currency)
     return [
         *(f"{plan.name}: {plan.verdict}." for plan in explanation.providers if plan.verdict != Verdict.READY.value),
+        *(f"{plan.name}: {line}" for plan in explanation.providers for line in no_reserve(plan)),
         *(f"{plan.name}: its breaker is forced: {plan.forced}." for plan in explanation.providers if plan.forced),
         f"Chain {explanation.chain}{parts}: first {explanation.first}.",
         f"Worst case: {explanation.worst_seconds:.0f} s and {worst}.",

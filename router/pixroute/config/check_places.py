@@ -64,8 +64,7 @@ def keys(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         secret = getattr(provider.settings, "api_key", None)
         host = urlsplit(getattr(provider.settings, "base_url", "")).hostname or ""
-        given = isinstance(secret, Secret) and not isinstance(secret, StandIn)
-        key = tried(secret.reveal) if given else ""
+        key = tried(secret.reveal) if isinstance(secret, Secret) and not isinstance(secret, StandIn) else ""
         if key and (wrong := _of_another(key, host)) is not None:
             yield ConfigFinding(
                 level="warning",

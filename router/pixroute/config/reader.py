@@ -35,7 +35,7 @@ SHARED = {
 
 @define
 class ConfigReader:
-    """One reading: what was said, and what is wrong with it so far; of `problems`, `keyless` are keys that are not there.
+    """One reading: what was said, and what is wrong with it so far; `keyless`: those problems that are missing keys.
 
     What its methods give is complete only where `problems` stayed empty.
     """
@@ -124,7 +124,7 @@ class ConfigReader:
         """Give settings whose missing keys are told, and replaced by stand-ins: all else of them can be looked at."""
         self.check_secrets(settings, own, path)
         given = {name: said for name, said in own.items() if isinstance(said, Mapping)}
-        replaced = stand_ins(settings, given)
+        replaced: dict[str, Any] = {**stand_ins(settings, given)}
         return evolve(settings, **replaced) if replaced else settings
 
     def check_secrets(self, settings: object, own: Mapping[str, Any], path: str) -> None:

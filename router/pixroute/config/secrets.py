@@ -60,7 +60,7 @@ class FromFile:
 
 
 class StandIn(Secret):
-    """Stands for a key that is not there, where nobody will use it; accounts are told apart by where theirs would be."""
+    """Stands for a key that is not there, where nobody uses it; accounts are told apart by where theirs would be."""
 
     __slots__ = ()
 

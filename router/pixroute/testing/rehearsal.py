@@ -28,6 +28,7 @@ from pixroute.routing.router import Router
 from pixroute.secret import Secret
 from pixroute.testing.emulator import EmulatedPlace, Emulator, learn
 from pixroute.testing.emulator.call import marked
+from pixroute.testing.emulator.faults.book import parse_selector
 from pixroute.testing.emulator.place import PLACES
 from pixroute.testing.scaled import OWN_WORK, scaled, scaled_latency
 from pixroute.words import join
@@ -67,11 +68,16 @@ class Rehearsal:
     @property
     def serve(self) -> ServeSettings:
         """The gateway's settings, without the places where real pictures and requests are kept."""
-        return attrs.evolve(self.config.serve, **dict.fromkeys(_NOT_SERVED))
+        nowhere: dict[str, Any] = dict.fromkeys(_NOT_SERVED)
+        return attrs.evolve(self.config.serve, **nowhere)
 
     def selector(self, text: str) -> str:
-        """Give an emulator's selector in which a word that names a provider means that provider."""
-        return "/".join(f"@{word}" if word in self.roles else word for word in text.split("/"))
+        """Give an emulator's selector in which a word that names a provider means that provider.
+
+        Raises:
+            ValueError: a word means nobody; the text has the nearest, and all.
+        """
+        return "/".join(parse_selector(text, self.roles)) or "*"
 
     def mapping(
         self,
@@ -219,7 +225,9 @@ def take_latencies(rehearsal: Rehearsal, emulator: Emulator, *, ca_file: Path | 
         if (latency := rehearsal.config.providers[name].settings.latency_over(provider.latency)).table
     }
     for name, latency in known.items():
-        table = {size: (times.p50, times.p95, times.p99) for size, times in latency.table.items()}
+        table: dict[str, tuple[float, float, float]] = {
+            size: (times.p50, times.p95, times.p99) for size, times in latency.table.items()
+        }
         emulator.set_latency(name, table)
     return known
 

@@ -34,7 +34,8 @@ class EmulatedPlace:
         if self.path is not None:
             return self.path if isinstance(self.path, str) else self.path(settings)
         own = {name: getattr(settings, name) for name in said if name != "base_url" and hasattr(settings, name)}
-        return urlsplit(type(settings)(**own).base_url).path.rstrip("/")
+        default: str = type(settings)(**own).base_url
+        return urlsplit(default).path.rstrip("/")
 
 
 _TASKS = {"evolink": "/evolink/v1", "apimart": "/apimart/v1"}
