@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from pixroute.config.load import read_toml
 from pixroute.errors import ConfigError, Problem
+from pixroute.policy import DEFAULT_TIMEOUTS
 from pixroute.request import Resolution
 from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.read import structure
 
 Times = tuple[float, float, float]
+Prices = Decimal | Mapping[Resolution, Decimal]
 HOUR = 3600.0
+PRIMARY, FALLBACK = "primary", "fallback"
+"""What a fault may be on in any chain: the first upstream of it, and the second."""
 
 
 @frozen(kw_only=True)
@@ -50,7 +55,7 @@ class ScenarioUpstream:
 
     Args:
         latency: P50, P95 and P99 of the work in seconds; a resolution left out is not made.
-        price: of a picture, in dollars.
+        price: of a picture, in dollars; or a table by resolution, in which "other" stands for what it leaves out.
         capacity: pictures made at once; what comes beyond it waits in line, whether or not its caller still does.
         longest_line: seconds of waiting beyond which it answers 503 instead.
         common: share of the variance of the work's time (its normal score) that all calls at a time have in common.
@@ -58,7 +63,7 @@ class ScenarioUpstream:
     """
 
     latency: Mapping[Resolution, Times]
-    price: Decimal
+    price: Prices
     capacity: int = 1000
     longest_line: float = 300.0
     common: float = 0.0
@@ -67,10 +72,19 @@ class ScenarioUpstream:
 
 @frozen(kw_only=True)
 class ScenarioProvider:
-    """A provider: a way to an upstream."""
+    """A provider: a way to an upstream.
+
+    Args:
+        upstream: its model.
+        origin: who shares it shares failures to connect.
+        account: who shares it shares a key.
+        price: as of the upstream, in place of it.
+    """
 
     upstream: str
     origin: str
+    account: str = "account"
+    price: Prices | None = None
 
 
 UPSTREAMS: Mapping[str, ScenarioUpstream] = MappingProxyType(
@@ -107,6 +121,7 @@ class Scenario:
         callers: who asks.
         upstreams, providers: whom there is to ask; `providers` in the order of the chain.
         faults: what goes wrong.
+        timeouts: seconds after which those who have no policy end a call, by resolution.
     """
 
     name: str
@@ -117,6 +132,13 @@ class Scenario:
     upstreams: Mapping[str, ScenarioUpstream] = UPSTREAMS
     providers: Mapping[str, ScenarioProvider] = PROVIDERS
     faults: tuple[SimulatedFault, ...] = ()
+    timeouts: Mapping[Resolution, float] = DEFAULT_TIMEOUTS
+
+    def price_of(self, provider: str, resolution: Resolution) -> Decimal | None:
+        """Give what a picture costs there; None where it is unknown."""
+        place = self.providers[provider]
+        price = place.price if place.price is not None else self.upstreams[place.upstream].price
+        return price if isinstance(price, Decimal) else price.get(resolution, price.get("other"))
 
     @property
     def seconds(self) -> float:
@@ -127,6 +149,13 @@ class Scenario:
     def primary(self) -> str:
         """The upstream of the first provider."""
         return next(iter(self.providers.values())).upstream
+
+    def meant(self, on: str) -> str:
+        """Give the upstream that "primary" or "fallback" means; with one upstream alone both are that."""
+        if on not in {PRIMARY, FALLBACK} or on in {*self.upstreams, *self.providers}:
+            return on
+        chain = [*dict.fromkeys(place.upstream for place in self.providers.values())]
+        return chain[0] if on == PRIMARY else chain[min(1, len(chain) - 1)]
 
     def faults_on(self, upstream: str) -> tuple[SimulatedFault, ...]:
         """Give the faults that strike an upstream or one of its providers."""
@@ -142,20 +171,25 @@ class Scenario:
         return "during" if at < max(fault.end for fault in self.faults) else "after"
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Read a scenario.
+def load_scenario(path: Path, **world: Any) -> Scenario:
+    """Read a scenario; `world` are `upstreams`, `providers` and `timeouts` in place of the first chain's.
 
     Raises:
         ConfigError: with all its mistakes.
     """
-    scenario = structure({"name": path.stem, **read_toml(path)}, Scenario, path=path)
+    read = {"name": path.stem, **read_toml(path)}
+    if twice := [Problem(name, "is the configuration's: leave it out") for name in world if name in read]:
+        raise ConfigError(twice, source=str(path))
+    scenario = structure(read, Scenario, path=path)
+    if world:
+        scenario = evolve(scenario, **world)
     if wrong := _strangers(scenario):
         raise ConfigError(wrong, source=str(path))
-    return scenario
+    return evolve(scenario, faults=tuple(evolve(one, on=scenario.meant(one.on)) for one in scenario.faults))
 
 
 def _strangers(scenario: Scenario) -> list[Problem]:
-    known = {"*", *scenario.upstreams, *scenario.providers}
+    known = {"*", PRIMARY, FALLBACK, *scenario.upstreams, *scenario.providers}
     wrong = [
         Problem(f"providers.{name}.upstream", f"{place.upstream!r} is none of {', '.join(scenario.upstreams)}")
         for name, place in scenario.providers.items()
