@@ -82,6 +82,7 @@ def _summary(explanation: Explanation) -> list[str]:
     return [
         *(f"{plan.name}: {plan.verdict}." for plan in explanation.providers if plan.verdict != Verdict.READY.value),
         *(f"{plan.name}: {line}" for plan in explanation.providers for line in no_reserve(plan)),
+        *(f"{drawn}." for drawn in explanation.drawn),
         *(f"{plan.name}: its breaker is forced: {plan.forced}." for plan in explanation.providers if plan.forced),
         f"Chain {explanation.chain}{parts}: first {explanation.first}.",
         f"Worst case: {explanation.worst_seconds:.0f} s and {worst}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pixroute.config import check_chains, check_places, check_tables
+from pixroute.config import check_chains, check_groups, check_places, check_tables
 from pixroute.config.build import Built
 from pixroute.config.model import ChainConfig
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
@@ -19,12 +19,22 @@ def examine(built: Built, *, whole: bool = True) -> tuple[ConfigFinding, ...]:
     by_name = {link.name: link for link in links(built)}
     chains = [chain for chain in built.config.chains.values() if whole or _complete(chain, built)]
     walks = [
-        Walk(name=chain.name, links=tuple(by_name[name] for name in chain.providers), policy=chain.policy)
+        Walk(
+            name=chain.name,
+            links=tuple(by_name[name] for name in chain.providers),
+            policy=chain.policy,
+            groups=tuple(tuple(by_name[name] for name in group.any) for group in chain.groups),
+        )
         for chain in chains
     ]
     tables = check_tables.RULES if whole else check_tables.SINGLE
     found = [finding for rule in (*tables, *check_places.RULES) for finding in rule(built, walks)]
-    found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
+    found += [
+        finding
+        for walk in walks
+        for rule in (*check_chains.RULES, *check_groups.RULES)
+        for finding in rule(built, walk)
+    ]
     return worst_first(found)
 
 

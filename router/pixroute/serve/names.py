@@ -59,7 +59,7 @@ class Menu:
 def widened(config: Config) -> Config:
     """Give a configuration in which every enabled provider is a chain of its own, too."""
     single = {
-        name: ChainConfig(name=name, providers=(name,), policy=config.policy)
+        name: ChainConfig(name=name, steps=(name,), policy=config.policy)
         for name, provider in config.providers.items()
         if provider.enabled and name not in config.chains
     }

@@ -15,6 +15,7 @@ from pixroute.config.load import load_without_keys
 from pixroute.config.model import ChainConfig, Config
 from pixroute.config.walk import Link
 from pixroute.errors import ConfigError, Problem
+from pixroute.group import Step
 from pixroute.plugins import PluginsOnDemand
 from pixroute.policy import Policy
 from pixroute.provider import ProviderSettings
@@ -33,6 +34,7 @@ class OwnWorld:
     """
 
     chain: str
+    steps: tuple[Step, ...]
     upstreams: Mapping[str, ScenarioUpstream]
     providers: Mapping[str, ScenarioProvider]
     settings: Mapping[str, ProviderSettings]
@@ -42,7 +44,12 @@ class OwnWorld:
     @property
     def of_scenario(self) -> dict[str, Any]:
         """What it says of a scenario."""
-        return {"upstreams": self.upstreams, "providers": self.providers, "timeouts": self.policy.attempt_timeout}
+        return {
+            "upstreams": self.upstreams,
+            "providers": self.providers,
+            "chain": self.steps,
+            "timeouts": self.policy.attempt_timeout,
+        }
 
     def contestant(self, file: str) -> Contestant:
         """Give our router under its policy."""
@@ -71,6 +78,7 @@ def own_world(path: Path, chain: str | None = None) -> OwnWorld:
     notes += _currencies(asked)
     return OwnWorld(
         chain=found.name,
+        steps=found.steps,
         upstreams=upstreams,
         providers={link.name: _provider(link, names[link.name]) for link in asked},
         settings={link.name: _settings(link) for link in asked},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from io import StringIO
-from math import inf, nan
+from math import nan
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +87,9 @@ def _strip(axes: Axes, bins: Bins, width: float, colour: str) -> None:
 
 def _shade(axes: Axes, scenario: Scenario) -> None:
     """Shade the time of every fault; one that comes and goes, as a whole."""
-    for fault in scenario.faults:
-        end = scenario.seconds if fault.end == inf else fault.end
-        axes.axvspan(fault.start / HOUR, min(end, scenario.seconds) / HOUR, color=_FAULT, alpha=0.16, linewidth=0)
+    spans = {(fault.start, min(fault.end, scenario.seconds)) for fault in scenario.faults}
+    for start, end in sorted(spans):
+        axes.axvspan(start / HOUR, end / HOUR, color=_FAULT, alpha=0.16, linewidth=0)
 
 
 def _tick(value: float, *, share: bool) -> str:

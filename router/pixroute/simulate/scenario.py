@@ -12,6 +12,7 @@ from attrs import Factory, evolve, frozen
 
 from pixroute.config.load import read_toml
 from pixroute.errors import ConfigError, Problem
+from pixroute.group import Step, names_of
 from pixroute.policy import DEFAULT_TIMEOUTS
 from pixroute.request import Resolution
 from pixroute.simulate.fault import SimulatedFault
@@ -120,6 +121,7 @@ class Scenario:
         processes: routers that share the upstreams and know nothing of each other.
         callers: who asks.
         upstreams, providers: whom there is to ask; `providers` in the order of the chain.
+        chain: its steps, names or groups as in a configuration; empty: every provider is one, in order.
         faults: what goes wrong.
         timeouts: seconds after which those who have no policy end a call, by resolution.
     """
@@ -131,6 +133,7 @@ class Scenario:
     callers: Callers = Callers()
     upstreams: Mapping[str, ScenarioUpstream] = UPSTREAMS
     providers: Mapping[str, ScenarioProvider] = PROVIDERS
+    chain: tuple[Step, ...] = ()
     faults: tuple[SimulatedFault, ...] = ()
     timeouts: Mapping[Resolution, float] = DEFAULT_TIMEOUTS
 
@@ -141,26 +144,32 @@ class Scenario:
         return price if isinstance(price, Decimal) else price.get(resolution, price.get("other"))
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the chain."""
+        return self.chain or tuple(self.providers)
+
+    @property
     def seconds(self) -> float:
         """How long requests arrive."""
         return self.hours * HOUR
 
     @property
-    def primary(self) -> str:
-        """The upstream of the first provider."""
-        return next(iter(self.providers.values())).upstream
+    def primaries(self) -> frozenset[str]:
+        """The upstream of the first provider, or those of the first group."""
+        return frozenset(self.providers[name].upstream for name in names_of(self.steps[:1]))
 
-    def meant(self, on: str) -> str:
-        """Give the upstream that "primary" or "fallback" means; with one upstream alone both are that."""
+    def meant(self, on: str) -> tuple[str, ...]:
+        """Give whom a fault is on: "primary" means the upstreams of the first step, "fallback" the next one."""
         if on not in {PRIMARY, FALLBACK} or on in {*self.upstreams, *self.providers}:
-            return on
-        chain = [*dict.fromkeys(place.upstream for place in self.providers.values())]
-        return chain[0] if on == PRIMARY else chain[min(1, len(chain) - 1)]
+            return (on,)
+        first = self.primaries
+        later = [self.providers[name].upstream for name in names_of(self.steps[1:])]
+        return tuple(sorted(first)) if on == PRIMARY else tuple(one for one in later if one not in first)[:1]
 
-    def faults_on(self, upstream: str) -> tuple[SimulatedFault, ...]:
-        """Give the faults that strike an upstream or one of its providers."""
-        names = [name for name, place in self.providers.items() if place.upstream == upstream]
-        return tuple(fault for fault in self.faults if fault.strikes(upstream, *names))
+    def faults_on(self, upstreams: frozenset[str]) -> tuple[SimulatedFault, ...]:
+        """Give the faults that strike one of these upstreams or one of their providers."""
+        names = [name for name, place in self.providers.items() if place.upstream in upstreams]
+        return tuple(fault for fault in self.faults if fault.strikes(*upstreams, *names))
 
     def phase(self, at: float) -> str:
         """Tell where a time lies: "before", "during" or "after" the faults; "quiet" where there are none."""
@@ -185,7 +194,8 @@ def load_scenario(path: Path, **world: Any) -> Scenario:
         scenario = evolve(scenario, **world)
     if wrong := _strangers(scenario):
         raise ConfigError(wrong, source=str(path))
-    return evolve(scenario, faults=tuple(evolve(one, on=scenario.meant(one.on)) for one in scenario.faults))
+    faults = [evolve(one, on=name) for one in scenario.faults for name in scenario.meant(one.on)]
+    return evolve(scenario, faults=tuple(faults))
 
 
 def _strangers(scenario: Scenario) -> list[Problem]:
@@ -195,6 +205,14 @@ def _strangers(scenario: Scenario) -> list[Problem]:
         for name, place in scenario.providers.items()
         if place.upstream not in scenario.upstreams
     ]
+    named = names_of(scenario.chain)
+    wrong += [
+        Problem("chain", f"{name!r} is none of {', '.join(scenario.providers)}")
+        for name in named
+        if name not in scenario.providers
+    ]
+    if len(set(named)) < len(named):
+        wrong.append(Problem("chain", "names a provider twice"))
     return wrong + [
         Problem(f"faults[{number}].on", f"{fault.on!r} is none of {', '.join(sorted(known))}")
         for number, fault in enumerate(scenario.faults)

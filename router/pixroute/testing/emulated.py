@@ -21,7 +21,7 @@ def default_rehearsal(chains: Mapping[str, Sequence[str]] | None = None) -> Rehe
     """Give the chain that is asked without a configuration, to be played; `chains` of its providers in its place."""
     config = default_config(PluginsOnDemand(), env=AnyKey(), plaintext="accept")
     if chains is not None:
-        made = {name: ChainConfig(name=name, providers=tuple(members)) for name, members in chains.items()}
+        made = {name: ChainConfig(name=name, steps=tuple(members)) for name, members in chains.items()}
         said = {**config.said, "chains": {name: list(members) for name, members in chains.items()}}
         config = evolve(config, chains=made, said=said)
     return rehearse(config)

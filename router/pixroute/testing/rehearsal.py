@@ -20,6 +20,7 @@ from pixroute.config.model import Config, ProviderConfig
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError, Problem
 from pixroute.events import Observer
+from pixroute.group import Group
 from pixroute.http.endpoint import origin_of
 from pixroute.latency import Latency
 from pixroute.plugins import PluginsOnDemand
@@ -122,11 +123,21 @@ class Rehearsal:
 
     def _chain(self, name: str, scale: float) -> Any:
         said = self.config.said["chains"][name]
+        steps = self._steps(name)
         if not isinstance(said, Mapping):
-            return self._members(name)
+            return steps
         policy = _plain(scaled(self.config.chains[name].policy, scale))
         own = {key: policy[key] for key in said if key in policy}
-        return {"providers": self._members(name), **own}
+        return {"providers": steps, **own}
+
+    def _steps(self, chain: str) -> list[Any]:
+        """Give a chain's steps, groups included, without those who are not played."""
+        steps: list[Any] = []
+        for step in self.config.chains[chain].steps:
+            left = step.only(self.roles) if isinstance(step, Group) else step if step in self.roles else None
+            if left is not None:
+                steps.append({"any": list(left.any), "spread": left.spread} if isinstance(left, Group) else left)
+        return steps
 
     def _provider(self, provider: ProviderConfig, role: Role, emulator: Emulator, key_for: KeyFor) -> dict[str, Any]:
         settings, said = provider.settings, self.config.said["providers"][provider.name]
