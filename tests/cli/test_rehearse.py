@@ -155,7 +155,7 @@ def test_my_chain_with_a_fault_by_my_provider_s_name(run, folder):
 
     assert attempts == [("flux", "quota"), ("mine", "picture")]
     assert told["emulated"] is True
-    assert told["configuration"].startswith("EMULATED: pixroute.toml in this folder. No provider is asked")
+    assert told["configuration"].startswith("EMULATED: pixroute.toml in this folder; no provider is asked")
     assert told["configuration"].endswith("Not used: providers.dream.proxy; observers.ledger.")
     assert not (folder / "spent.jsonl").exists()
 

@@ -16,7 +16,7 @@ from pixroute.cli.reload import reload_on_sighup
 from pixroute.config.load import (
     KEY_VARIABLE,
     AnyKey,
-    Reading,
+    ConfigReading,
     default_config,
     find_config,
     load_without_keys,
@@ -75,7 +75,7 @@ def source(
 
 
 @frozen(kw_only=True)
-class Stage:
+class EmulatedStage:
     """What is played, how fast and with which faults, and a sentence that says so."""
 
     rehearsal: Rehearsal
@@ -102,7 +102,7 @@ def staged(
     time_scale: float | None,
     faults: Sequence[str],
     default_faults: Sequence[str] = FAULTS,
-) -> Stage:
+) -> EmulatedStage:
     """Choose what an emulator plays: the configuration that would be used, or without one the built-in chain.
 
     Raises:
@@ -116,14 +116,14 @@ def staged(
         raise click.UsageError("--emulated needs no --plaintext: nothing leaves this machine.")
     path, which = find_config(file, os.environ, Path.cwd())
     if path is None:
-        rehearsal, which = default_rehearsal(), "the built-in chain"
+        rehearsal, which = default_rehearsal(), ""
         faults = faults or default_faults
     else:
         rehearsal = rehearse(load_without_keys(path, PluginsOnDemand()))
         which = which.removeprefix("Using ").rstrip(".")
     scale, read = time_scale or TIME_SCALE, read_faults(faults)
     sentence = emulation_sentence(which, scale, read, rehearsal.unused)
-    return Stage(rehearsal=rehearsal, time_scale=scale, faults=read, sentence=sentence)
+    return EmulatedStage(rehearsal=rehearsal, time_scale=scale, faults=read, sentence=sentence)
 
 
 def read_config(
@@ -151,13 +151,13 @@ def read_config(
     return default_config(PluginsOnDemand(), env=env, plaintext=plaintext), sentence
 
 
-def reading(file: Path | None, *, keys: bool) -> tuple[Reading, str]:
+def reading(file: Path | None, *, keys: bool) -> tuple[ConfigReading, str]:
     """Read the configuration with what is wrong beside it, and say in a sentence which it is; as `read_config`."""
     path, sentence = find_config(file, os.environ, Path.cwd())
     if path is not None:
         return read_file(path, PluginsOnDemand()), sentence
     config, sentence = read_config(file, plaintext=None, env=os.environ, ask_keys=keys)
-    return Reading(config=config, problems=(), keyless=()), sentence
+    return ConfigReading(config=config, problems=(), keyless=()), sentence
 
 
 def read_faults(words: Sequence[str]) -> dict[str, str]:
@@ -183,7 +183,7 @@ def emulation_sentence(which: str, time_scale: float, faults: Mapping[str, str],
     """Say that nothing here is real, what is played, and what of it is not used."""
     told = ", ".join(f"{selector}={fault}" for selector, fault in faults.items()) or "none"
     sentence = (
-        f"EMULATED: {which}. No provider is asked, no key is used, nothing is billed, whatever price is shown; "
+        f"EMULATED: {which and f'{which}; '}no provider is asked, no key is used, nothing is billed, whatever price is shown; "
         f"{1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
     )
     return f"{sentence} Not used: {'; '.join(unused)}." if unused else sentence
@@ -198,7 +198,7 @@ async def configured(config: Config, observers: Mapping[str, Observer]) -> Async
 
 
 @asynccontextmanager
-async def _emulated(stage: Stage, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
+async def _emulated(stage: EmulatedStage, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
     """Open a router for what is played, before an emulator of its own."""
     from pixroute.testing.rehearsal import rehearsed_router  # noqa: PLC0415 - heavy: a server, certificates
 

@@ -35,7 +35,7 @@ class ServeSource:
 
     config: Config | None
     sentence: str
-    stage: choose.Stage | None = None
+    stage: choose.EmulatedStage | None = None
 
     @property
     def settings(self) -> ServeSettings:

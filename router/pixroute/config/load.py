@@ -88,7 +88,7 @@ def structure(
 
 
 @frozen(kw_only=True)
-class Reading:
+class ConfigReading:
     """What could be read of a configuration, and what is wrong with it.
 
     Where there are problems, entries that cannot be read are missing. `keyless` are those problems that are keys which
@@ -119,7 +119,7 @@ def read_mapping(
     env: Mapping[str, str] = os.environ,
     source: str = "configuration",
     clear_keys: bool = True,
-) -> Reading:
+) -> ConfigReading:
     """Read a mapping as `structure` does, with what is wrong beside it.
 
     Raises:
@@ -133,7 +133,7 @@ def read_mapping(
     converter = strict_converter(base=base, env=env, clear_keys=clear_keys)
     reader = ConfigReader(mapping, plugins, converter, source)
     config = reader.config()
-    return Reading(config=config, problems=tuple(reader.problems), keyless=tuple(reader.keyless))
+    return ConfigReading(config=config, problems=tuple(reader.problems), keyless=tuple(reader.keyless))
 
 
 class AnyKey(dict[str, str]):
@@ -145,7 +145,7 @@ class AnyKey(dict[str, str]):
         return super().get(name) or (default if own else f"{name}, which is not set")
 
 
-def read_file(path: Path, plugins: PluginSource, *, env: Mapping[str, str] = os.environ) -> Reading:
+def read_file(path: Path, plugins: PluginSource, *, env: Mapping[str, str] = os.environ) -> ConfigReading:
     """Read a file with what is wrong beside it; raises `ConfigError` like `read_toml`."""
     return read_mapping(read_toml(path), plugins, base=path.parent, env=env, source=str(path), clear_keys=False)
 
