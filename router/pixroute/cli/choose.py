@@ -183,8 +183,8 @@ def emulation_sentence(which: str, time_scale: float, faults: Mapping[str, str],
     """Say that nothing here is real, what is played, and what of it is not used."""
     told = ", ".join(f"{selector}={fault}" for selector, fault in faults.items()) or "none"
     sentence = (
-        f"EMULATED: {which and f'{which}; '}no provider is asked, no key is used, nothing is billed, whatever price is shown; "
-        f"{1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
+        f"EMULATED: {which and f'{which}; '}no provider is asked, no key is used, nothing is billed, whatever price is "
+        f"shown; {1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
     )
     return f"{sentence} Not used: {'; '.join(unused)}." if unused else sentence
 

@@ -38,7 +38,7 @@ _OWN = ("base_url", "api_key", "proxy", "ca_file", "allow_private_results", "job
 """Settings that a rehearsal says itself."""
 _TOLD = ("proxy", "ca_file", "job_origins")
 """Those of them that are worth telling where the configuration says them."""
-_NOT_SERVED = ("repeats_file", "store", "signing_key")
+_NOT_SERVED = ("repeats_file", "store", "bucket", "signing_key", "shared_keys", "processes")
 
 KeyFor = Callable[[str], Any]
 """Gives what stands for the key of an account, by a name of the account."""
@@ -69,7 +69,8 @@ class Rehearsal:
     @property
     def serve(self) -> ServeSettings:
         """The gateway's settings, without the places where real pictures and requests are kept."""
-        nowhere: dict[str, Any] = dict.fromkeys(_NOT_SERVED)
+        usual = attrs.fields_dict(ServeSettings)
+        nowhere: dict[str, Any] = {name: usual[name].default for name in _NOT_SERVED}
         return attrs.evolve(self.config.serve, **nowhere)
 
     def selector(self, text: str) -> str:
