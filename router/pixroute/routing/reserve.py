@@ -48,7 +48,7 @@ def hindrance(view: View, index: int, later: int, remaining: float) -> Verdict |
         return Verdict.SAME_UPSTREAM
     if other.barred is not None:
         return other.barred
-    if view.tried and _was_asked_or_excluded(view, later):
+    if view.tried and (later in view.past.last or excluded(view, later) is not None):
         return Verdict.TRIED
     if not would_admit(view.statuses[later]):
         return Verdict.HOLD
@@ -62,10 +62,6 @@ def _kept_for(view: View, candidate: Candidate) -> float:
     if not candidate.known:
         return shortest(view, candidate)
     return view.policy.reserve_factor * candidate.expected.p95 + view.policy.reserve_extra
-
-
-def _was_asked_or_excluded(view: View, index: int) -> bool:
-    return any(tried.index == index for tried in view.tried) or excluded(view, index) is not None
 
 
 def leave_out(view: View, tried: Tried, pause: float) -> Tried:
