@@ -73,7 +73,7 @@ LAYERS = {
         "hookspecs",
         "trace",
     },
-    "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
+    "serve": VALUES | {"routing", "config", "shared", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pixroute.config import check_chains, check_groups, check_places, check_tables
+from pixroute.config import check_chains, check_groups, check_places, check_serve, check_tables
 from pixroute.config.build import Built
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
 from pixroute.errors import ConfigError
@@ -22,7 +22,8 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
         )
         for chain in built.config.chains.values()
     ]
-    found = [finding for rule in (*check_tables.RULES, *check_places.RULES) for finding in rule(built, walks)]
+    rules = (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
+    found = [finding for rule in rules for finding in rule(built, walks)]
     found += [
         finding
         for walk in walks

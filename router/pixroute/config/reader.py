@@ -232,6 +232,10 @@ class ConfigReader:
         for model, name in settings.models.items():
             if name not in known:
                 self.wrong(join("serve.models", model), f'no chain or provider is named "{name}"{nearest(name, known)}')
+        budgets = [*self.table("budgets")]
+        for name in settings.key_budgets:
+            if name not in budgets:
+                self.wrong("serve.key_budgets", f'no budget is named "{name}"{nearest(name, budgets)}')
         return settings
 
     def check_default_chain(self) -> None:
