@@ -30,6 +30,8 @@ async def in_time(
     loop = asyncio.get_running_loop()
     task, expired = loop.create_task(work), loop.create_future()
 
+    timer: asyncio.TimerHandle
+
     def cut(due: float, again: int) -> None:
         nonlocal timer
         if again and loop.time() - due > LAG:  # our own loop stood still: what has arrived meanwhile is heard first
