@@ -9,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 from attrs import evolve
 
@@ -22,22 +21,23 @@ from pixroute.plugins import load_plugins, resolve
 from pixroute.policy import Policy
 from pixroute.secret import Secret
 from pixroute.shared.budgets import Budget
-from pixroute.testing.emulated import DEFAULT_CHAIN, OWN_WORK, scaled, scaled_latency
 from pixroute.testing.invariants import Invariants
+from pixroute.testing.scaled import scaled, scaled_latency
 
 LIMIT, PLACES, CALLERS = 60, 10, 4
+TYPES = {"banana-http": ("nano-banana-pro-http", ""), "seedream": ("seedream", "/v1")}
+OWN_WORK = 1.0
 
 
 def providers_at(url, scale):
-    plugins, where = load_plugins(), SimpleNamespace(http_url=url, https_url="")
-    made = {}
-    for name in ("banana-http", "seedream"):
-        spec = plugins.provider_type(DEFAULT_CHAIN[name].type)
+    plugins, made = load_plugins(), {}
+    for name, (kind, path) in TYPES.items():
+        spec = plugins.provider_type(kind)
         settings = spec.settings(
             api_key=Secret("any-key-will-do"),
             plaintext="accept",
             allow_private_results=True,
-            base_url=DEFAULT_CHAIN[name].base_url(where),
+            base_url=url + path,
             max_in_flight=PLACES,
             shared=True,
         )
