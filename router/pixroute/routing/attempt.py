@@ -11,6 +11,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
@@ -65,12 +67,12 @@ class Attempt:
     billing = Billing.FREE
     cost = Cost()
     retry_at: float | None = None
+    join_at = join_free_at = inf  # when another may join it, at the hedge budget's cost and without
     won = False
     bug: BaseException | None = None
     paused = 0.0
     moves = 0
-    trace: Callable[[], str | None] | None = None
-    """Gives the `traceparent` of its span."""
+    trace: Callable[[], str | None] | None = None  # gives the `traceparent` of its span
     on_move: Callable[[], None] | None = None
     task: asyncio.Task[None] | None = None
     passage: Passage | None = None
@@ -79,10 +81,9 @@ class Attempt:
     """Whether it never was: the planner decides anew."""
     _admission: Admission | None = None
     _expired = False
-    _works = False
-    """Whether its provider does."""
-    _here: Here | None = None
-    """Its caller's task, where it runs in that."""
+    _stated: tuple[Decimal, str] | None = None  # what its answer says that it cost, of whatever use its pictures are
+    _works = False  # whether its provider does
+    _here: Here | None = None  # its caller's task, where it runs in that
     _threads = 0
 
     def __init__(
@@ -100,10 +101,10 @@ class Attempt:
     ) -> None:
         self.request_id = request_id
         self.prepared = prepared
-        self.chain = part.chain
-        self.asked = part.asked
+        self.chain = part.whole.chain.name
+        self.asked = part.whole.asked
         self.part = part.request
-        self.into = part.into
+        self.into = part.whole.into
         self.http = shared.http
         self.started = started
         self.ends_at = ends_at
@@ -113,7 +114,7 @@ class Attempt:
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if prepared.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._owner = part.owner
+        self._owner = part.whole.owner
         self._listener = listener
         self._reap = shared.reap
         self._time = shared.heartbeat.look
@@ -190,7 +191,8 @@ class Attempt:
         """
         self._works, self._here = True, Here()
         try:
-            await self._here.run(self._run())
+            with self._here:
+                await self._run()
         finally:
             self._works = False
             self._free_slot()
@@ -314,6 +316,8 @@ class Attempt:
 
     def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
+        if outcome.cost is not None:
+            self._stated = outcome.cost, outcome.currency
         for picture in outcome.pictures:
             self._owner.take(picture.content)
         checked = at_most(validate(outcome, self.asked, self.prepared), self.part.n)
@@ -353,9 +357,10 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=self.prepared.candidate.price)
         pictures = len(self.images) or self.part.n
         self.cost = cost_of(self.billing, self.prepared.unit_price, pictures, self.prepared.currency)
-        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+        told = self._stated if self.billing is not Billing.AMBIGUOUS else None
+        if told is not None and told[1] == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
-            self.cost = evolve(self.cost, certain=outcome.cost)
+            self.cost = evolve(self.cost, certain=told[0])
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -364,16 +369,18 @@ class Attempt:
         self._free_slot()
 
     def _free_slot(self) -> None:
-        if self.ended is not None and not self._works and not self._threads and self._admission is not None:
-            try:
-                self._admission.release_slot()
-            except Exception:
-                self._admission.give_back(slot=True)
-                log.exception(
-                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
-                    self.request_id,
-                    extra={"attempt": self.request_id, "provider": self.prepared.name},
-                )
+        if self.ended is None or self._works or self._threads or self._admission is None:
+            return
+        admission, self._admission = self._admission, None
+        try:
+            admission.release_slot()
+        except Exception:
+            admission.give_back(slot=True)
+            log.exception(
+                "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.prepared.name},
+            )
 
     # What remains of it
 
