@@ -15,7 +15,7 @@ class SimulatedFault:
     """A fault of a provider, or of an upstream and so of all its providers.
 
     Args:
-        on: a provider's or an upstream's name, or "*".
+        on: a provider's or an upstream's name; "primary" or "fallback": the chain's first or second upstream; "*": all.
         kind: "hang": never answers, not even what is under way · "slow": takes longer · "overloaded": 503 ·
             "throttle": 429 beyond `per_minute` · "error": 500 · "invalid": 200 without a picture, billed ·
             "refused": no connection · "cut": an intermediary ends what takes longer than `after`.

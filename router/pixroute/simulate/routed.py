@@ -9,6 +9,7 @@ from pixroute.errors import RequestFailed
 from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, BreakerChanged
 from pixroute.outcome import Billing
 from pixroute.policy import Policy
+from pixroute.provider import ProviderSettings
 from pixroute.request import ImageRequest, Resolution, Size
 from pixroute.routing.router import Router
 from pixroute.shared import Stores
@@ -26,8 +27,11 @@ SIZES: Mapping[Resolution, Size] = {"1K": Size("1K"), "2K": Size("2K"), "4K": Si
 class Routed:
     """One router per process of the scenario."""
 
-    def __init__(self, world: World, seed: int, policy: Policy) -> None:
+    def __init__(
+        self, world: World, seed: int, policy: Policy, settings: Mapping[str, ProviderSettings] | None = None
+    ) -> None:
         self.notes = Notes()
+        self._settings = settings or {}
         self._world = world
         self._orders: dict[str, SimulatedRequest] = {}
         self._trace = Trace()
@@ -66,7 +70,8 @@ class Routed:
 
     def _router(self, number: int, seed: int, policy: Policy) -> Router:
         providers = {
-            name: SimulatedProvider(name, self._world, self._orders) for name in self._world.scenario.providers
+            name: SimulatedProvider(name, self._world, self._orders, self._settings.get(name))
+            for name in self._world.scenario.providers
         }
         checker = Invariants(
             max_possibly_billed=policy.max_possibly_billed, max_attempts=policy.max_attempts, providers=providers

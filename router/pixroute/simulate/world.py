@@ -63,7 +63,8 @@ class World:
         loop = asyncio.get_running_loop()
         works = self._upstreams[self.scenario.providers[provider].upstream]
         answer = works.take(provider, order, resolution, loop.time())
-        call = SimulatedCall(order.number, provider, works.name, loop.time(), works.price, answer.billed)
+        price = float(self.scenario.price_of(provider, resolution) or 0)
+        call = SimulatedCall(order.number, provider, works.name, loop.time(), price, answer.billed)
         self.calls.append(call)
         try:
             if answer.at == inf:
@@ -97,7 +98,6 @@ class _Works:
     def __init__(self, scenario: Scenario, name: str, seed: int) -> None:
         self.name = name
         self._own = scenario.upstreams[name]
-        self.price = float(self._own.price)
         self._seed = seed
         self._faults = list(enumerate(scenario.faults))
         self._spells = Spells(stream(seed, "spells", name), self._own.spells)
