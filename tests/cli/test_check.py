@@ -145,8 +145,8 @@ def test_a_limit_that_leaves_nothing_for_the_fallback_is_a_warning_and_explain_s
     explained = pixroute("explain", "--size", "2K").out
 
     assert (
-        "warning policy.max_cost: is 0.10: after one doubtful attempt of dream it leaves nothing for banana, http in web "
-        "at 1K, 2K, 4K" in checked
+        "warning policy.max_cost: is 0.10: after one doubtful attempt of dream it leaves nothing for banana, http "
+        "in web at 1K, 2K, 4K" in checked
     )
     assert "after one attempt that may be billed, max_cost leaves nothing for it." in explained
     assert "dream: reserve 0 for banana, http: " in explained
