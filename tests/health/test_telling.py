@@ -102,8 +102,9 @@ def test_a_hold_is_heard_for_the_same_credential_only():
     assert one.health.holds.until("purse", NOW) is None
 
 
-HOSTILE = ["", "null", "{", "[" * 9000, '"x"', "7" * 20_000, json.dumps({"left": "soon", "host": 3, "in_flight": -1, "successes": 4}),
-           json.dumps({"left": 1e30, "host": "h" * 99, "until": 1e30, "successes": [[999, 1]]})]  # fmt: skip
+WRONG = {"left": "soon", "host": 3, "in_flight": -1, "successes": 4}
+HUGE = {"left": 1e30, "host": "h" * 99, "until": 1e30, "successes": [[999, 1]]}
+HOSTILE = ["", "null", "{", "[" * 9000, '"x"', "7" * 20_000, json.dumps(WRONG), json.dumps(HUGE)]
 
 
 @pytest.mark.parametrize("key", [UPSTREAM, TIMES, ACCOUNT, "process"])
