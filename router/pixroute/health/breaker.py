@@ -153,7 +153,7 @@ class Breaker(Phases):
     def open_now(self, reason: OpenReason, seconds: float, now: float) -> None:
         """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
         self.evaluate(now)
-        self._told = max(self._told, (now + seconds, reason))
+        self._by_answer = max(self._by_answer, (now + seconds, reason))
         if self.state is not State.OPEN or now + seconds > self._until:
             self._open(reason, now + seconds, now, answered=True)
 
@@ -168,7 +168,7 @@ class Breaker(Phases):
             self._judged_from = now
         self._forced, self._forced_until = (None, inf) if holds_open else (forced, until)
         if holds_open:
-            self._until = max(self._until_told(now)[0], now)
+            self._until = max(self._kept_until(now)[0], now)
             self._open(OpenReason.FORCED, until, now, answered=True)
         elif forced is Forced.CLOSED or was_held:
             self._clear_up(now)
@@ -181,7 +181,7 @@ class Breaker(Phases):
         """End what was forced, as if its time were over."""
         self.evaluate(now)
         self.by_operator = True
-        if self.forced is Forced.OPEN and self._until_told(now)[0] <= now:
+        if self.forced is Forced.OPEN and self._kept_until(now)[0] <= now:
             self._half_open(now)
         elif self.forced is Forced.OPEN:
             self._clear_up(now)
@@ -194,7 +194,7 @@ class Breaker(Phases):
         self.by_operator = True
         self._forced, self._forced_until = None, inf
         self._hinted_until = self._until = self._last_throttle = -inf
-        self._told = (-inf, OpenReason.HINT)
+        self._by_answer = (-inf, OpenReason.HINT)
         self.generation += 1
         self._in_flight.retire()
         self._evidence.clear()
@@ -205,7 +205,7 @@ class Breaker(Phases):
 
     def _clear_up(self, now: float) -> None:
         """Close, unless a hint or one answer still says otherwise."""
-        until, reason = self._until_told(now)
+        until, reason = self._kept_until(now)
         if until > now:
             self._until = until
             self._move(State.OPEN, reason, now)

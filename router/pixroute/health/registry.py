@@ -66,7 +66,8 @@ class Health:
 
     def status(self, keys: Keys, now: float, waiter: Waiter | None = None) -> AdmissionStatus:
         """Tell whether an attempt may start now; places promised to woken waiters are not for others."""
-        self.pass_on()
+        if self._line.queues:
+            self.pass_on()
         route = self._routes.get(keys) or self._route(keys)
         promised = waiter is not None and waiter.promise is route
         return route.status(now, enabled=keys.provider not in self._disabled, promised=promised)
@@ -265,7 +266,7 @@ class Health:
 
     def pass_on(self) -> None:
         """Wake, in order of arrival, everybody who can be admitted now."""
-        if self._passing or not self._line:
+        if self._passing or not self._line.queues:
             return
         self._passing = True
         try:
