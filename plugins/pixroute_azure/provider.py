@@ -58,6 +58,12 @@ class AzureOpenAI(HttpProvider[AzureOpenAISettings]):
     lists_model = False  # it lists models, not deployments
 
     def __init__(self, name: str, settings: AzureOpenAISettings) -> None:
+        if not settings.base_url:
+            raise ValueError(
+                f"provider {name!r}: `base_url` is missing; give the resource's, https://NAME.openai.azure.com"
+            )
+        if not settings.model:
+            raise ValueError(f"provider {name!r}: `model` is missing; give the deployment's name")
         by_token = settings.credential == "entra"
         self.auth = Auth() if by_token else Auth("api-key", "{key}")
         if by_token and settings.api_key is None:

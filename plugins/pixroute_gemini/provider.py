@@ -15,6 +15,8 @@ PRO = "gemini-3-pro-image"
 PRO_PRICE = Price(
     amounts={"1K": Decimal("0.134"), "2K": Decimal("0.134"), "4K": Decimal("0.24")},
     source="Google's price list for gemini-3-pro-image, read by others, 2026-10",
+    listed="others",
+    as_of="2026-10",
 )
 PRO_LATENCY = Latency(
     table={"1K": Quantiles(45, 90, 150), "2K": Quantiles(65, 120, 180), "4K": Quantiles(120, 170, 250)},

@@ -13,12 +13,14 @@ from pixroute import Capabilities, Failure, HttpProvider, HttpSettings, ImageReq
 from pixroute.dialects import gemini
 from pixroute.http import Call, Details, Item, Reply, Tokens
 from pixroute_vertex.google import TokenFetch, account_of
-from pixroute_vertex.wire import base_url_of, call
+from pixroute_vertex.wire import base_url_of, call, is_of_another_region
 
 PRO = "gemini-3-pro-image"
 PRO_PRICE = Price(
     amounts={"1K": Decimal("0.134"), "2K": Decimal("0.134"), "4K": Decimal("0.24")},
     source="Google's price list for gemini-3-pro-image, read by others, 2026-10; batch and flex cost half",
+    listed="others",
+    as_of="2026-10",
 )
 PRO_LATENCY = Latency(
     table={"1K": Quantiles(45, 90, 150), "2K": Quantiles(65, 120, 180), "4K": Quantiles(120, 170, 250)},
@@ -66,6 +68,10 @@ class Vertex(HttpProvider[VertexSettings]):
             account = email or f"metadata server of {self._project}"
             self.tokens = Tokens(TokenFetch(settings.credentials), account=account)
         super().__init__(name, settings)
+        if is_of_another_region(settings.base_url, settings.location):
+            self.recommendation = (
+                f"say location as base_url does, or leave base_url out: it is not {settings.location}'s"
+            )
         if settings.model.startswith(PRO):
             self.price, self.latency = PRO_PRICE, PRO_LATENCY
 

@@ -15,7 +15,8 @@ from pixroute.words import join
 
 _ROUTE = re.compile(
     r"/(?:images(?:/(?:generations|edits|variations)(?:/async)?)?|chat/completions|completions|responses"
-    r"|openai(?:/deployments/[^/]+)?|models(?:/[^/]*)?|files|(?:services|projects|publishers)(?:/.*)?|compatible-mode)$"
+    r"|openai(?:/deployments/[^/]+)?|models(?:/.*)?|files|(?:services|projects|publishers)(?:/.*)?|compatible-mode"
+    r"|predictions(?:/[^/]*)?|fal-ai/.*|flux-[\w.-]+|get_result|stable-image(?:/.*)?|tasks(?:/[^/]*)?)$"
 )
 _VERSION = re.compile(r"(?:/api)?/v\d+(?:alpha|beta)?\d*$")
 _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -166,6 +166,10 @@ def _checked(settings: HttpSettings) -> SplitResult:
         raise ValueError(f"`base_url` is {redact(settings.base_url)!r}; give it as https://host/v1")
     if parts.username or parts.password:
         raise ValueError("`base_url` carries a user name or password; give the credential as `api_key`")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "`base_url` carries a query, which would stand before the path of every call; end it before the ?"
+        )
     _check_headers(settings)
     _check_plaintext(settings, parts)
     return parts

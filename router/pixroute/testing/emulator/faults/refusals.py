@@ -98,8 +98,8 @@ async def _refuse(exchange: "EmulatedExchange") -> "Answer":
     status, body = shapes[shape]
     if shape == "item":
         return await _refuse_last_item(exchange, body)
-    # IMAGE_OTHER says itself that it is not charged; at the aggregator every 200 of a per-call model is.
-    if status == 200 and not (shape == "image-other" and exchange.call.to_google):
+    # Google charges for tokens, of which a refusal has few; at the aggregator every 200 of a per-call model is charged.
+    if status == 200 and not exchange.call.to_google:
         _charge(exchange)
     await exchange.ponder()
     return exchange.error(status, body)
