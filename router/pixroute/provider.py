@@ -316,6 +316,7 @@ class ProviderSpec:
         sure: how its wire is known: "documented" by the vendor or its own clients, "captured" in traffic, "second hand"
             from what others write; empty: nobody says.
         example: settings without which none can be made, as a reader may fill them in.
+        emulated: a lazy `"module:PLACE"` of an `EmulatedPlace`, by which `--emulated` plays the type; None: it cannot.
     """
 
     name: str
@@ -324,6 +325,7 @@ class ProviderSpec:
     summary: str = ""
     sure: Sure = ""
     example: Mapping[str, Any] = field(factory=dict)
+    emulated: str | None = None
 
     @property
     def settings(self) -> type:
