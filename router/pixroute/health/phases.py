@@ -50,8 +50,8 @@ class Phases:
         self._forced: Forced | None = None
         self._forced_until = inf
         self._until = self._hinted_until = -inf
-        self._told: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
-        self._hinted_here, self._told_here = self._hinted_until, self._told  # what no other process has told
+        self._by_answer: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
+        self._hinted_here, self._by_answer_here = self._hinted_until, self._by_answer  # what no other process has told
         self._heard_of: Hearsay = NOBODY
         self._said: tuple[object, float, Statement] | None = None
         self._opened_at = self._recovered_at = -inf
@@ -113,7 +113,7 @@ class Phases:
     def places(self, now: float) -> int | None:
         """Tell how many may be admitted now; None for no limit."""
         self.evaluate(now)
-        if self.state is State.CLOSED or (self._forced is Forced.OBSERVE and not self._is_told(now)):
+        if self.state is State.CLOSED or (self._forced is Forced.OBSERVE and not self._is_kept_open(now)):
             return None
         return self._room()
 
@@ -217,13 +217,13 @@ class Phases:
 
     # -- what keeps it
 
-    def _until_told(self, now: float) -> tuple[float, OpenReason]:
+    def _kept_until(self, now: float) -> tuple[float, OpenReason]:
         """Give until when a hint or one answer keeps it, and which; (now, …) at least."""
-        return max((now, OpenReason.HINT), (self._hinted_until, OpenReason.HINT), self._told)
+        return max((now, OpenReason.HINT), (self._hinted_until, OpenReason.HINT), self._by_answer)
 
-    def _is_told(self, now: float) -> bool:
+    def _is_kept_open(self, now: float) -> bool:
         """Tell whether more than evidence keeps it open."""
-        sick = self.reason in SICK and self._until_told(now)[0] <= now
+        sick = self.reason in SICK and self._kept_until(now)[0] <= now
         return self.state is State.OPEN and not sick
 
     @property
