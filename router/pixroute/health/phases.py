@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from math import ceil, inf
+from math import inf
 from typing import Self
 
 from pixroute.health.backoff import Backoff
@@ -18,6 +18,8 @@ from pixroute.policy import BreakerPolicy
 
 SICK = frozenset({OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE, OpenReason.STALL})
 """Reasons that evidence gives; the others are what somebody said."""
+LOOKS_AGAIN = 1.0
+"""Seconds after which overdue calls that were too few beside the successes are looked at again."""
 
 
 class Phases:
@@ -54,6 +56,7 @@ class Phases:
         self._hinted_until = -inf
         self._told: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
         self._judged_from = -inf
+        self._spared_until = -inf
         self._last_success = -inf
         self._last_throttle = -inf
         self._due = inf
@@ -170,7 +173,10 @@ class Phases:
             else:
                 self._half_open(at)
         elif self._silent_at(heard) <= at:
-            self._sicken(OpenReason.OVERDUE, at)
+            if self._probe_due() <= at or self._overdue_weigh(at):
+                self._sicken(OpenReason.OVERDUE, at)
+            else:
+                self._spared_until = at + LOOKS_AGAIN
         elif self._ramp_due() <= at:
             self._ramp.go_on()
             self._double(at)
@@ -188,8 +194,13 @@ class Phases:
     def _overdue_due(self) -> float:
         if not self._silence:
             return inf
-        count = max(self.policy.max_overdue, ceil(self.policy.overdue_share * len(self._in_flight.live)))
-        return self._in_flight.overdue_at(count, self.policy.overdue_after)
+        return max(self._spared_until, self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after))
+
+    def _overdue_weigh(self, at: float) -> bool:
+        """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: a slow spell is not."""
+        overdue, window = self._in_flight.overdue(at, self.policy.overdue_after)
+        bad, settled = self._evidence.since(at - window)
+        return overdue + bad >= self.policy.overdue_share * (overdue + settled)
 
     def _probe_due(self) -> float:
         probes = self.state is State.HALF_OPEN and self._ramp.allowed == 1
