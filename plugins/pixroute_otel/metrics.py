@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from opentelemetry.metrics import Meter
 
-from pixroute.events import AttemptCorrected, AttemptFinished, AttemptStarted, BreakerChanged, RequestFinished
+from pixroute.events import (
+    AttemptCorrected,
+    AttemptFinished,
+    AttemptStarted,
+    BreakerChanged,
+    RequestFinished,
+    StoreChanged,
+)
 from pixroute.labels import LabelWords
 from pixroute_otel import names
 
@@ -35,6 +42,7 @@ class OtelMetrics:
             "pixroute.overdue", "{attempt}", "Attempts in flight that are older than 1.5 × P99."
         )
         self._open = meter.create_up_down_counter("pixroute.breaker.open", "{breaker}", "Breakers that are not closed.")
+        self._away = meter.create_up_down_counter("pixroute.store.away", "{port}", "Ports of the shared store away.")
         self._hedges = meter.create_counter("pixroute.hedges", "{attempt}", "Attempts that joined another, and won?")
         self._retries = meter.create_counter("pixroute.retries", "{retry}", "Second tries of the same provider.")
         self._cost = meter.create_counter("pixroute.cost", "{money}", "Money spent, or perhaps spent.")
@@ -46,14 +54,11 @@ class OtelMetrics:
             "pixroute.loop.lag", "s", "Lateness of the event loop.", explicit_bucket_boundaries_advisory=[*names.LAGS]
         )
         self._tags = {tag: LabelWords() for tag in tags}
-        self._chain, self._provider, self._model, self._currency = (
-            LabelWords(),
-            LabelWords(),
-            LabelWords(),
-            LabelWords(20),
-        )
+        self._chain, self._provider, self._model = LabelWords(), LabelWords(), LabelWords()
+        self._currency = LabelWords(20)
         self._breaker = LabelWords()
         self._not_closed: dict[str, Mapping[str, str]] = {}
+        self._ports_away: set[str] = set()
 
     def began(self, event: AttemptStarted) -> None:
         """Count an attempt in flight."""
@@ -138,6 +143,12 @@ class OtelMetrics:
                 self._open.add(1, now)
         elif before is not None:
             self._open.add(-1, before)
+
+    def store(self, event: StoreChanged) -> None:
+        """Count the ports of the shared store that are away."""
+        if (event.state == "away") != (event.port in self._ports_away):
+            self._away.add(1 if event.state == "away" else -1, {names.PORT: event.port})
+        (self._ports_away.add if event.state == "away" else self._ports_away.discard)(event.port)
 
     def lagged(self, seconds: float) -> None:
         """Note that the loop was late."""

@@ -51,6 +51,7 @@ class OtelObserver:
             events.ProviderSkipped: self._provider_skipped,
             events.BreakerChanged: self._breaker_changed,
             events.LoopLagged: self._loop_lagged,
+            events.StoreChanged: self._store_changed,
         }
 
     def __call__(self, event: events.AnyEvent) -> None:
@@ -102,3 +103,6 @@ class OtelObserver:
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._metrics.lagged(event.seconds)
+
+    def _store_changed(self, event: events.StoreChanged) -> None:
+        self._metrics.store(event)

@@ -65,6 +65,8 @@ class PrometheusMetrics:
         self.cost_corrected = self._counter("cost_corrected", "Of the possible, what was free.", "provider", "currency")
         self.cost_unknown = self._counter("cost_unknown", "Attempts whose price is not known.", "provider")
         self.pixels_short = self._counter("pixels_short", "Pixels asked that did not come.", "provider")
+        self.store_away = self._gauge("store_away", "Processes from which the shared store is away.", "port")
+        self.store_changes = self._counter("store_changes", "What befell the shared store.", "port", "state")
         self.loop_lag = self._counter("loop_lag_seconds", "Lateness of the event loop, from 0.25 s on.")
 
     def _counter(self, name: str, text: str, *labels: str) -> Family:

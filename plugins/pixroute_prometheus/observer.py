@@ -31,6 +31,7 @@ class PrometheusObserver:
         self._metrics = metrics_on(registry, settings.tags)
         self._overdue: dict[str, str] = {}
         self._not_closed: dict[str, str] = {}
+        self._away: set[str] = set()
         self._stop: Callable[[], None] | None = None
         forget_at_exit()
         if settings.port is not None:
@@ -44,6 +45,7 @@ class PrometheusObserver:
             events.RetryScheduled: self._retry_scheduled,
             events.BreakerChanged: self._breaker_changed,
             events.LoopLagged: self._loop_lagged,
+            events.StoreChanged: self._store_changed,
         }
 
     def __call__(self, event: events.AnyEvent) -> None:
@@ -111,3 +113,14 @@ class PrometheusObserver:
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._metrics.loop_lag.of().inc(event.seconds)
+
+    def _store_changed(self, event: events.StoreChanged) -> None:
+        metrics = self._metrics
+        metrics.store_changes.of(event.port, event.state).inc()
+        was_away = event.port in self._away
+        if event.state == "away":
+            self._away.add(event.port)
+        else:
+            self._away.discard(event.port)
+        if was_away != (event.port in self._away):
+            metrics.store_away.of(event.port).inc(-1 if was_away else 1)

@@ -237,6 +237,22 @@ class BreakerChanged:
 
 
 @frozen(kw_only=True)
+class StoreChanged:
+    """The store that processes share went away, came back, or is another one or an older copy than before.
+
+    `port` is what lies in it: "kept" (money and places) or "told" (health). `state` is "away", "back" or "replaced";
+    `text` says what happened and what to do.
+
+    Who needs it: whoever is on call.
+    """
+
+    at: float
+    port: str
+    state: str
+    text: str
+
+
+@frozen(kw_only=True)
 class LoopLagged:
     """The event loop was late by `seconds`, 0.25 at least: something blocked it, or the machine was paused.
 
@@ -285,7 +301,7 @@ class RequestFinished(Event):
         return Ending.PICTURE if self.error is None else Ending.FAILED
 
 
-AnyEvent = Event | BreakerChanged | LoopLagged
+AnyEvent = Event | BreakerChanged | LoopLagged | StoreChanged
 
 
 def as_json(event: AnyEvent) -> dict[str, Any]:

@@ -154,6 +154,7 @@ class ProviderSettings:
         price: contract prices by resolution, in place of the provider's own: what they leave out is not known.
         latency: P50, P95, P99 by resolution, over the provider's own.
         max_in_flight: attempts at once in this process; None: no limit.
+        shared: whether `max_in_flight` is of all processes with the same store (`[shared]`), not of this one alone.
         when_full: "wait" for a place, or "spill" to the next provider.
         upstream: a name of the failure domain; providers that give the same share one breaker.
         enabled: false leaves it in the file but out of every chain.
@@ -168,12 +169,17 @@ class ProviderSettings:
     price: Price | None = None
     latency: Latency | None = None
     max_in_flight: Count | None = None
+    shared: bool = False
     when_full: Literal["wait", "spill"] = "wait"
     upstream: str | None = None
     enabled: bool = True
     breaker_state: BreakerState | None = None
 
-    __attrs_post_init__ = check
+    def __attrs_post_init__(self) -> None:
+        """Check the fields."""
+        check(self)
+        if self.shared and self.max_in_flight is None:
+            raise Mistake("is said of `max_in_flight`: say that too", "shared")
 
     def latency_over(self, own: Latency) -> Latency:
         """Give the expected times, what is left out here as in the provider's own table."""

@@ -36,7 +36,7 @@ async def spend(leases, note, numbers, chance, limit):
 
 async def main(store, ledger, attempts, seed, limit):
     stores = open_stores(store)
-    leases = Leases(stores.kept, told=lambda text: print(text, file=sys.stderr))
+    leases = Leases(stores.kept, told=lambda state, text: print(state, text, file=sys.stderr))
     lines = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def note(**facts):

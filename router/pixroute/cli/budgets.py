@@ -63,11 +63,11 @@ def settle(config: Config, attempt: str, billing: str) -> None:
 
 def _with_gate(config: Config, ask: Callable[[Gate], Awaitable[T]]) -> T:
     async def work() -> T:
-        gate, stores = make_gate(config.budgets, config.shared)
+        gate = make_gate(config.budgets, config.shared)
         try:
             return await ask(gate)
         finally:
-            await stores.aclose()
+            await gate.aclose()
 
     try:
         return asyncio.run(work())

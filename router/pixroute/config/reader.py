@@ -62,6 +62,9 @@ class ConfigReader:
             source=self.source,
         )
         self.check_default_chain()
+        for name, spec in config.providers.items():
+            if spec.settings.shared and config.shared is None and "shared" not in self.said:
+                self.wrong(f"{join('providers', name)}.shared", "needs a store that processes share: say [shared]")
         return config
 
     def policy(self, base: Policy, said: Mapping[str, Any], path: str, also: tuple[str, ...] = ()) -> Policy:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from pixroute.health.in_flight import AdmissionToken
-from pixroute.health.scopes import HealthRoute
+from pixroute.health.scopes import HealthRoute, Scope
 from pixroute.health.states import OpenReason
 from pixroute.outcome import HealthSignal, Hold
 
@@ -45,6 +45,27 @@ class Admission:
         self._route = route
         self._tokens = tokens
         self._holds_slot = True
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """What it is the first probe of: its upstream, its origin, both or neither."""
+        return tuple([name for name, scope in self._named() if scope.breaker.is_probed_first])
+
+    def defer(self, until: float) -> None:
+        """Let nobody probe what it was to probe before that time."""
+        for _, scope in self._named():
+            if scope.breaker.is_probed_first:
+                scope.deferred_until = until
+
+    def _named(self) -> Iterator[tuple[str, Scope]]:
+        yield self._route.keys.upstream, self._route.upstream
+        if self._route.origin is not None:
+            yield self._route.origin.key, self._route.origin
+
+    def move_on(self, seconds: float) -> None:
+        """Take the time before it was sent off its age."""
+        for token in self._tokens:
+            token.started += seconds
 
     def excuse(self) -> None:
         """Take note that the answer has begun: from now on this is no silence."""

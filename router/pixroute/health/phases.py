@@ -101,6 +101,12 @@ class Phases:
         return self.state is State.HALF_OPEN and not self._ramp.proven and bool(self._in_flight.live)
 
     @property
+    def is_probed_first(self) -> bool:
+        """Whether an admission now is the one probe that speaks for all."""
+        first = self.state is State.HALF_OPEN and self._ramp.allowed == 1 and not self._ramp.proven
+        return first and self._forced is not Forced.OBSERVE
+
+    @property
     def next_check(self) -> float:
         """The earliest instant at which time alone can change its state; inf for never."""
         return self._due

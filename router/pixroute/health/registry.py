@@ -141,7 +141,7 @@ class Health:
         survival = (self._latencies.get(keys) or LearnedLatency(expected)).survival
         if waiter is not None:
             waiter.drop_promise()
-        route.bulkhead.used += 1
+        route.bulkhead.take()
         tokens: list[AdmissionToken] = []
         admission = Admission(self, route, tokens)
         try:
@@ -225,6 +225,21 @@ class Health:
             self._slots[provider].limit = max_in_flight
             self.pass_on()
 
+    def spare(self, provider: str, places: int | None) -> None:
+        """Take note how many places of a provider the fleet has left; None: not known to be few."""
+        if provider in self._slots:
+            self._slots[provider].spare = places
+        self.pass_on()
+
+    def waits_at(self, provider: str) -> bool:
+        """Tell whether anybody waits for a place at a provider."""
+        return self._line.waits_at(provider)
+
+    def defer(self, admission: Admission, until: float) -> None:
+        """Probe no more until then what this admission was to probe: another process does."""
+        admission.defer(until)
+        self._call_at(until, self.pass_on)
+
     # -- waiting
 
     def wait(self, keys: Sequence[Keys], wake: Callable[[], None], order: int | None = None) -> Waiter:
@@ -238,6 +253,10 @@ class Health:
         waiter = self._line.join(tuple(self._route(each) for each in keys), wake, order)
         self._arm(*self._line.scopes())
         return waiter
+
+    def arrive(self) -> int:
+        """Give a place in line to who may have to wait later: the `order` of `wait`."""
+        return self._line.arrive()
 
     def pass_on(self) -> None:
         """Wake, in order of arrival, everybody who can be admitted now."""

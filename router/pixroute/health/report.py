@@ -17,9 +17,9 @@ class HealthEntry:
     """One line of `Router.health()`; times are the loop's.
 
     Args:
-        key: its name: an origin, an upstream with its resolution, an account, a provider.
-        scope: "origin", "upstream", "account" or "provider".
-        state: a breaker's state, "held", "enabled" or "disabled".
+        key: its name: an origin, an upstream with its resolution, an account, a provider, a port of the store.
+        scope: "origin", "upstream", "account", "provider" or "store".
+        state: a breaker's state, "held", "enabled" or "disabled"; of a store "reachable", "away" or "not asked yet".
         reason: why a breaker opened.
         since: when it came to that state; None: always was.
         until: when an open breaker or a hold ends; None while open: not by itself.

@@ -88,16 +88,19 @@ class Scope:
         self.promised = 0
         self.timer: Timer | None = None
         self.fires_at = inf
+        self.deferred_until = -inf  # another process probes
 
     def copied(self) -> Scope:
         """Give a copy without a timer."""
         scope = Scope(self.key, self.breaker.copied())
-        scope.promised = self.promised
+        scope.promised, scope.deferred_until = self.promised, self.deferred_until
         return scope
 
     def room(self, now: float, *, promised: bool) -> bool:
         """Tell whether a place is free, for one to whom it is promised or for anybody."""
         places = self.breaker.places(now)
+        if now < self.deferred_until and self.breaker.is_probed_first:
+            return False
         return places is None or places > self.promised - promised
 
 

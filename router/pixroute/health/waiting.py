@@ -62,10 +62,14 @@ class Line:
     def __bool__(self) -> bool:
         return bool(self._queues)
 
+    def arrive(self) -> int:
+        """Give the next number in order of arrival."""
+        self._arrivals += 1
+        return self._arrivals
+
     def join(self, routes: tuple[HealthRoute, ...], wake: Callable[[], None], order: int | None) -> Waiter:
         """Put a waiter last, or where its earlier order says."""
-        self._arrivals += 1
-        waiter = Waiter(self, routes, wake, self._arrivals if order is None else order)
+        waiter = Waiter(self, routes, wake, self.arrive() if order is None else order)
         insort(self._queues.setdefault(routes, []), waiter, key=_order)
         return waiter
 
@@ -85,6 +89,10 @@ class Line:
     def scopes(self) -> Iterable[Scope]:
         """Give every breaker that somebody waits for."""
         return dict.fromkeys(scope for routes in self._queues for route in routes for scope in route.scopes)
+
+    def waits_at(self, provider: str) -> bool:
+        """Tell whether somebody waits for a place at this provider."""
+        return any(route.keys.provider == provider for routes in self._queues for route in routes)
 
     def waits_for(self, scope: Scope) -> bool:
         """Tell whether somebody waits for this breaker."""

@@ -50,6 +50,13 @@ class Alarm:
         if self.shared is not None and self.shared.observers is not None:
             self.shared.observers.emit(events.LoopLagged(at=at, seconds=seconds))
 
+    def store_changed(self, port: str, state: str, text: str) -> None:
+        """Tell, once each time, what befell the store that processes share."""
+        log.log(logging.INFO if state == "back" else logging.WARNING, "%s", text, extra={"port": port, "store": state})
+        if self.shared is not None and self.shared.observers is not None:
+            at = asyncio.get_running_loop().time()
+            self.shared.observers.emit(events.StoreChanged(at=at, port=port, state=state, text=text))
+
     def _poke(self, runs: Sequence[Run]) -> None:
         """Have them plan again, a few in each turn of the loop."""
         for run in runs[:POKED_AT_ONCE]:

@@ -30,7 +30,7 @@ from pixroute.routing.view import SLACK
 if TYPE_CHECKING:
     from pixroute.health.admission import Admission
     from pixroute.routing.chain import PreparedProvider
-    from pixroute.routing.gate import Gate
+    from pixroute.routing.gate import Passage
     from pixroute.routing.listener import AttemptListener
     from pixroute.routing.part import AttemptPlace, RequestPart
     from pixroute.routing.shared import Shared
@@ -73,6 +73,10 @@ class Attempt:
     """Gives the `traceparent` of its span."""
     on_move: Callable[[], None] | None = None
     task: asyncio.Task[None] | None = None
+    passage: Passage | None = None
+    """Its way through the gate, if it needs anything of what processes share."""
+    withdrawn = False
+    """Whether it never was: the planner decides anew."""
     _admission: Admission | None = None
     _expired = False
     _works = False
@@ -111,7 +115,6 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._owner = part.owner
         self._listener = listener
-        self._gate = shared.gate
         self._reap = shared.reap
         self._time = shared.heartbeat.look
 
@@ -246,7 +249,7 @@ class Attempt:
     async def _run(self) -> None:
         cutter = Limit(due=self._due, time=self._time, moved=lambda: self.moves, strike=self._expire)
         try:
-            outcome: Outcome | None = None if self._gate is None else await self._refused(self._gate)
+            outcome: Outcome | None = None if self.passage is None else await self.passage.wait()
             if outcome is None:
                 cutter.moved_to(self.ends_at)
                 outcome = await self.prepared.provider.generate(self.prepared.asking(self.part), self)
@@ -266,17 +269,6 @@ class Attempt:
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()
-
-    async def _refused(self, gate: Gate) -> Failure | None:
-        """Wait before the gate, which is none of the attempt's time, and say why it must not be sent."""
-        stage, began = self.stage, self._time()
-        self.stage = Stage.QUEUED
-        refused = await gate.enter(self)
-        if refused is None and self.ended is None:
-            waited = self._time() - began
-            self.stage, self.started = stage, self.started + waited
-            self.ends_at = min(self.ends_at + waited, max(self.ends_at, self.deadline))
-        return refused
 
     @property
     def _is_cancelled(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from math import inf
 
 from attrs import define, evolve
@@ -28,6 +30,8 @@ class _Known:
 
     attempt: Attempt
     tried: Tried
+    beside: str | None = None
+    told: bool = False
 
     @property
     def seen(self) -> Tried:
@@ -56,6 +60,7 @@ class Attempts:
         self._emitter = emitter
         self._on_change = on_change
         self._known: list[_Known] = []
+        self._numbers = count(1)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -122,7 +127,7 @@ class Attempts:
             waiter: whose promised place is taken.
         """
         prepared = self._part.prepared_providers[start.index]
-        number = len(self._known) + 1
+        number = next(self._numbers)
         attempt = Attempt(
             request_id=f"{self._part.request_id}-{self._part.number}.{number}",
             prepared=prepared,
@@ -134,18 +139,33 @@ class Attempts:
             deadline=deadline,
             place=self._place_of(start, number, round_),
         )
-        known = _Known(attempt, _tried(start, attempt))
-        beside = self._silent_one(now) if start.hedge else None
-        refused = self._emitter.refused(attempt)
+        known = _Known(attempt, _tried(start, attempt), beside=self._silent_one(now) if start.hedge else None)
+        gate = self._shared.gate
+        refused = self._emitter.refused(attempt) if gate is None else None
         self._part.budget.reserve(prepared.candidate.price)
         if refused is None:
-            attempt.own(self._admitted(attempt, waiter))
+            attempt.own(admission := self._admitted(attempt, waiter))
         self._known.append(known)  # from here on `give_up` ends it, whatever is raised
-        self._emitter.begin(attempt, beside=beside)
+        if gate is not None:
+            attempt.passage = gate.passage(attempt, admission, partial(self._passed, known))
+            if attempt.passage is not None:
+                return attempt  # it is told once the gate lets it pass
+            refused = self._emitter.refused(attempt)
+        self._tell(known)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
         return attempt
+
+    def _passed(self, known: _Known) -> Failure | None:
+        """Write down and tell that an attempt begins, now that the gate lets it pass; give why it is not sent."""
+        refused = self._emitter.refused(known.attempt)
+        self._tell(known)
+        return refused
+
+    def _tell(self, known: _Known) -> None:
+        known.told = True
+        self._emitter.begin(known.attempt, beside=known.beside)
 
     def _place_of(self, start: Start, number: int, round_: int) -> AttemptPlace:
         return AttemptPlace(
@@ -212,6 +232,12 @@ class Attempts:
         self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
         if self._shared.gate is not None:
             self._shared.gate.leave(attempt)
+        if attempt.withdrawn:
+            self._known.remove(known)
+            return
+        if not known.told:
+            self._emitter.refused(attempt)
+            self._tell(known)
         known.tried = evolve(
             known.tried,
             ended=now,

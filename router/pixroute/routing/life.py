@@ -150,14 +150,13 @@ class Life:
 
     def _put_gate(self, shared: Shared) -> None:
         """Put a gate before the attempts, once there is anything that it keeps."""
-        if self.budgets and shared.gate is None:
-            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets
-
-            shared.gate, stores = make_gate(self.budgets, self.sharing)
-            self._stack.push_async_callback(quietly, stores.aclose)
-            self._stack.push_async_callback(quietly, shared.gate.leases.aclose)
-        elif shared.gate is not None:
+        if shared.gate is not None:
             shared.gate.budgets = self.budgets
+        elif self.budgets or self.sharing is not None:
+            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets, or a fleet
+
+            shared.gate = make_gate(self.budgets, self.sharing, shared.health, self._alarm.store_changed)
+            self._stack.push_async_callback(quietly, shared.gate.aclose)
 
     async def _start(self) -> None:
         for name, provider in self.providers.items():
@@ -201,6 +200,11 @@ class Life:
         if self._shared is not None:
             return self._shared.health.copied(self.now)
         return self._operator.reading()
+
+    @property
+    def shared(self) -> Shared | None:
+        """What requests share, once it is open."""
+        return self._shared
 
     def able(self, provider: str, *, wanted: bool) -> None:
         """Take a provider out of every chain, or put it back: before opening, or on the loop.
@@ -388,8 +392,7 @@ class Life:
         """Give what was ended a moment to be over, and close what a reload left behind."""
         if self._requests:
             await asyncio.wait(list(self._requests), timeout=REAP)
-        opening = {self._opening} if self._opening is not None else set()
-        if pending := self._reaper.tasks | self._retiring | opening:
+        if pending := self._reaper.tasks | self._retiring | ({self._opening} if self._opening else set()):
             await asyncio.wait(pending, timeout=REAP)
         for task in self._retiring:
             task.cancel()

@@ -30,11 +30,12 @@ class Operations:
         return () if shared.gate is None else await shared.gate.status()
 
     def health(self) -> tuple[HealthEntry, ...]:
-        """Tell every breaker's state, since when and why; holds, slots, and what is disabled.
+        """Tell every breaker's state, since when and why; holds, slots, what is disabled, and the shared store.
 
         Reading moves nothing; it may be done in any thread, and before the router is opened.
         """
-        return self._life.reading().report(self._life.now)
+        found, shared = self._life.reading().report(self._life.now), self._life.shared
+        return found if shared is None or shared.gate is None else (*found, *shared.gate.report())
 
     def disable(self, provider: str) -> None:
         """Take a provider out of every chain until `enable`; attempts in flight go on.

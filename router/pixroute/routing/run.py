@@ -206,6 +206,8 @@ class Run:
 
     async def _start(self, start: Start) -> PartEnding | None:
         """Start an attempt, and wait until another may join it."""
+        if self._shared.gate is not None and self._place_in_line is None:
+            self._place_in_line = self._shared.health.arrive()  # who comes later waits behind it, if the fleet is full
         attempt = self._attempts.start(
             start, self._decided_at, deadline=self._deadline(), round_=self._round, waiter=self._waiter
         )

@@ -17,6 +17,7 @@ class LeaseHold:
         amount: millionths of the currency; 1 for a place or a probe.
         limit: no more than this is held, spent and possibly spent by all processes together.
         ends: when the budget's window ends, in seconds since 1970; 0 for others.
+        seconds: how long at most; None: as long as its lease.
     """
 
     kind: Literal["budget", "slot", "probe"]
@@ -24,6 +25,7 @@ class LeaseHold:
     amount: int = 1
     limit: int = 1
     ends: float = 0.0
+    seconds: float | None = None
 
 
 @frozen(kw_only=True)

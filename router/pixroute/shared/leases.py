@@ -12,34 +12,31 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
 from typing import Literal
 
 from attrs import define, field, frozen
 
-from pixroute.shared.lease import Lease, LeaseRefused, LeaseSettlement, SpentTotal, Taken
+from pixroute.shared.alone import Alone, Limited
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, SpentTotal, Taken
 from pixroute.shared.ports import Kept, Query, StoreAway
-from pixroute.shared.rows import (
-    REMEMBERED,
-    SharedTurn,
-    delete_leases,
-    enter,
-    insert_leases,
-    judge,
-    read_taken,
-    write_totals,
-)
+from pixroute.shared.rows import SharedTurn, delete_leases, enter, insert_leases, judge, read_taken, write_totals
+from pixroute.shared.turns import count_ahead, go_behind, stand, step_out
 
 log = logging.getLogger(__name__)
 
 TOGETHER = 100
 """Calls at most in one transaction."""
 AGAIN = 1.0
-"""Seconds until a store that was away is asked again for what must not be lost."""
+"""Seconds between two looks at a store that is away."""
+BACK = "The store is back: what this process spent and holds is written again."
+REPLACED = (
+    "The store is another one, was emptied, or is an older copy: this process writes again what it knows. What "
+    "processes that are gone had spent since is missing: look at the budgets, and lower a limit if it matters."
+)
 
 
-def _warn(text: str) -> None:
-    log.warning("%s", text, extra={"store": text})
+def _warn(state: str, text: str) -> None:
+    log.log(logging.INFO if state == "back" else logging.WARNING, "%s", text, extra={"store": state})
 
 
 @frozen
@@ -49,6 +46,22 @@ class _Call:
     lease: Lease
     settlement: LeaseSettlement | None = None
     answer: asyncio.Future[LeaseRefused | None] = field(factory=lambda: asyncio.get_running_loop().create_future())
+
+    def asks_for(self, hold: LeaseHold) -> bool:
+        """Tell whether it asks for a place that is held."""
+        return self.settlement is None and any(
+            (each.kind, each.name) == (hold.kind, hold.name) for each in self.lease.holds
+        )
+
+
+@frozen
+class _Written:
+    """What a transaction found and did; nothing of it counts before it is committed."""
+
+    turn: SharedTurn
+    answers: list[LeaseRefused | None]
+    taken: dict[Limited, int]
+    replaced: bool
 
 
 @define
@@ -60,29 +73,39 @@ class Leases:
         away: what a lease gets while the store is away: "refuse" nothing; "share" what was left when the store was
             last seen, divided by the processes that were seen then.
         owner: this process's name, drawn anew by each.
-        told: hears, once each time, what befell the store.
+        told: hears, once each time, that the store is "away", "back" or "replaced", with a sentence for people.
     """
 
     kept: Kept
     away: Literal["refuse", "share"] = "refuse"
     owner: str = field(factory=lambda: uuid.uuid4().hex)
-    told: Callable[[str], None] = _warn
+    told: Callable[[str, str], None] = _warn
+    is_away: bool = field(default=False, init=False)
+    """Whether the store failed when it was last asked."""
+    away_since: float | None = field(default=None, init=False)
+    """When it failed first, by the loop's clock."""
+    on_full: Callable[[LeaseHold], None] = field(default=lambda _hold: None, init=False)
+    """Called when none of a provider's places is left."""
+    on_settled: Callable[[], None] = field(default=lambda: None, init=False)
+    """Called when places that this process gave back are free for others."""
     _calls: list[_Call] = field(factory=list, init=False)
     _batch: Sequence[_Call] = field(default=(), init=False)  # in the transaction under way
     _worker: asyncio.Task[None] | None = field(default=None, init=False)
     _live: dict[str, Lease] = field(factory=dict, init=False)
     _totals: dict[str, SpentTotal] = field(factory=dict, init=False)
     _ended: set[str] = field(factory=set, init=False)  # of these, not yet counted
-    _taken: dict[tuple[str, str], int] = field(factory=dict, init=False)  # of each limit, as last seen
+    _alone: Alone = field(init=False)
     _turn: SharedTurn | None = field(default=None, init=False)  # the last that was taken
-    _seen_at: float = field(default=-inf, init=False)
-    _behind: bool = field(default=False, init=False)  # what we know must be written anew
-    _rests: bool = field(default=False, init=False)  # the store was away less than `AGAIN` ago
+    _standing: set[str] = field(factory=set, init=False)  # the names of places that this process stands in line for
+
+    @_alone.default
+    def _make_alone(self) -> Alone:
+        return Alone(self.away)
 
     @property
-    def is_away(self) -> bool:
-        """Whether the store failed when it was last asked."""
-        return self._behind
+    def was_seen(self) -> bool:
+        """Whether the store has ever answered."""
+        return self._turn is not None
 
     @property
     def owes(self) -> int:
@@ -91,8 +114,8 @@ class Leases:
 
     async def take(self, lease: Lease) -> LeaseRefused | None:
         """Take all that an attempt needs; None: it has it. A caller that is cancelled holds nothing."""
-        if self._rests:
-            answer = self._alone(lease)
+        if self.is_away:
+            answer = self._alone.take(lease, _now())
             if answer is None:
                 self._live[lease.attempt] = lease
             return answer
@@ -114,13 +137,46 @@ class Leases:
         lease = self._live.get(settlement.attempt)
         if lease is not None and settlement.attempt not in self._ended:
             self._ended.add(settlement.attempt)
+            self._alone.settled(lease, settlement)
             self._enqueue(_Call(lease, settlement))
+
+    async def look(self, name: str, limit: int) -> int:
+        """Stand in line for places, and tell how many are free for this process; others that stood earlier come first.
+
+        It has to be asked again within `STANDS` seconds, or the place in line is lost.
+
+        Raises:
+            StoreAway: as of the store.
+        """
+
+        async def work(query: Query) -> int:
+            await stand(query, self.owner, name)
+            taken = (await read_taken(query, "slot", name)).sum
+            return max(0, limit - taken - await count_ahead(query, self.owner, name))
+
+        self._standing.add(name)
+        return await self.kept.transact(work)
+
+    async def leave(self, name: str) -> None:
+        """Stand in line no more.
+
+        Raises:
+            StoreAway: as of the store.
+        """
+        self._standing.discard(name)
+        await self.kept.transact(lambda query: step_out(query, self.owner, name))
 
     async def aclose(self) -> None:
         """Write what is still to be written, for a second and a half at most."""
-        if self._worker is not None:
+        if self._worker is None:
+            return
+        if self.owes:
             await asyncio.wait([self._worker], timeout=1.5 * AGAIN)
-            self._worker.cancel()
+        self._worker.cancel()
+        if self.owes:
+            self.told(
+                "away", f"{self.owes} attempts were not settled in the store: they count as possibly spent there."
+            )
 
     async def status(self, names: Iterable[str]) -> dict[str, Taken]:
         """Read where budgets stand.
@@ -158,19 +214,19 @@ class Leases:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
-        while self._calls:
+        while self._calls or self.is_away:
+            if self.is_away:
+                await asyncio.sleep(AGAIN)
             batch, self._calls = self._calls[:TOGETHER], self._calls[TOGETHER:]
             self._batch = [call for call in batch if not call.answer.cancelled()]
             for call in self._batch:
                 self._count(call)
             try:
-                answers = await self.kept.transact(self._write)
+                written = await self.kept.transact(self._write)
             except StoreAway as error:
-                await self._went_away(error)
-                continue
-            self._behind, self._seen_at = False, asyncio.get_running_loop().time()
-            for call, answer in zip(self._batch, answers, strict=True):
-                self._answer(call, answer)
+                self._went_away(error)
+            else:
+                self._succeeded(written)
             self._batch = ()
 
     def _count(self, call: _Call) -> None:
@@ -184,6 +240,23 @@ class Leases:
                 total.spent += call.settlement.spent
                 total.possibly += call.settlement.possibly
 
+    def _succeeded(self, written: _Written) -> None:
+        self._alone.saw(written.taken, written.turn.processes, _now())
+        self._turn = written.turn
+        if self.is_away:
+            self.is_away, self.away_since = False, None
+            self.told("back", BACK)
+        if written.replaced:
+            self.told("replaced", REPLACED)
+        frees = False
+        for call, answer in zip(self._batch, written.answers, strict=True):
+            self._answer(call, answer)
+            if call.settlement is not None:
+                self._alone.wrote(call.lease, call.settlement, written.taken)
+                frees = frees or any(hold.kind != "budget" for hold in call.lease.holds)
+        if frees:
+            self.on_settled()
+
     def _answer(self, call: _Call, answer: LeaseRefused | None) -> None:
         if call.settlement is None and answer is None:
             self._live[call.lease.attempt] = call.lease
@@ -191,73 +264,80 @@ class Leases:
                 self.settle(LeaseSettlement(attempt=call.lease.attempt))
         if not call.answer.done():
             call.answer.set_result(answer)
+        if answer is not None and answer.hold.kind == "slot" and answer.left is not None:
+            self.on_full(answer.hold)
+            self._refuse_later(answer)
 
-    async def _went_away(self, error: StoreAway) -> None:
-        if not self._behind:
-            self.told(str(error))
-        self._behind = True
+    def _refuse_later(self, refused: LeaseRefused) -> None:
+        """Refuse who asked later for the same place, so that they stand in line in the order in which they asked."""
+        for call in [call for call in self._calls if call.asks_for(refused.hold)]:
+            self._calls.remove(call)
+            if not call.answer.done():
+                hold = next(each for each in call.lease.holds if each.name == refused.hold.name)
+                call.answer.set_result(LeaseRefused(hold, refused.left))
+
+    def _went_away(self, error: StoreAway) -> None:
+        if not self.is_away:
+            self.is_away, self.away_since = True, _now()
+            self.told("away", str(error))
         calls, self._calls = [*self._batch, *self._calls], []
         for call in calls:
             if call.settlement is not None:
                 self._calls.append(call)
-            elif (answer := self._alone(call.lease)) is None:
-                self._answer(call, None)
-            else:
-                self._answer(call, answer)
-                if call in self._batch:  # the transaction may have taken place
-                    self._calls.append(_Call(call.lease, LeaseSettlement(attempt=call.lease.attempt)))
-        self._batch = ()
-        self._rests = True
-        await asyncio.sleep(AGAIN)
-        self._rests = False
-
-    def _alone(self, lease: Lease) -> LeaseRefused | None:
-        """Judge a lease without the store: our share of what was left when it was last seen, within the last hour."""
-        forgotten = asyncio.get_running_loop().time() - self._seen_at > REMEMBERED
-        if self._turn is None or forgotten or self.away == "refuse":
-            return LeaseRefused(lease.holds[0], None)
-        processes = self._turn.processes
-        for hold in lease.holds:
-            taken = self._taken.get((hold.kind, hold.name), hold.limit)
-            if hold.amount > (hold.limit - taken) // processes:
-                return LeaseRefused(hold, None)
-        for hold in lease.holds:
-            taken = self._taken.get((hold.kind, hold.name), hold.limit)
-            self._taken[hold.kind, hold.name] = taken + hold.amount * processes
-        return None
+                continue
+            answer = self._alone.take(call.lease, _now())
+            self._answer(call, answer)
+            if answer is not None and call in self._batch:  # the transaction may have taken place
+                self._calls.append(_Call(call.lease, LeaseSettlement(attempt=call.lease.attempt)))
 
     # In a transaction
 
-    async def _write(self, query: Query) -> list[LeaseRefused | None]:
-        await self._enter(query)
+    async def _write(self, query: Query) -> _Written:
+        turn = await enter(query, self.owner)
+        before = self._turn
+        replaced = before is not None and (turn.store != before.store or turn.number <= before.number)
+        if replaced or self.is_away:
+            await write_totals(query, self._totals, self.owner)
+            await insert_leases(query, self._live.values(), self.owner)
         settled = [(call.lease, call.settlement) for call in self._batch if call.settlement is not None]
-        await delete_leases(query, settled)
+        await delete_leases(query, settled, self.owner)
         names = {hold.name for lease, _ in settled for hold in lease.holds} & self._totals.keys()
         await write_totals(query, {name: self._totals[name] for name in names}, self.owner)
         leases = [call.lease for call in self._batch if call.settlement is None]
-        for kind, name in {(hold.kind, hold.name) for lease in leases for hold in lease.holds}:
-            self._taken[kind, name] = (await read_taken(query, kind, name)).sum
-        answers = {lease.attempt: self._judged(lease) for lease in leases}
-        await insert_leases(query, [lease for lease in leases if answers[lease.attempt] is None], self.owner)
-        return [None if call.settlement is not None else answers[call.lease.attempt] for call in self._batch]
+        taken, kept = await self._read(query, {_key(hold): hold for lease in leases for hold in lease.holds})
+        answers = {lease.attempt: _judged(lease, taken, kept) for lease in leases}
+        given = [lease for lease in leases if answers[lease.attempt] is None]
+        await insert_leases(query, given, self.owner)
+        for name in self._standing & {hold.name for lease in given for hold in lease.holds if hold.kind == "slot"}:
+            await go_behind(query, self.owner, name)
+        told = [None if call.settlement is not None else answers[call.lease.attempt] for call in self._batch]
+        return _Written(turn, told, taken, replaced)
 
-    def _judged(self, lease: Lease) -> LeaseRefused | None:
-        """Give a lease what it needs of what is not taken, all or nothing."""
-        for hold in lease.holds:
-            left = hold.limit - self._taken[hold.kind, hold.name]
-            if hold.amount > left:
-                return LeaseRefused(hold, max(0, left))
-        for hold in lease.holds:
-            self._taken[hold.kind, hold.name] += hold.amount
-        return None
+    async def _read(
+        self, query: Query, holds: dict[Limited, LeaseHold]
+    ) -> tuple[dict[Limited, int], dict[Limited, int]]:
+        """Read what of each limit is taken, and how much of it is kept for who stood in line earlier."""
+        taken, kept = {}, {}
+        for kind, name in holds:
+            taken[kind, name] = (await read_taken(query, kind, name)).sum
+            kept[kind, name] = await count_ahead(query, self.owner, name) if kind == "slot" else 0
+        return taken, kept
 
-    async def _enter(self, query: Query) -> None:
-        """Take this transaction's turn, and write all that we know where the store has lost it."""
-        turn, before = await enter(query, self.owner), self._turn
-        if before is not None and (turn.store != before.store or turn.number <= before.number):
-            self.told("The store is another one, or an older copy: this process writes again what it knows.")
-            self._behind = True
-        self._turn = turn
-        if self._behind:
-            await write_totals(query, self._totals, self.owner)
-            await insert_leases(query, self._live.values(), self.owner)
+
+def _key(hold: LeaseHold) -> Limited:
+    return hold.kind, hold.name
+
+
+def _judged(lease: Lease, taken: dict[Limited, int], kept: dict[Limited, int]) -> LeaseRefused | None:
+    """Give a lease what it needs of what is not taken, all or nothing."""
+    for hold in lease.holds:
+        left = hold.limit - taken[_key(hold)] - kept[_key(hold)]
+        if hold.amount > left:
+            return LeaseRefused(hold, max(0, left))
+    for hold in lease.holds:
+        taken[_key(hold)] += hold.amount
+    return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

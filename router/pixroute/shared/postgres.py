@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from pixroute.shared import schema
+from pixroute.shared.patience import in_time
 from pixroute.shared.ports import PATIENCE, Fact, Query, Row, StoreAway
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ NOW = "extract(epoch from clock_timestamp())::float8"
 _TYPES = {bool: "bool", int: "int8", float: "float8", str: "text"}
 _LOCK = 0x706978726F757465
 """Of the advisory lock under which tables are made: CREATE TABLE IF NOT EXISTS races with itself."""
+UNREACHABLE = "is it running, and does this machine reach it?"
 _NAME = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
@@ -29,25 +31,34 @@ class PostgresDatabase:
         self._pooler = pooler
         self._connection: Any = None
         self._turn = asyncio.Lock()
+        self._holder: asyncio.Task[Any] | None = None
 
     async def transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
         """Run `work` in a transaction within a second, whatever becomes of the caller."""
-        return await asyncio.shield(asyncio.ensure_future(self._transact(work)))
+        late = f"PostgreSQL failed (no answer within a second): {UNREACHABLE}."
+        return await in_time(self._transact(work), late=late, give_up=self._cut)
 
     async def _transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
         import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra, without types
 
         async with self._turn:
+            self._holder = asyncio.current_task()
             try:
-                async with asyncio.timeout(PATIENCE):
-                    connection = await self._connected(asyncpg)
-                    async with connection.transaction():
-                        return await work(self._query)
+                connection = await self._connected(asyncpg)
+                async with connection.transaction():
+                    return await work(self._query)
             except StoreAway:
                 raise
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
                 self._give_up()
                 raise StoreAway(f"PostgreSQL failed ({_told(error)}): {_advice(error)}.") from error
+            finally:
+                self._holder = None
+
+    def _cut(self, task: asyncio.Task[T]) -> None:
+        """Break off what a silent server would keep waiting; who only stands in line for the connection leaves it."""
+        if task is self._holder:
+            self._give_up()
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -152,4 +163,4 @@ def _advice(error: BaseException) -> str:
         return "it takes no writes; give the primary's address, not a replica's"
     if isinstance(error, ValueError):
         return "its URL cannot be read; it has the form postgresql://user@host/database"
-    return "is it running, and does this machine reach it?"
+    return UNREACHABLE

@@ -76,26 +76,27 @@ async def read_taken(query: Query, kind: str, name: str) -> Taken:
 async def insert_leases(query: Query, leases: Iterable[Lease], owner: str) -> None:
     """Write what attempts hold."""
     rows = [
-        (lease.attempt, hold.kind, hold.name, hold.amount, owner, float(lease.seconds))
+        (lease.attempt, hold.kind, hold.name, hold.amount, owner, float(hold.seconds or lease.seconds))
         for lease in leases
         for hold in lease.holds
     ]
     values = "(:_0, :_1, :_2, :_3, :_4, {now} + :_5)"
-    await _insert(query, "pixroute_lease", values, rows, "(attempt, kind, name) DO NOTHING")
+    await _insert(query, "pixroute_lease", values, rows, "(owner, attempt, kind, name) DO NOTHING")
 
 
-async def delete_leases(query: Query, settled: Sequence[tuple[Lease, LeaseSettlement]]) -> None:
+async def delete_leases(query: Query, settled: Sequence[tuple[Lease, LeaseSettlement]], owner: str) -> None:
     """Take away what attempts held, and keep by name those that may have been billed."""
     for some in _pieces([(lease.attempt,) for lease, _ in settled]):
         marks, values = _numbered(":_0", some)
-        await query(f"DELETE FROM pixroute_lease WHERE attempt IN ({marks})", **values)  # noqa: S608 - marks alone
+        some_of_ours = f"DELETE FROM pixroute_lease WHERE owner = :owner AND attempt IN ({marks})"  # noqa: S608 - marks
+        await query(some_of_ours, owner=owner, **values)
     doubts = [
-        (lease.attempt, hold.name, settlement.possibly, float(hold.ends))
+        (lease.attempt, hold.name, settlement.possibly, float(hold.ends), owner)
         for lease, settlement in settled
         for hold in lease.holds
         if hold.kind == "budget" and settlement.possibly
     ]
-    await _insert(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3)", doubts, "(attempt, name) DO NOTHING")
+    await _insert(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3, :_4)", doubts, "(owner, attempt, name) DO NOTHING")
 
 
 async def write_totals(query: Query, totals: Mapping[str, SpentTotal], owner: str) -> None:

@@ -17,8 +17,12 @@ KEPT = (
     # what a living attempt holds: money of a budget, a place at a provider, the right to probe
     """CREATE TABLE IF NOT EXISTS pixroute_lease (
       attempt TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, amount BIGINT NOT NULL,
-      owner TEXT NOT NULL, until DOUBLE PRECISION NOT NULL, PRIMARY KEY (attempt, kind, name))""",
+      owner TEXT NOT NULL, until DOUBLE PRECISION NOT NULL, PRIMARY KEY (owner, attempt, kind, name))""",
     "CREATE INDEX IF NOT EXISTS pixroute_lease_name ON pixroute_lease (kind, name)",
+    # processes in which requests wait for a place of the fleet, and since when
+    """CREATE TABLE IF NOT EXISTS pixroute_wait (
+      owner TEXT NOT NULL, name TEXT NOT NULL, since DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL,
+      PRIMARY KEY (owner, name))""",
     # what a process has spent of a budget's window, as its own total: writing it again changes nothing
     """CREATE TABLE IF NOT EXISTS pixroute_spent (
       owner TEXT NOT NULL, name TEXT NOT NULL, spent BIGINT NOT NULL, possibly BIGINT NOT NULL,
@@ -26,5 +30,5 @@ KEPT = (
     # attempts that may have been billed, until somebody knows
     """CREATE TABLE IF NOT EXISTS pixroute_doubt (
       attempt TEXT NOT NULL, name TEXT NOT NULL, amount BIGINT NOT NULL, ends DOUBLE PRECISION NOT NULL,
-      PRIMARY KEY (attempt, name))""",
+      owner TEXT NOT NULL, PRIMARY KEY (owner, attempt, name))""",
 )

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from pixroute.shared import schema
-from pixroute.shared.ports import PATIENCE, Fact, Query, Row, StoreAway
+from pixroute.shared.patience import in_time
+from pixroute.shared.ports import Fact, Query, Row, StoreAway
 
 T = TypeVar("T")
 
 WAL_SINCE = (3, 51, 3)
 """WAL files of older versions may be corrupted when the log is reset (sqlite.org/wal.html, "the WAL reset bug")."""
 NOW = "((julianday('now') - 2440587.5) * 86400.0)"
+BUSY = 0.8
+"""Seconds for which a transaction waits for another process's: less than its caller does, who is told why."""
+LATE = "it did not answer within a second; its disk hangs, or another process holds it"
+MEMORY = Path(":memory:")
 _REASONS = (
     (r"locked|busy", "another process holds it; if nobody should, end whoever does"),
     (r"readonly|read-only", "it cannot be written; give this process's user the right to, or mount it writable"),
@@ -36,11 +41,12 @@ class SqliteDatabase:
         self._synchronous = synchronous
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pixroute-sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # which file that path was when it was opened
         self._turn = asyncio.Lock()
 
     async def transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
-        """Run `work` between BEGIN IMMEDIATE and COMMIT, whatever becomes of the caller."""
-        return await asyncio.shield(asyncio.ensure_future(self._transact(work)))
+        """Run `work` between BEGIN IMMEDIATE and COMMIT within a second, whatever becomes of the caller."""
+        return await in_time(self._transact(work), late=f"The store {self._path.name} failed: {LATE}.")
 
     async def _transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
         async with self._turn:
@@ -75,16 +81,35 @@ class SqliteDatabase:
     # In the thread
 
     def _begin(self) -> None:
+        if self._connection is not None and self._file != self._which():
+            self._let_go()  # somebody put another file in its place
         if self._connection is None:
             self._connection = self._opened()
-        self._connection.execute("BEGIN IMMEDIATE")
+            self._file = self._which()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            self._let_go()  # what was opened read-only would stay so
+            raise
+
+    def _which(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _let_go(self) -> None:
+        """Open it anew next time; what is in memory alone would be lost by that."""
+        if self._connection is not None and self._path != MEMORY:
+            self._connection.close()
+            self._connection = None
 
     def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
-            journal = "WAL" if sqlite3.sqlite_version_info >= WAL_SINCE else "TRUNCATE"
-            connection.execute(f"PRAGMA journal_mode = {journal}")
+            connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("BEGIN IMMEDIATE")
             for table in self._tables:
@@ -106,8 +131,7 @@ class SqliteDatabase:
             if self._connection.in_transaction:
                 self._connection.execute(word)
         except sqlite3.Error:
-            self._connection.close()
-            self._connection = None
+            self._let_go()
             raise
 
 
@@ -146,6 +170,11 @@ class SqliteTold:
     async def aclose(self) -> None:
         """As `Told.aclose`."""
         await self._database.aclose()
+
+
+def journal_mode() -> str:
+    """Give the journal that this SQLite keeps safely: a WAL only from the version without the bug of its reset."""
+    return "WAL" if sqlite3.sqlite_version_info >= WAL_SINCE else "TRUNCATE"
 
 
 def _advice(error: sqlite3.Error) -> str:

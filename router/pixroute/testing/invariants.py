@@ -26,6 +26,7 @@ from pixroute.events import (
     RequestFinished,
     RequestStarted,
     RetryScheduled,
+    StoreChanged,
 )
 from pixroute.health.report import HealthEntry
 from pixroute.outcome import Billing, Blame, Stage
@@ -334,6 +335,8 @@ def _line(event: AnyEvent) -> str:
             what = f"{event.request} {event.provider} {event.error} {event.cost}"
         case LoopLagged():
             what = f"{event.seconds}"
+        case StoreChanged():
+            what = f"{event.port} {event.state}"
         case _:
             what = event.request
     return f"{type(event).__name__} {event.at} {what}\n"

@@ -72,7 +72,7 @@ class KeptConformance:
         store = kept()
 
         async def raising(query: Query) -> None:
-            await query("INSERT INTO pixroute_doubt VALUES (:a, :b, :c, {now})", a="a", b="b", c=1)
+            await query("INSERT INTO pixroute_doubt VALUES (:a, :b, :c, {now}, :a)", a="a", b="b", c=1)
             raise LookupError
 
         async def reading(query: Query) -> int:
@@ -92,7 +92,7 @@ class KeptConformance:
         async def writing(query: Query) -> None:
             began.set()
             await goes_on.wait()
-            await query("INSERT INTO pixroute_doubt VALUES (:a, :b, :c, {now})", a="a", b="b", c=1)
+            await query("INSERT INTO pixroute_doubt VALUES (:a, :b, :c, {now}, :a)", a="a", b="b", c=1)
 
         async def reading(query: Query) -> int:
             return len(await query("SELECT * FROM pixroute_doubt"))
