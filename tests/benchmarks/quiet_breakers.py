@@ -53,7 +53,7 @@ class Work:
         return seconds_at(score, table.get(order.resolution) or next(iter(table.values())))
 
 
-class Resolution:
+class PlayedBreaker:
     """One breaker of the upstream, its learned times, and the calls in flight that will end."""
 
     def __init__(self, table: Quantiles, policy: BreakerPolicy, timeout: float) -> None:
@@ -105,9 +105,7 @@ def openings(scenario: Scenario, policy: BreakerPolicy, seed: int) -> Counter[Op
     """Count the openings of a day's breakers by their reasons."""
     first, fallback = Work(scenario, scenario.primary, seed), Work(scenario, FALLBACK, seed)
     tables = scenario.upstreams[scenario.primary].latency
-    sizes = {
-        size: Resolution(Quantiles(*times), policy, DEFAULT_TIMEOUTS[size]) for size, times in tables.items()
-    }
+    sizes = {size: PlayedBreaker(Quantiles(*times), policy, DEFAULT_TIMEOUTS[size]) for size, times in tables.items()}
     for order in orders(scenario, seed):
         size = sizes[order.resolution]
         size.go_to(order.at)

@@ -203,7 +203,7 @@ class Phases:
         return max(self._spared_until, self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after))
 
     def _overdue_weigh(self, at: float) -> bool:
-        """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: a slow spell is not."""
+        """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: no slow spell."""
         overdue, window = self._in_flight.overdue(at, self.policy.overdue_after)
         bad, settled = self._evidence.since(at - window)
         return overdue + bad >= self.policy.overdue_share * (overdue + settled)
