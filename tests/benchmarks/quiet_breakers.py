@@ -1,10 +1,11 @@
-"""False openings without the router: the quiet day's calls, played to the breakers of its first upstream alone.
+"""Openings without the router: the quiet day's calls, played to the breakers of its first upstream alone.
 
-    python tests/benchmarks/quiet_breakers.py [--rate 1 …] [--share 0.25 …] [--hours 24] [--seeds 5]
+    python tests/benchmarks/quiet_breakers.py [--rate 1 …] [--share 0.25 …] [--hours 24] [--seeds 5] [--hang 0.5 …]
 
 Calls take the times that `pixroute simulate` draws for the same seed, and are cut where a fallback's picture would
-end them. It needs a tenth of the simulator's time, so that a rule can be swept over rates and many days. Prints a table
-in Markdown; it stands in docs/decisions/silence.md.
+end them. It needs a twentieth of the simulator's time, so that a rule can be swept over rates and many days. With
+`--hang` such a share of the calls never ends from a quarter of an hour on, and what is told is when each breaker
+first opened. Prints a table in Markdown; they stand in docs/decisions/silence.md.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from heapq import heappop, heappush
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
+from statistics import fmean
 
 import click
 from attrs import evolve
@@ -28,13 +29,14 @@ from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 from pixroute.policy import DEFAULT_TIMEOUTS, BreakerPolicy, Policy
 from pixroute.simulate.callers import SimulatedRequest, orders
-from pixroute.simulate.draw import Spells, draw_normal, stream
+from pixroute.simulate.draw import Spells, draw, draw_normal, stream
 from pixroute.simulate.scenario import Scenario, load_scenario
 from pixroute.simulate.world import seconds_at
 
 QUIET_DAY = Path(__file__).parents[2] / "examples" / "scenarios" / "quiet-day.toml"
 HEDGE_AFTER = Policy().hedge_after
 FALLBACK = "seedream"
+HANGS_FROM = 900.0
 
 
 class Work:
@@ -57,7 +59,7 @@ class PlayedBreaker:
     """One breaker of the upstream, its learned times, and the calls in flight that will end."""
 
     def __init__(self, table: Quantiles, policy: BreakerPolicy, timeout: float) -> None:
-        self.openings: Counter[OpenReason | None] = Counter()
+        self.openings: list[tuple[float, OpenReason | None]] = []
         self._timeout = timeout
         self._ends: list[tuple[float, int, AdmissionToken, bool, float]] = []
         self._breaker = Breaker(policy, jitter=lambda: 0.5, on_change=self._changed)
@@ -98,29 +100,50 @@ class PlayedBreaker:
 
     def _changed(self) -> None:
         if self._breaker.state is State.OPEN:
-            self.openings[self._breaker.reason] += 1
+            self.openings.append((self._breaker.changed_at, self._breaker.reason))
 
 
-def openings(scenario: Scenario, policy: BreakerPolicy, seed: int) -> Counter[OpenReason | None]:
-    """Count the openings of a day's breakers by their reasons."""
+def play(scenario: Scenario, policy: BreakerPolicy, seed: int, hang: float = 0.0) -> list[PlayedBreaker]:
+    """Play a day to the breakers; from `HANGS_FROM` on the share `hang` of what has not ended never does."""
     first, fallback = Work(scenario, scenario.primary, seed), Work(scenario, FALLBACK, seed)
     tables = scenario.upstreams[scenario.primary].latency
     sizes = {size: PlayedBreaker(Quantiles(*times), policy, DEFAULT_TIMEOUTS[size]) for size, times in tables.items()}
     for order in orders(scenario, seed):
         size = sizes[order.resolution]
         size.go_to(order.at)
+        takes = first.seconds(order, order.at)
+        if order.at + takes > HANGS_FROM and draw(seed, "hangs", order.number) < hang:
+            takes = inf
         joins = order.at + float(HEDGE_AFTER) * tables[order.resolution][2]
-        size.ask(order, first.seconds(order, order.at), fallback.seconds(order, joins), order.at)
-    return sum((each.openings for each in sizes.values()), Counter())
+        size.ask(order, takes, fallback.seconds(order, joins), order.at)
+    return [*sizes.values()]
 
 
-def _rows(given: argparse.Namespace) -> Iterator[tuple[float, float, Counter[OpenReason | None]]]:
-    world = load_scenario(QUIET_DAY)
+def _quiet(given: argparse.Namespace, scenario: Scenario, policy: BreakerPolicy) -> str:
+    days = [play(scenario, policy, seed) for seed in range(given.seeds)]
+    found = Counter(reason for day in days for each in day for _, reason in each.openings)
+    why = ", ".join(f"{reason} {count}" for reason, count in sorted(found.items(), key=str)) or "–"
+    return f"{found.total() / (given.seeds * given.hours / 24):.2f} | {why} |"
+
+
+def _hung(given: argparse.Namespace, scenario: Scenario, policy: BreakerPolicy, hang: float) -> str:
+    """Tell the mean time to the first opening, and how many breakers did not open."""
+    played = [each for seed in range(given.seeds) for each in play(scenario, policy, seed, hang)]
+    first = [min((at for at, _ in each.openings if at >= HANGS_FROM), default=inf) - HANGS_FROM for each in played]
+    noticed = [seconds for seconds in first if seconds < inf]
+    return f"{hang:g} | {fmean(noticed or [inf]):.0f} | {len(first) - len(noticed)} of {len(first)} |"
+
+
+def _tell(given: argparse.Namespace, world: Scenario) -> None:
     for rate in given.rate:
         scenario = evolve(world, hours=given.hours, callers=evolve(world.callers, rate=rate))
         for share in given.share:
-            policy = BreakerPolicy(overdue_share=share, stall="off")
-            yield rate, share, sum((openings(scenario, policy, seed) for seed in range(given.seeds)), Counter())
+            policy, begins = BreakerPolicy(overdue_share=share, stall="off"), f"| {rate:g} | {share:g} |"
+            for hang in given.hang:
+                click.echo(f"{begins} {_hung(given, scenario, policy, hang)}")
+            if not given.hang:
+                click.echo(f"{begins} {_quiet(given, scenario, policy)}")
+            sys.stdout.flush()
 
 
 def main() -> None:
@@ -130,12 +153,11 @@ def main() -> None:
     parser.add_argument("--share", type=float, nargs="+", default=[BreakerPolicy().overdue_share])
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--hang", type=float, nargs="+", default=[], help="shares of the calls that hang")
     given = parser.parse_args()
-    click.echo("| requests a second | share | false openings a day | for |\n|---|---|---|---|")
-    for rate, share, found in _rows(given):
-        why = ", ".join(f"{reason} {count}" for reason, count in sorted(found.items(), key=str)) or "–"
-        click.echo(f"| {rate:g} | {share:g} | {found.total() / (given.seeds * given.hours / 24):.2f} | {why} |")
-        sys.stdout.flush()
+    last = "calls that hang | noticed after s | not at all |" if given.hang else "false openings a day | for |"
+    click.echo(f"| requests a second | overdue_share | {last}\n{'|---' * (5 if given.hang else 4)}|")
+    _tell(given, load_scenario(QUIET_DAY))
 
 
 if __name__ == "__main__":

@@ -373,7 +373,7 @@ class TestOverdue:
     def test_a_single_probe_that_is_slow_needs_no_company(self, patient):
         """Its question was whether a call succeeds."""
         p = patient(overdue_share=1.0)
-        p.half_open()
+        p.half_open(OpenReason.OVERDUE)
         p.start()
 
         assert p.at(p.now + 120).is_open_for(OpenReason.OVERDUE)
