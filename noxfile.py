@@ -140,6 +140,24 @@ def clients(session: nox.Session) -> None:
 
 
 @nox.session
+def buckets(session: nox.Session) -> None:
+    """Pictures in a bucket that speaks S3, by a server of moto's in an environment of its own; not part of CI."""
+    session.install("-e", ".[test]")
+    server = Path(session.create_tmp()) / "moto"
+    session.run(sys.executable, "-m", "venv", str(server), external=True)
+    session.run(str(server / "bin" / "python"), "-m", "pip", "install", "-q", "moto[s3,server]>=5", external=True)
+    env = {"PIXROUTE_S3_SERVER": str(server / "bin" / "moto_server")}
+    session.run("pytest", "tests/serve/test_bucket.py", *session.posargs, env=env)
+
+
+@nox.session
+def hostile(session: nox.Session) -> None:
+    """Ten minutes of schemathesis over what the gateway says of itself; not part of CI."""
+    session.install("-e", ".[test]", "schemathesis>=4.22")
+    session.run("python", "tests/fuzz/fuzz_gateway.py", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Mutation testing of plan, health, money, life and ending; takes long, not part of CI."""
     session.install("-e", ".[test,simulate]", "cosmic-ray>=8.3")

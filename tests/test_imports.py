@@ -24,6 +24,7 @@ VALUES = {
     "sanitizer",
     "fit",
     "content",
+    "group",
 }
 LAYERS = {
     # package or module: what of pixroute it may import at run time, besides itself
@@ -36,6 +37,7 @@ LAYERS = {
     "redact": set(),
     "sanitizer": {"redact", "secret"},
     "policy": {"request", "values", "words"},
+    "group": {"values", "words"},
     "result": {"cost", "outcome", "content", "values"},
     "content": set(),
     "convert": {"content", "result"},
@@ -71,14 +73,15 @@ LAYERS = {
         "hookspecs",
         "trace",
     },
-    "serve": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
+    "serve": VALUES | {"routing", "config", "shared", "plugins", "events", "errors", "health", "http"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [
     "values.py", "words.py", "request.py", "result.py", "outcome.py", "policy.py", "cost.py", "fit.py", "provider.py",
     "routing/plan.py", "routing/view.py", "routing/verdicts.py", "routing/reserve.py",
-    "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py", "health/evidence.py",
-    "health/phases.py", "health/ramp.py", "health/backoff.py", "health/listening.py", "health/sickness.py",
+    "group.py", "routing/draw.py", "routing/settle.py", "routing/budget.py", "health/breaker.py", "health/stall.py",
+    "health/evidence.py", "health/phases.py", "health/ramp.py", "health/backoff.py", "health/listening.py",
+    "health/sickness.py",
     "health/force.py",
     "health/in_flight.py", "http/judging/diagnosis.py", "http/judging/envelope.py", "http/judging/hints.py",
     "http/judging/intermediary.py", "routing/heartbeat.py", "http/body/filler.py", "shared/budgets.py",

@@ -15,6 +15,7 @@ from pixroute.config.model import When
 from pixroute.config.reader import SHARED
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
+from pixroute.group import Group
 from pixroute.http import HttpSettings
 from pixroute.ledger import Ledger, LedgerSettings
 from pixroute.plugins import Plugins
@@ -35,6 +36,8 @@ def configuration(plugins: Plugins) -> Lines:
     yield "\n## `[chains]`\n"
     yield "`NAME = [providers in order]`, or a table with `providers` and any option of `[policy]`, except:\n"
     yield from (f"* `{name}`: {why}." for name, why in SHARED.items())
+    yield "\nA provider may stand for a group of them ([Several keys for one thing](../groups.md)), a table with:\n"
+    yield from options(Group)
     yield "\nThe chain named `default` (or the only one) serves what no rule sends elsewhere."
     yield "\n## `[[rules]]`\n"
     yield "`chain` names the chain of the requests that `when` matches; the first match counts. `when` may say:\n"

@@ -30,6 +30,7 @@ SERVICES = {
         "pixroute.cost:Cost",
         "pixroute.routing.record:Record",
         "pixroute.routing.record:AttemptRecord",
+        "pixroute.routing.record:Drawn",
     ),
     "Failures": (
         "pixroute.outcome:Failure",
@@ -51,6 +52,7 @@ SERVICES = {
         "pixroute.errors:ConfigError",
     ),
     "Policy": ("pixroute.policy:Policy", "pixroute.policy:RetryPolicy", "pixroute.policy:BreakerPolicy"),
+    "Groups": ("pixroute.group:Group",),
 }
 _WIRE = ("HttpProvider", "HttpSettings", "Call", "Part", "Reply", "Blob", "Item", "Picture", "Details", "Auth")
 _JOBS = ("JobProvider", "JobSettings", "Job", "Progress", "Queued", "Running", "Finished")

@@ -34,7 +34,9 @@ class Content:
         self._given = source if isinstance(source, bytes) else None
         self._sink: BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
         self.path = None if isinstance(self._sink, BytesIO) else Path(self._sink.name)
-        self.size = self._sink.seek(0, os.SEEK_END) if size is None else size
+        if size is None:
+            size = len(source) if isinstance(source, bytes) else source.seek(0, os.SEEK_END)
+        self.size = size
 
     @classmethod
     def beside(cls, target: Path) -> Content:

@@ -89,25 +89,29 @@ def inspect(source: BinaryIO, size: int) -> PictureInfo:
         BadPicture: it is none of PNG, JPEG, WebP and GIF, it is broken or cut, or it has more than 64 megapixels or
             a side of more than 32,768. `CutPicture` if only its end is missing.
     """
-    head, tail = _read(source, 0, _HEAD), _read(source, max(0, size - _TAIL), _TAIL).rstrip(_PADDING)
-    kind = next((kind for kind in _KINDS if head.startswith(kind.magic)), None)
-    if kind is None:
+    head = _read(source, 0, _HEAD)
+    for kind in _KINDS:
+        if head.startswith(kind.magic):
+            break
+    else:
         raise BadPicture(_stranger(head))
     info = PictureInfo(kind.name, *kind.dimensions(source, head))
-    _check(info, complete=kind.complete(head, tail, size))
+    if wrong := _too_much(info.width, info.height):
+        raise BadPicture(f"the {kind.name.upper()} has {wrong}")
+    tail = _read(source, max(0, size - _TAIL), _TAIL).rstrip(_PADDING)
+    if not kind.complete(head, tail, size):
+        raise CutPicture(f"the {kind.name.upper()} is cut: its end is missing")
     return info
 
 
-def _check(info: PictureInfo, *, complete: bool) -> None:
-    kind = info.format.upper()
-    if not info.pixels:
-        raise BadPicture(f"the {kind} has no pixels ({info.width}x{info.height})")
-    if info.pixels > MOST_PIXELS:
-        raise BadPicture(f"the {kind} has {info.width}x{info.height} pixels, more than {MOST_PIXELS:,}")
-    if max(info.width, info.height) > LONGEST_SIDE:
-        raise BadPicture(f"the {kind} has {info.width}x{info.height} pixels, a side of more than {LONGEST_SIDE:,}")
-    if not complete:
-        raise CutPicture(f"the {kind} is cut: its end is missing")
+def _too_much(width: int, height: int) -> str | None:
+    if not width * height:
+        return f"no pixels ({width}x{height})"
+    if width * height > MOST_PIXELS:
+        return f"{width}x{height} pixels, more than {MOST_PIXELS:,}"
+    if max(width, height) > LONGEST_SIDE:
+        return f"{width}x{height} pixels, a side of more than {LONGEST_SIDE:,}"
+    return None
 
 
 def _read(source: BinaryIO, offset: int, count: int) -> bytes:

@@ -1,6 +1,6 @@
 """`pixroute keys`."""
 
-from pixroute.serve.keys import KeyRing
+from pixroute.serve.keys import FileKeyRing
 
 
 def test_a_key_is_added_listed_and_revoked(pixroute, folder):
@@ -10,7 +10,7 @@ def test_a_key_is_added_listed_and_revoked(pixroute, folder):
     listed = pixroute("keys", "list")
 
     assert added.code == listed.code == 0
-    assert KeyRing(folder / "pixroute-keys.json").find(text).chains == ("default",)
+    assert FileKeyRing(folder / "pixroute-keys.json").find(text).chains == ("default",)
     assert text[4:12] in listed.out
     assert text[13:] not in listed.out + added.err
 
@@ -18,7 +18,7 @@ def test_a_key_is_added_listed_and_revoked(pixroute, folder):
     again = pixroute("keys", "revoke", text[4:12])
 
     assert revoked.code == 0
-    assert KeyRing(folder / "pixroute-keys.json").find(text) is None
+    assert FileKeyRing(folder / "pixroute-keys.json").find(text) is None
     assert (again.code, "there is no key" in again.err) == (2, True)
 
 

@@ -15,7 +15,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
 from pixroute.serve.keys import changing, mint
-from pixroute.serve.listen import key_ring, listening, repeating
+from pixroute.serve.listen import key_ring, listening, repeats_of
 from pixroute.serve.names import Menu
 from pixroute.testing.emulated import DEFAULT_CHAIN, emulated_router
 from pixroute.testing.emulator import Emulator
@@ -58,13 +58,13 @@ async def gateway(stack, faults, folder, **settings):
         emulated_router(emulator, time_scale=SCALE, observers={"gateway": Watching()}, chains=chains)
     )
     placed = ServeSettings(port=0, drain=0, access_log=False, keys=folder / "keys.json", **{**ALIVE, **settings})
-    repeats = stack.enter_context(repeating(placed))
+    repeats = repeats_of(placed)
     made = Gateway(
         router=router,
         settings=placed,
         menu=Menu(chains=chains, models={}),
         repeats=repeats,
-        keys=key_ring(placed),
+        keys=await key_ring(placed),
     )
     return await stack.enter_async_context(listening(made))
 

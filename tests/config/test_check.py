@@ -22,7 +22,8 @@ def config_of(text):
     """Read a case; of the known providers it has those that its chains name."""
     mapping = tomllib.loads(text)
     chains = [chain if isinstance(chain, list) else chain["providers"] for chain in mapping["chains"].values()]
-    used = {name for chain in chains for name in chain}
+    steps = [step for chain in chains for step in chain]
+    used = {name for step in steps for name in ([step] if isinstance(step, str) else step["any"])}
     known = {name: said for name, said in KNOWN["providers"].items() if name in used}
     mapping["providers"] = {**known, **mapping.get("providers", {})}
     return structure(mapping, load_plugins(), base=Path(), env=ENV)

@@ -88,7 +88,7 @@ class Wired:
             await asyncio.sleep(0)  # an attempt's task ends a moment after its outcome
         if self.router._life._reaper.tasks:
             await asyncio.wait(self.router._life._reaper.tasks)
-        held = [c for session in self.transport._sessions.values() for c in session.connector._acquired]
+        held = [c for one in self.transport._connections.values() for c in one.connector._acquired]
         assert held == []
 
 

@@ -11,7 +11,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.routing.router import Router
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
-from pixroute.serve.listen import listening, repeating
+from pixroute.serve.listen import listening, repeats_of
 from pixroute.serve.names import Menu
 from pixroute.testing import FakeProvider, picture
 from pixroute.testing.fake import blank_png
@@ -32,10 +32,10 @@ async def gateway(**settings):
     )
     async with router:
         placed = ServeSettings(port=0, drain=0, access_log=False, **settings)
-        with repeating(placed) as repeats:
-            made = Gateway(router=router, settings=placed, menu=Menu(chains=chains, models={}), repeats=repeats)
-            async with listening(made) as url:
-                yield int(url.rpartition(":")[2])
+        menu = Menu(chains=chains, models={})
+        made = Gateway(router=router, settings=placed, menu=menu, repeats=repeats_of(placed))
+        async with listening(made) as url:
+            yield int(url.rpartition(":")[2])
 
 
 async def ask(origin, **more):

@@ -103,6 +103,7 @@ async def no_fetch(*_args: object, **_options: object) -> Failure:
 
 
 ATTEMPT: Any = SimpleNamespace(
+    request_id="req-1",
     http=SimpleNamespace(fetch=no_fetch, now=float, pace=Pace()),
     into=None,
     reached=lambda *_: None,
@@ -112,7 +113,7 @@ ATTEMPT: Any = SimpleNamespace(
 
 async def _concluded(provider: HttpProvider[Any], reply: Reply, sinks: Sinks, door: HttpAttempt) -> Any:
     told = shown(reply, door.sanitizer)
-    return provider._refusal(told, elapsed=1.0) or await provider._collect(reply, told, door, sinks)
+    return provider._refusal(told, began=0.0) or await provider._collect(reply, told, door, sinks)
 
 
 async def judged(provider: HttpProvider[Any], data: bytes, status: int, headers: dict[str, str]) -> str:

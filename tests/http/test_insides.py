@@ -10,13 +10,16 @@ from types import SimpleNamespace
 
 import aiohttp
 import pytest
+from aiohttp import http_writer
 from aiohttp.client_proto import ResponseHandler
+from multidict import CIMultiDict
 
 from pixroute.http.call import Call
 from pixroute.http.wire import insides
 from pixroute.outcome import Billing, FailureKind
 from pixroute.testing.faults import ScriptedServer, Step
 
+GET = Call.get("models")
 POST = Call.post("images", json={"prompt": "a lighthouse"})
 
 
@@ -29,17 +32,25 @@ def answer(number, *, extra=b""):
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
     [
-        (ResponseHandler, "set_response_params", {"read_bufsize", "timer"}),
+        (
+            ResponseHandler,
+            "set_response_params",
+            {"read_bufsize", "read_until_eof", "auto_decompress", "max_line_size"},
+        ),
+        (ResponseHandler, "read", set()),
         (ResponseHandler, "is_connected", set()),
         (ResponseHandler, "force_close", set()),
         (ResponseHandler, "data_received", {"data"}),
         (ResponseHandler, "feed_data", {"data"}),
         (ResponseHandler, "set_exception", {"exc"}),
         (ResponseHandler, "exception", set()),
-        (aiohttp.ClientRequest, "send", {"conn"}),
-        (aiohttp.ClientRequest, "write_bytes", {"writer", "conn"}),
+        (aiohttp.ClientRequest, "__init__", {"method", "url", "proxy", "loop"}),
+        (aiohttp.ClientRequest, "is_ssl", set()),
+        (aiohttp.TCPConnector, "connect", {"req", "traces", "timeout"}),
         (aiohttp.StreamReader, "on_eof", {"callback"}),
-        (aiohttp.ClientSession, "__init__", {"request_class", "max_line_size", "max_field_size"}),
+        (http_writer.StreamWriter, "__init__", {"protocol", "loop"}),
+        (http_writer.StreamWriter, "write", {"chunk"}),
+        (http_writer.StreamWriter, "drain", set()),
     ],
 )
 def test_a_method_that_is_overridden_or_called_is_there(owner, name, parameters):
@@ -48,11 +59,9 @@ def test_a_method_that_is_overridden_or_called_is_there(owner, name, parameters)
 
 
 async def test_an_attribute_that_is_read_or_set_is_there():
-    """On the connector, the session, the protocol and a body."""
-    connector = aiohttp.TCPConnector()
-    async with aiohttp.ClientSession(connector=connector) as session:
+    """On the connector and the protocol."""
+    async with aiohttp.TCPConnector() as connector:
         assert connector._factory.func is ResponseHandler
-        assert session._retry_connection is True
     protocol = ResponseHandler(asyncio.get_running_loop())
     assert (protocol._payload, protocol.transport, protocol.should_close) == (None, None, False)
     assert isinstance(inspect.getattr_static(ResponseHandler, "should_close"), property)
@@ -145,12 +154,37 @@ async def test_a_long_header_costs_no_picture(attempt, ask):
     assert reply.json == {}
 
 
-def test_a_session_sends_nothing_twice():
-    """Whatever is asked again is asked again by us."""
+def test_a_header_with_a_line_end_is_not_written():
+    """Nobody puts a second header, or a second request, into one."""
+    with pytest.raises(ValueError, match="control character"):
+        insides.serialized("GET / HTTP/1.1", CIMultiDict({"X-Name": "one\r\nX-Other: two"}))
 
-    async def opened():
-        async with aiohttp.ClientSession() as session:
-            insides.send_once(session)
-            return session._retry_connection
 
-    assert asyncio.run(opened()) is False
+async def test_nothing_is_sent_twice(attempt, ask):
+    """A kept connection breaks under a GET: whatever is asked again is asked again by us."""
+    async with ScriptedServer(Step.raw(answer(1)), Step.fin(), Step.raw(answer(2))) as server:
+        await ask(attempt, server, GET)
+        second = await ask(attempt, server, GET)
+
+        assert (second.kind, len(server.requests)) == (FailureKind.DISCONNECTED, 2)
+
+
+async def test_a_long_body_may_be_answered_before_it_is_sent(attempt, ask):
+    """The answer counts, the upload ends with it, and the connection carries nothing more."""
+    long = Call.post("images", json={"prompt": "x" * 30_000_000})
+    early = Step(lambda peer: peer.send(answer(1)), reads_body=False) + Step.hang()
+    async with ScriptedServer(early, Step.raw(answer(2))) as server:
+        first = await ask(attempt, server, long)
+        second = await ask(attempt, server, POST)
+
+        assert (first.json, second.json, server.connections) == ({"number": 1}, {"number": 2}, 2)
+    assert not [task for task in asyncio.all_tasks() if "_upload" in repr(task)]
+
+
+async def test_a_body_in_pieces_arrives_as_it_was(attempt, ask):
+    """Longer than what is given to the system at once."""
+    long = Call.post("images", json={"prompt": "x" * 3_000_000})
+    async with ScriptedServer(Step.raw(answer(1))) as server:
+        await ask(attempt, server, long)
+
+        assert json.loads(server.requests[0].body) == long.json

@@ -44,7 +44,7 @@ BEFORE_A_PICTURE = (
     "pixroute.http.wire.wire:Wire.send",
     "pixroute.http.wire.wire:Wire.sending",
     "pixroute.http.wire.wire:Wire.read",
-    "pixroute.http.body.incoming:Incoming.take_whole",
+    "pixroute.http.wire.exchange:small_document",
     "pixroute.http.provider:HttpProvider._success",
 )
 WITH_A_PICTURE = (

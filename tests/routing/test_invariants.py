@@ -8,6 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pixroute import Capabilities, FailureKind, PixrouteError, Policy
+from pixroute.group import Group
 from pixroute.outcome import Billing, Stage
 from pixroute.policy import BreakerPolicy, RetryPolicy
 from pixroute.testing import Act, FakeProvider, fail, fake_router, run_virtual
@@ -55,6 +56,24 @@ def providers(draw):
         }
         for number in range(draw(st.integers(1, 4)))
     }
+
+
+@st.composite
+def chain_of(draw, names):
+    """The providers in order, some of them next to each other in groups."""
+    steps, left = [], list(names)
+    if draw(st.booleans()):
+        return left
+    while left:
+        size = draw(st.integers(1, len(left)))
+        some, left = left[:size], left[size:]
+        spread = draw(st.sampled_from(["single", "single", "in-turn", "least-busy", "shares"]))
+        if spread == "single":
+            steps += some
+        else:
+            shares = {name: draw(st.integers(1, 5)) for name in some} if spread == "shares" else spread
+            steps.append(Group(any=some, spread=shares))
+    return steps
 
 
 POLICIES = st.builds(
@@ -113,7 +132,7 @@ def asks(draw):
     }
 
 
-def run_once(table, policy, requests, words, seed):
+def run_once(table, chain, policy, requests, words, seed):
     """Run all requests through one router; give the trace of events, told as text, and how each ended."""
     fakes = {
         name: FakeProvider(
@@ -154,7 +173,10 @@ def run_once(table, policy, requests, words, seed):
         return "picture"
 
     async def main():
-        async with fake_router(**fakes, policy=policy, observers=[checker, trace.append], seed=seed) as router:
+        chains = {"default": chain}
+        async with fake_router(
+            **fakes, chains=chains, policy=policy, observers=[checker, trace.append], seed=seed
+        ) as router:
             for word in words:
                 asyncio.get_running_loop().call_later(word["at"], say, router, list(fakes), word)
             ends = await asyncio.gather(*(ask(router, wish) for wish in requests))
@@ -169,19 +191,22 @@ def run_once(table, policy, requests, words, seed):
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
-    providers(),
+    providers().flatmap(lambda table: st.tuples(st.just(table), chain_of(table))),
     POLICIES,
     st.lists(asks(), min_size=1, max_size=8),
     st.lists(operators(), max_size=4),
     st.integers(0, 3),
 )
-def test_invariants_hold_whatever_happens(table, policy, requests, words, seed):
+def test_invariants_hold_whatever_happens(whom, policy, requests, words, seed):
     """I1 to I8 by the events, I4 by what is left, I10 by running it twice."""
-    ends, trace = run_once(table, policy, requests, words, seed)
+    table, chain = whom
 
+    ends, trace = run_once(table, chain, policy, requests, words, seed)
+
+    event(f"{sum(isinstance(step, Group) for step in chain)} groups")
     for end in ends:
         event(end)
-    again, retraced = run_once(table, policy, requests, words, seed)
+    again, retraced = run_once(table, chain, policy, requests, words, seed)
     first = next((pair for pair in zip(trace, retraced, strict=False) if pair[0] != pair[1]), None)
     assert first is None
     assert (again, len(retraced)) == (ends, len(trace))

@@ -12,7 +12,8 @@ from pixroute.config.serve import ServeSettings
 from pixroute.routing.router import Router
 from pixroute.serve.call import Watching
 from pixroute.serve.gateway import Gateway
-from pixroute.serve.listen import key_ring, listening, repeating, store_of
+from pixroute.serve.limits import Limits
+from pixroute.serve.listen import key_ring, listening, repeats_of, sharing, store_of
 from pixroute.serve.names import Menu
 from pixroute.testing import FakeProvider
 
@@ -58,20 +59,28 @@ async def serve():
     """Make gateways of providers and settings; all are closed at the end."""
     async with AsyncExitStack() as stack:
 
-        async def make(*providers, policy=None, models=None, **settings) -> Served:
+        async def make(*providers, policy=None, models=None, shared=None, budgets=None, **settings) -> Served:
             table = {f"fake-{number}": one for number, one in enumerate(providers or (FakeProvider(),), 1)}
             chains = {"default": tuple(table), **{name: (name,) for name in table}}
-            router = Router(providers=table, chains=chains, policy=policy, observers={"gateway": Watching()}, seed=0)
+            router = Router(
+                providers=table,
+                chains=chains,
+                policy=policy,
+                budgets=budgets,
+                observers={"gateway": Watching()},
+                seed=0,
+            )
             await stack.enter_async_context(router)
             placed = ServeSettings(**{"port": 0, "drain": 0, "access_log": False, **settings})
-            repeats = stack.enter_context(repeating(placed))
+            store = await stack.enter_async_context(sharing(placed, shared))
             menu = Menu(chains=chains, models=models or {})
             gateway = Gateway(
                 router=router,
                 settings=placed,
                 menu=menu,
-                repeats=repeats,
-                keys=key_ring(placed),
+                repeats=repeats_of(placed, store),
+                limits=Limits(asyncio.get_running_loop().time, store),
+                keys=await key_ring(placed, store),
                 store=store_of(placed),
             )
             url = await stack.enter_async_context(listening(gateway))

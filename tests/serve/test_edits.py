@@ -6,12 +6,21 @@ import aiohttp
 import openai
 import pytest
 
+from pixroute.provider import Capabilities
 from pixroute.testing import FakeProvider
 from pixroute.testing.fake import blank_png
 
 PICTURE = blank_png(16, 16)
 DATA_URI = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+MASK = blank_png(16, 16) + b" "
+MASK_URI = f"data:image/png;base64,{base64.b64encode(MASK).decode()}"
+MASK_OF_OTHER_SIDES = f"data:image/png;base64,{base64.b64encode(blank_png(8, 16)).decode()}"
 ASKED = {"prompt": "More fog", "size": "64x64"}
+
+
+def masking():
+    """Give a provider that takes masks."""
+    return FakeProvider(capabilities=Capabilities(references=16, max_images=1, mask_formats={"png"}))
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -25,6 +34,48 @@ async def test_the_official_client_edits(serve, count):
     assert base64.b64decode(answer.data[0].b64_json) == blank_png(64, 64)
     assert [one.data for one in provider.calls[0].request.references] == [PICTURE] * count
     assert provider.calls[0].request.prompt == "More fog"
+
+
+async def test_the_official_client_masks(serve):
+    """The mask goes on as one, beside the pictures."""
+    served = await serve(provider := masking())
+
+    await served.openai().images.edit(model="default", image=("a.png", PICTURE), mask=("m.png", MASK), **ASKED)
+
+    request = provider.calls[0].request
+    assert ([one.data for one in request.references], request.mask.data) == ([PICTURE], MASK)
+
+
+@pytest.mark.parametrize("mask", [MASK_URI, {"image_url": MASK_URI}, {"image_url": {"url": MASK_URI}}])
+async def test_a_mask_may_stand_in_json(serve, mask):
+    """In any of the forms that a picture has."""
+    served = await serve(provider := masking())
+
+    async with served.post("/v1/images/edits", {**ASKED, "image": DATA_URI, "mask": mask}) as answer:
+        assert (await answer.json())["pixroute"]["notes"] == []
+
+    assert provider.calls[0].request.mask.data == MASK
+
+
+async def test_who_takes_no_mask_is_not_asked(serve):
+    """A picture that is changed elsewhere would be paid for."""
+    served = await serve(provider := FakeProvider(), second := masking())
+
+    async with served.post("/v1/images/edits", {**ASKED, "image": DATA_URI, "mask": MASK_URI}) as answer:
+        assert answer.headers["x-pixroute-provider"] == "fake-2"
+
+    assert (len(provider.calls), len(second.calls)) == (0, 1)
+
+
+async def test_a_form_has_one_mask(serve):
+    """Two would leave open which is meant."""
+    form = aiohttp.FormData({"prompt": "More fog"})
+    for name in ("image", "mask", "mask"):
+        form.add_field(name, PICTURE, filename="a.png")
+    served = await serve(masking())
+
+    async with served.http.post(f"{served.url}/v1/images/edits", data=form) as answer:
+        assert (answer.status, (await answer.json())["error"]["param"]) == (400, "mask")
 
 
 async def test_an_edit_streams(serve):
@@ -68,7 +119,11 @@ async def test_references_are_found_under_any_name(serve, fields, route):
         ({"image": 7}, "image"),
         ({"image": base64.b64encode(b"no picture").decode()}, "image"),
         ({"image": "data:image/png,raw"}, "image"),
-        ({"image": DATA_URI, "mask": DATA_URI}, "mask"),
+        ({"image": DATA_URI, "mask": [DATA_URI, DATA_URI]}, "mask"),
+        ({"image": DATA_URI, "mask": "no picture!"}, "mask"),
+        ({"image": DATA_URI, "mask": {"file_id": "file-1"}}, "mask"),
+        ({"image": DATA_URI, "mask": MASK_OF_OTHER_SIDES}, "mask"),
+        ({"mask": DATA_URI}, "image"),
         ({"images": [{"file_id": "file-1"}]}, "images"),
         ({"images": [{"image_url": "https://example.org/a.png"}]}, "image"),
         ({"image": [DATA_URI] * 17}, "image"),

@@ -7,16 +7,31 @@ import stat
 import openai
 import pytest
 
+from pixroute.config.load import load
 from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError
+from pixroute.plugins import load_plugins
 from pixroute.serve.access import caller_address
-from pixroute.serve.keys import ApiKey, KeyRing, changing, mint, read_keys, revoke
+from pixroute.serve.keys import ApiKey, FileKeyRing, changing, mint, read_keys, revoke
 from pixroute.serve.limits import Limits
 from pixroute.serve.listen import check_place, key_ring
+from pixroute.serve.names import widened
 from pixroute.serve.problem import Refused
 from pixroute.testing import FakeProvider
 
 PATH = "/v1/images/generations"
+PAID = """
+[chains]
+default = ["a"]
+[providers.a]
+type = "openai-images"
+api_key = { env = "KEY" }
+[budgets.shop]
+limit = 0.05
+per = "day"
+[serve]
+key_budgets = ["shop"]
+"""
 ASKED = {"model": "default", "prompt": "A lighthouse", "size": "64x64"}
 
 
@@ -107,7 +122,7 @@ async def test_a_revoked_key_is_dead_within_two_seconds(serve, file):
 def test_a_file_that_breaks_changes_nothing(file):
     """The last keys that could be read stay; what is wrong is known."""
     text, clock = add(file), iter(range(100))
-    ring = KeyRing(file, clock=lambda: float(next(clock)))
+    ring = FileKeyRing(file, clock=lambda: float(next(clock)))
     file.write_text("{")
 
     assert ring.find(text).name == "somebody"
@@ -117,7 +132,7 @@ def test_a_file_that_breaks_changes_nothing(file):
 def test_a_file_that_is_gone_opens_nothing(file):
     """All its keys were taken away."""
     text, clock = add(file), iter(range(100))
-    ring = KeyRing(file, clock=lambda: float(next(clock)))
+    ring = FileKeyRing(file, clock=lambda: float(next(clock)))
     file.unlink()
 
     assert ring.find(text) is None
@@ -142,12 +157,34 @@ def test_the_file_holds_no_key_and_is_its_owner_s(file):
     "text",
     ["", "[]", '{"keys": 5}', '{"keys": [{"prefix": "x"}]}', '{"keys": [{"prefix": 5, "sha256": "", "name": ""}]}'],
 )
-def test_what_is_no_file_of_keys_is_told(file, text):
+async def test_what_is_no_file_of_keys_is_told(file, text):
     """When the server starts."""
     file.write_text(text)
 
     with pytest.raises(ConfigError, match=r"serve\.keys: cannot be used"):
-        key_ring(ServeSettings(keys=file))
+        await key_ring(ServeSettings(keys=file))
+
+
+async def test_a_key_is_paid_by_its_budgets(serve, file):
+    """Others are not, and one whose budget is nobody's is refused."""
+    (toml := file.with_name("pixroute.toml")).write_text(PAID)
+    config = widened(load(toml, load_plugins(), env={"KEY": "any"}))
+    paid, free, wrong = [add(file, budgets=names) for names in (["shop"], [], ["lab"])]
+    served = await serve(provider := FakeProvider(), keys=file, budgets=config.budgets, key_budgets=("shop",))
+
+    async def ask(key):
+        async with served.post(PATH, ASKED, headers={"x-api-key": key}) as answer:
+            told = await answer.json()
+            return answer.status, told.get("error", {}).get("kind")
+
+    assert [await ask(key) for key in (paid, paid, free, free, wrong)] == [
+        (200, None),
+        (402, "budget_exceeded"),
+        (200, None),
+        (200, None),
+        (403, "no_budget"),
+    ]
+    assert provider.calls[0].request.tags == {"key": paid[4:12], "budget.shop": "yes"}
 
 
 def test_with_keys_it_may_listen_for_others(file):
@@ -207,7 +244,7 @@ async def test_more_than_so_many_in_a_minute_are_refused(serve, file):
     assert len(provider.calls) == 3
 
 
-def test_requests_are_saved_up_as_time_goes():
+async def test_requests_are_saved_up_as_time_goes():
     """Two a minute are one every 30 s, two at most at once."""
     now = 0.0
     limits = Limits(clock=lambda: now)
@@ -215,7 +252,7 @@ def test_requests_are_saved_up_as_time_goes():
     admitted = []
     for now in (0, 0, 0, 29, 31, 1000, 1000, 1000):  # noqa: B007 - the clock reads it
         try:
-            limits.admit(key)
+            await limits.admit(key)
             admitted.append(True)
         except Refused:
             admitted.append(False)

@@ -37,8 +37,13 @@ port = {port}
 drain = 0
 quiet_for = 0.05
 heartbeat_every = 0.05
-repeats_file = "repeats.sqlite"
+{kept}
 """
+STORES = {
+    "file": ('repeats_file = "repeats.sqlite"', 1),
+    "shared file": ('reuse_port = true\n[shared]\nstore = "shared.sqlite"', 2),
+    "PostgreSQL": ('reuse_port = true\n[shared]\nstore = { env = "STORE" }', 2),
+}
 
 
 class Shop:
@@ -69,16 +74,16 @@ class Shop:
 
 
 class Gateway:
-    """A gateway's process, on the same port each time."""
+    """A gateway's process, on the same port each time, which it may share."""
 
-    def __init__(self, folder):
-        self._folder, self._process, self.url = folder, None, None
+    def __init__(self, folder, env):
+        self._folder, self._env, self._process, self.url = folder, env, None, None
 
     async def start(self):
         """Start it and wait until it listens."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", COMMAND, "serve",
-            cwd=self._folder, env={**os.environ, "KEY": "any"},
+            cwd=self._folder, env={**os.environ, "KEY": "any", **self._env},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         while line := (await self._process.stdout.readline()).decode():
@@ -107,14 +112,18 @@ async def ask(session, gateway, number, *, patience):
     return "picture" if "data" in told else told["error"]["kind"]
 
 
-async def test_a_key_buys_once_whatever_happens(tmp_path, unused_tcp_port):
+@pytest.mark.parametrize("store", STORES)
+async def test_a_key_buys_once_whatever_happens(store, tmp_path, unused_tcp_port, request):
     """1,000 POSTs under 100 keys from 8 connections, callers leaving, ten kills: one purchase a key, or a doubt."""
+    kept, processes = STORES[store]
+    env = {"STORE": request.getfixturevalue("cluster").database()} if store == "PostgreSQL" else {}
     chance = random.Random(17)
     shop = Shop(chance)
     async with shop.open() as url, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
-        (tmp_path / "pixroute.toml").write_text(CONFIG.format(url=url, port=unused_tcp_port))
-        gateway = Gateway(tmp_path)
-        await gateway.start()
+        (tmp_path / "pixroute.toml").write_text(CONFIG.format(url=url, port=unused_tcp_port, kept=kept))
+        gateways = [Gateway(tmp_path, env) for _ in range(processes)]
+        for gateway in gateways:
+            await gateway.start()
         left = [chance.randrange(KEYS) for _ in range(POSTS)]
 
         async def callers():
@@ -125,14 +134,19 @@ async def test_a_key_buys_once_whatever_happens(tmp_path, unused_tcp_port):
         for kill in range(KILLS):
             while left and len(left) > POSTS * (1 - (kill + 1) / (KILLS + 1)):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(chance.uniform(0.01, 0.05))  # a moment like any other
-            await gateway.kill()
-            await gateway.start()
+            killed = chance.choice(gateways)
+            await killed.kill()
+            await killed.start()
         await asyncio.gather(*working)
         ends = [await ask(session, gateway, number, patience=30) for number in range(KEYS)]
-        await gateway.kill()
+        for gateway in gateways:
+            await gateway.kill()
 
     doubts = ends.count("doubtful")
-    print(f"\n{KEYS} keys: {ends.count('picture')} pictures, {doubts} told as doubtful; {shop.bought.total()} bought")
+    print(
+        f"\n{store}, {processes} processes: {KEYS} keys, {ends.count('picture')} pictures, "
+        f"{doubts} told as doubtful; {shop.bought.total()} bought"
+    )
     assert set(ends) <= {"picture", "doubtful"}
     assert max(shop.bought.values()) == 1
     assert doubts < KEYS / 2

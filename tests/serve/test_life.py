@@ -22,8 +22,8 @@ ASKED = {"prompt": "A lighthouse", "size": "64x64"}
 class Ending:
     """A gateway that is told to end."""
 
-    def __init__(self, provider, drain):
-        self._drain, self._provider, self._end = drain, provider, asyncio.Event()
+    def __init__(self, provider, **settings):
+        self._settings, self._provider, self._end = settings, provider, asyncio.Event()
         self.ready = asyncio.Event()
 
     async def live(self):
@@ -33,7 +33,7 @@ class Ending:
         async with Router(
             providers={"a": self._provider}, chains=chains, observers={"gateway": watching}, seed=0
         ) as router:
-            settings = ServeSettings(port=0, drain=self._drain, access_log=False)
+            settings = ServeSettings(port=0, access_log=False, **self._settings)
             repeats = Repeats(most=10, most_bytes=10)
             self.gateway = Gateway(
                 router=router, settings=settings, menu=Menu(chains=chains, models={}), repeats=repeats
@@ -53,9 +53,9 @@ async def ending(gated):
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def make(drain, *script):
+        async def make(drain, *script, **settings):
             provider = gated(*script)
-            server = Ending(provider, drain)
+            server = Ending(provider, drain=drain, **settings)
             living = asyncio.create_task(server.live())
             await server.ready.wait()
             asking = asyncio.create_task(http.post(f"{server.url}/v1/images/generations", json=ASKED).__aenter__())
@@ -66,12 +66,16 @@ async def ending(gated):
 
 
 async def test_what_is_in_flight_is_delivered(ending):
-    """And nothing more is taken."""
+    """And nothing more is taken: whoever comes, by a connection of his own, is told so and sent elsewhere."""
     server, provider, living, asking = await ending(10)
     server.end()
     await asyncio.sleep(0.05)
-    with pytest.raises(OSError, match=r"."):
-        await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{server.url}/v1/images/generations", json=ASKED) as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert refused.headers["Connection"] == "close"
+        async with http.get(f"{server.url}/readyz") as ready, http.get(f"{server.url}/healthz") as alive:
+            assert (ready.status, alive.status) == (503, 200)
     provider.let.set()
 
     answer = await asking
@@ -79,6 +83,21 @@ async def test_what_is_in_flight_is_delivered(ending):
     await living
 
     assert (answer.status, "b64_json" in told["data"][0]) == (200, True)
+
+
+async def test_whoever_balances_the_load_has_time_to_see_it(ending):
+    """For `grace` seconds it listens though nothing is in flight, and then no longer."""
+    server, provider, living, asking = await ending(10, grace=0.5)
+    provider.let.set()
+    assert (await asking).status == 200
+    server.end()
+    await asyncio.sleep(0.1)
+
+    async with aiohttp.ClientSession() as http, http.get(f"{server.url}/readyz") as ready:
+        assert ready.status == 503
+    await living
+    with pytest.raises(OSError, match=r"."):
+        await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
 
 
 async def test_what_does_not_end_in_time_is_told(ending):

@@ -7,21 +7,36 @@ import json
 
 import pytest
 
+from pixroute.config.serve import ServeSettings
 from pixroute.content import Content
+from pixroute.errors import ConfigError
 from pixroute.secret import Secret
 from pixroute.serve import document
 from pixroute.serve.document import CHUNK, Document, DocumentReader
+from pixroute.serve.listen import store_of
 from pixroute.testing import FakeProvider
 from pixroute.testing.fake import blank_png
+from pixroute.values import Mistake
 
 PATH = "/v1/images/generations"
 ASKED = {"prompt": "A lighthouse", "size": "64x64"}
 
 
 @pytest.fixture
-def stored(tmp_path):
-    """Settings of a store."""
+def folder(tmp_path):
+    """Settings of a folder."""
     return {"store": tmp_path / "pictures", "signing_key": Secret("secret"), "url_lifetime": 100.0}
+
+
+@pytest.fixture(params=["folder", "memory", "file"])
+def stored(request, tmp_path):
+    """Settings of a store of each kind."""
+    common = {"signing_key": Secret("secret"), "url_lifetime": 100.0}
+    if request.param == "folder":
+        return {"store": tmp_path / "pictures", **common}
+    pytest.importorskip("obstore")
+    (tmp_path / "bucket").mkdir()
+    return {"bucket": "memory:///" if request.param == "memory" else f"file://{tmp_path}/bucket", **common}
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2])
@@ -123,16 +138,17 @@ async def test_any_other_link_leads_nowhere(serve, stored, spoil):
         assert got.status == 404
 
 
-async def test_links_expire_and_pictures_with_them(serve, stored):
+async def test_links_expire_and_pictures_with_them(serve, folder):
     """A minute after the link, at the next picture."""
-    served = await serve(**stored)
-    store, now = served.gateway.store, served.gateway.store.clock()
+    served = await serve(**folder)
+    store = served.gateway.store
+    now = store.links.clock()
     answer = await served.openai().images.generate(model="default", response_format="url", **ASKED)
 
-    store.clock = lambda: now + 102
+    store.links.clock = lambda: now + 102
     async with served.http.get(answer.data[0].url) as got:
         assert got.status == 404
-    store.clock = lambda: now + 170
+    store.links.clock = lambda: now + 170
     await served.openai().images.generate(model="default", response_format="url", **ASKED)
 
     assert len(list(store.folder.iterdir())) == 1
@@ -148,15 +164,56 @@ async def test_without_a_store_links_are_refused(serve):
     assert not provider.calls
 
 
-async def test_a_store_that_breaks_loses_no_picture(serve, stored):
+async def test_a_store_that_breaks_loses_no_picture(serve, folder):
     """It is given as base64."""
-    served = await serve(**stored)
-    stored["store"].write_text("in the way")
+    served = await serve(**folder)
+    folder["store"].write_text("in the way")
 
     async with served.post(PATH, {**ASKED, "response_format": "url"}) as answer:
         item = (await answer.json())["data"][0]
 
     assert base64.b64decode(item["b64_json"]) == blank_png(64, 64)
+
+
+async def test_a_bucket_that_is_away_loses_no_picture(serve, unused_tcp_port, monkeypatch):
+    """What is made is given as base64; what it has is told as being away, not as missing."""
+    pytest.importorskip("obstore")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused_tcp_port}")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    served = await serve(bucket="s3://pictures", signing_key=Secret("secret"))
+    link = served.gateway.store.links.link("a" * 32 + ".png")
+
+    async with served.post(PATH, {**ASKED, "response_format": "url"}) as answer:
+        item = (await answer.json())["data"][0]
+    async with served.get(link) as got:
+        assert (got.status, (await got.json())["error"]["kind"]) == (503, "store_away")
+
+    assert base64.b64decode(item["b64_json"]) == blank_png(64, 64)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"bucket": "ftp://pictures"}, "serve.bucket"),
+        ({"bucket": "s3:///"}, "serve.bucket"),
+    ],
+)
+def test_what_is_no_bucket_is_told(settings, words):
+    """When the server starts."""
+    pytest.importorskip("obstore")
+    with pytest.raises(ConfigError, match=words):
+        store_of(ServeSettings(signing_key=Secret("secret"), **settings))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"bucket": "s3://a"}, {"bucket": "s3://a", "store": "b", "signing_key": Secret("x")}, {"bucket": "a"}]
+)
+def test_a_bucket_is_said_rightly(fields):
+    """With a key that signs, and in one place alone."""
+    with pytest.raises(Mistake):
+        ServeSettings(**fields)
 
 
 async def test_several_read_one_picture_at_once():

@@ -104,9 +104,9 @@ async def test_a_key_is_checked(serve, key):
     assert not provider.calls
 
 
-async def test_what_is_kept_is_bounded(serve, kept):
+async def test_what_is_kept_is_bounded(serve):
     """The oldest goes first."""
-    served = await serve(provider := FakeProvider(), repeats=2, **kept)
+    served = await serve(provider := FakeProvider(), repeats=2)
     for key in ("a", "b", "c", "c", "a"):
         async with served.post(PATH, ASKED, headers={"Idempotency-Key": key}):
             pass

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pixroute.group import Group
 from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.figures import beside, measure
 from pixroute.simulate.policies import DEFAULT, ORACLE
@@ -41,6 +42,16 @@ def test_the_oracle_waits_for_a_fault_to_end(asks, make_order):
 
     assert (by, asked) == ("banana-http", ["banana-http"])
     assert 120 < at < 400
+
+
+def test_of_a_group_the_oracle_asks_who_delivers_first(make_world, make_order):
+    """The two ways of one upstream are a group; one of them is refused."""
+    chain = (Group(any=("banana-http", "seedream")),)
+    world = make_world(chain=chain)
+
+    by = run_virtual(ORACLE.start(world, 1).ask(make_order()))
+
+    assert by == "seedream"
 
 
 def test_nobody_serves_poison(asks, make_order):

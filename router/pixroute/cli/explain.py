@@ -69,6 +69,7 @@ def _summary(explanation: Explanation) -> list[str]:
     worst = amount(explanation.worst_cost, explanation.currency)
     return [
         *(f"{plan.name}: {plan.verdict}." for plan in explanation.providers if plan.verdict != Verdict.READY.value),
+        *(f"{drawn}." for drawn in explanation.drawn),
         *(f"{plan.name}: its breaker is forced: {plan.forced}." for plan in explanation.providers if plan.forced),
         f"Chain {explanation.chain}{parts}: first {explanation.first}.",
         f"Worst case: {explanation.worst_seconds:.0f} s and {worst}.",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from attrs import frozen
 
+from pixroute.cli import choose
 from pixroute.cli.words import console, table
+from pixroute.config.model import Config
 from pixroute.serve.keys import ApiKey, changing, mint, read_keys, revoke
+from pixroute.serve.keys_shared import change_shared_keys, read_shared_keys
+from pixroute.shared.ports import Kept, StoreAway
 
+T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
-HEADS = ("prefix", "name", "role", "may ask", "a minute", "at once", "added", "revoked")
+DEFAULT = Path("pixroute-keys.json")
+HEADS = ("prefix", "name", "role", "may ask", "budgets", "a minute", "at once", "added", "revoked")
 
 
 @click.group()
@@ -27,54 +37,125 @@ def keys() -> None:
     """
 
 
-def _file(command: Command) -> Command:
-    option = click.option(
-        "--file",
-        "path",
-        type=click.Path(dir_okay=False, path_type=Path),
-        default=Path("pixroute-keys.json"),
-        show_default=True,
-        help="The file of keys.",
-    )
-    return option(command)
+@frozen
+class KeyFile:
+    """Keys in a file."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read(self) -> dict[str, ApiKey]:
+        """Read them."""
+        return read_keys(self.path)
+
+    def change(self, act: Callable[[dict[str, ApiKey]], None]) -> None:
+        """Change them, all or nothing."""
+        with changing(self.path) as keys:
+            act(keys)
+
+
+@frozen
+class SharedKeys:
+    """Keys in the store of `[shared]`."""
+
+    config: Config
+
+    def __str__(self) -> str:
+        return "the store of [shared]"
+
+    def read(self) -> dict[str, ApiKey]:
+        """Read them."""
+        return self._with_store(lambda kept: kept.transact(read_shared_keys))
+
+    def change(self, act: Callable[[dict[str, ApiKey]], None]) -> None:
+        """Change them, all or nothing."""
+        self._with_store(lambda kept: change_shared_keys(kept, act))
+
+    def _with_store(self, work: Callable[[Kept], Awaitable[T]]) -> T:
+        from pixroute.serve.listen import kept_of  # noqa: PLC0415 - a server's
+
+        async def run() -> T:
+            kept = kept_of(self.config.serve, self.config.shared)
+            try:
+                return await work(kept)
+            finally:
+                await kept.aclose()
+
+        try:
+            return asyncio.run(run())
+        except StoreAway as error:
+            raise click.ClickException(str(error)) from error
+
+
+KeyPlace = KeyFile | SharedKeys
+
+
+def _place(path: Path | None, config: Path | None) -> KeyPlace:
+    """Give where the keys lie: in the file that was said, or where the configuration has them."""
+    if path is not None and config is not None:
+        raise click.UsageError("--file is for keys without a configuration: leave one out.")
+    if config is None:
+        return KeyFile(path or DEFAULT)
+    read, _ = choose.read_config(config, plaintext=None, env=os.environ)
+    if read.serve.shared_keys:
+        if read.shared is None:
+            raise click.ClickException("[serve] shared_keys needs [shared], whose store keeps them.")
+        return SharedKeys(read)
+    return KeyFile(read.serve.keys or DEFAULT)
+
+
+def _placed(command: Command) -> Command:
+    """Add the options that say where the keys lie."""
+    file = click.Path(dir_okay=False, path_type=Path)
+    for option in (
+        click.option("-c", "--config", type=file, help="Where its [serve] keeps them: in a file, or in [shared]."),
+        click.option("--file", "path", type=file, help=f"The file of keys. Default: {DEFAULT}."),
+    ):
+        command = option(command)
+    return command
 
 
 @keys.command()
 @click.argument("name")
-@_file
+@_placed
 @click.option("--role", type=click.Choice(["caller", "operator", "metrics"]), default="caller", show_default=True)
 @click.option("--chain", "chains", multiple=True, metavar="NAME", help="A chain or provider it may ask; default: all.")
-@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests in a minute, in each process.")
-@click.option("--at-once", type=click.IntRange(1), metavar="N", help="Pictures made at once, in each process.")
+@click.option("--budget", "budgets", multiple=True, metavar="NAME", help="One of [serve] key_budgets that pays for it.")
+@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Requests in a minute.")
+@click.option("--at-once", type=click.IntRange(1), metavar="N", help="Pictures made at once.")
 @click.option("--extra", multiple=True, metavar="FIELD", help="An unknown field that goes on to providers for it.")
-def add(name: str, path: Path, **fields: Any) -> None:
+def add(name: str, path: Path | None, config: Path | None, **fields: Any) -> None:
     """Make a key for NAME and print it, once."""
+    place = _place(path, config)
     text, key = mint(name, by=_who(), now=time.time(), **fields)
-    with changing(path) as known:
-        known[key.prefix] = key
+    place.change(lambda known: known.update({key.prefix: key}))
     click.echo(text)
-    click.echo(f"Kept in {path} as {key.prefix}; the key itself is shown this once.", err=True)
+    click.echo(f"Kept in {place} as {key.prefix}; the key itself is shown this once.", err=True)
 
 
 @keys.command("list")
-@_file
-def list_(path: Path) -> None:
+@_placed
+def list_(path: Path | None, config: Path | None) -> None:
     """List the keys."""
-    rows = [_row(key) for key in read_keys(path).values()]
+    place = _place(path, config)
+    rows = [_row(key) for key in place.read().values()]
     if rows:
         console().print(table(HEADS, rows, whole=("prefix",)))
     else:
-        click.echo(f"There are no keys in {path}.")
+        click.echo(f"There are no keys in {place}.")
 
 
 @keys.command("revoke")
 @click.argument("prefix")
-@_file
-def revoke_(prefix: str, path: Path) -> None:
+@_placed
+def revoke_(prefix: str, path: Path | None, config: Path | None) -> None:
     """Revoke the key of PREFIX; servers refuse it within two seconds."""
-    with changing(path) as known:
-        key = revoke(known, prefix, by=_who(), now=time.time())
-    click.echo(f"{key.prefix} of {key.name} opens nothing any more.")
+    revoked: list[ApiKey] = []
+    act = partial(revoke, prefix=prefix, by=_who(), now=time.time())
+    _place(path, config).change(lambda known: revoked.append(act(known)))
+    click.echo(f"{prefix} of {revoked[-1].name} opens nothing any more.")
 
 
 def _row(key: ApiKey) -> tuple[str, ...]:
@@ -83,6 +164,7 @@ def _row(key: ApiKey) -> tuple[str, ...]:
         key.name,
         key.role,
         ", ".join(key.chains) or "all",
+        ", ".join(key.budgets),
         str(key.per_minute or "no limit"),
         str(key.at_once or "no limit"),
         _act(key.added),

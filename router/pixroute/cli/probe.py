@@ -52,8 +52,8 @@ class _Seeing(Wire):
 
     seen_of_it: SeenConnection | None = None
 
-    def sending(self, connection: Connection) -> None:
-        super().sending(connection)
+    def sending(self, connection: Connection, *, at_once: bool) -> None:
+        super().sending(connection, at_once=at_once)
         if connection.transport is not None:
             self.seen_of_it = _look(connection.transport.get_extra_info)
 
@@ -68,11 +68,11 @@ async def probe(link: Link, policy: Policy, transport: Transport) -> list[Config
     except NoSecret as error:
         return [ConfigFinding(level="error", path=join(link.path, "api_key"), message=f"cannot be used: {error}")]
     wire = _Seeing(pace=transport.pace, limit=MIB)
-    with Sinks(None) as sinks, transport.memory.share() as share:
-        exchange = Exchange(wire=wire, endpoint=place, sinks=sinks, share=share)
+    with Sinks(None) as sinks:
+        exchange = Exchange(wire=wire, endpoint=place, sinks=sinks, memory=transport.memory)
         request = _question(provider, place)
-        session = transport.session(provider.endpoint.trust)
-        reply = await exchange.run(session, request, transport.proxy(request.url, provider.endpoint))
+        connections = transport.connections(provider.endpoint.trust)
+        reply = await exchange.run(connections, request, transport.proxy(request.url, provider.endpoint))
     found = list(_of_connection(link, wire.seen_of_it)) if wire.seen_of_it else []
     if isinstance(reply, Failure):
         message = f"{provider.endpoint.origin}: {reply.message}"

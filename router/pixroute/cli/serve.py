@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from pixroute.cli.options import configuration_options, emulation_options
 from pixroute.config.load import load
 from pixroute.config.model import Config
 from pixroute.config.serve import ServeSettings
-from pixroute.errors import PixrouteError
+from pixroute.errors import ConfigError, PixrouteError, Problem
 from pixroute.plugins import load_plugins
 from pixroute.routing.router import Router
 
@@ -44,6 +45,8 @@ class ServeSource:
 @click.option("--port", type=click.IntRange(0, 65_535), metavar="PORT", help="Default: [serve] port, 8080; 0: any.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve TLS with this certificate.")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
+@click.option("--processes", type=click.IntRange(1), metavar="N", help="Default: [serve] processes, 1.")
+@click.option("--part", is_flag=True, hidden=True, help="This is one of several, started by the first.")
 @configuration_options
 @emulation_options
 def serve(
@@ -52,6 +55,8 @@ def serve(
     port: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    processes: int | None,
+    part: bool,
     config: Path | None,
     plaintext: str | None,
     time_scale: float | None,
@@ -62,10 +67,21 @@ def serve(
 
     What is in flight then has [serve] drain seconds. SIGHUP reads the configuration again.
     """
+    from pixroute.cli.processes import ended_with, several  # noqa: PLC0415 - for those who serve
+
     source = _source(config=config, plaintext=plaintext, time_scale=time_scale, faults=faults, emulated=emulated)
-    said: dict[str, Any] = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    said: dict[str, Any] = {
+        "host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "processes": processes,
+    }  # fmt: skip
     base = source.config.serve if source.config else ServeSettings()
     settings = evolve(base, **{name: value for name, value in said.items() if value is not None})
+    if part:
+        return asyncio.run(_serve(source, evolve(settings, reuse_port=True), until=ended_with(sys.stdin)))
+    if settings.processes > 1:
+        if source.config is None or source.config.shared is None:
+            message = "several processes know of each other by [shared], and there is none"
+            raise ConfigError([Problem("serve.processes", message)])
+        return several(settings, config=config, plaintext=plaintext)
     return asyncio.run(_serve(source, settings))
 
 
@@ -84,26 +100,46 @@ def _source(
     return ServeSource(config=read, sentence=sentence)
 
 
-async def _serve(source: ServeSource, settings: ServeSettings) -> int:
+async def _serve(
+    source: ServeSource, settings: ServeSettings, until: Callable[[], Awaitable[None]] | None = None
+) -> int:
     from pixroute.serve.call import Watching  # noqa: PLC0415 - a server is imported when one is wanted
     from pixroute.serve.gateway import Gateway  # noqa: PLC0415 - as above
-    from pixroute.serve.listen import check_place, key_ring, listening, repeating, store_of  # noqa: PLC0415 - as above
+    from pixroute.serve.limits import Limits  # noqa: PLC0415 - as above
+    from pixroute.serve.listen import check_place, key_ring, listening, repeats_of, sharing, store_of  # noqa: PLC0415 - as above
 
     check_place(settings)
-    keys = key_ring(settings)
     logging.getLogger("pixroute.access").setLevel(logging.INFO)
     ended = asyncio.Event()
-    with repeating(settings) as repeats, _access_log(settings):
-        async with _router(source, Watching()) as (router, menu):
-            gateway = Gateway(
-                router=router, settings=settings, menu=menu, repeats=repeats, keys=keys, store=store_of(settings)
-            )
-            with _signals(ended, gateway, source):
-                async with listening(gateway) as url:
-                    click.echo(f"{source.sentence}\nListening: {url}/v1 (Ctrl-C ends it)")
-                    await ended.wait()
-                    click.echo("Ending; what is in flight has its time.", err=True)
+    shared = source.config.shared if source.config else None
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(sharing(settings, shared))
+        keys = await key_ring(settings, store)
+        stack.enter_context(_access_log(settings))
+        router, menu = await stack.enter_async_context(_router(source, Watching()))
+        gateway = Gateway(
+            router=router,
+            settings=settings,
+            menu=menu,
+            repeats=repeats_of(settings, store),
+            limits=Limits(asyncio.get_running_loop().time, store),
+            keys=keys,
+            store=store_of(settings),
+        )
+        stack.enter_context(_signals(ended, gateway, source))
+        async with listening(gateway) as url:
+            click.echo(f"{source.sentence}\nListening: {url}/v1 (Ctrl-C ends it)")
+            await _first(ended.wait, until)
+            click.echo("Ending; what is in flight has its time.", err=True)
     return 0
+
+
+async def _first(*waits: Callable[[], Awaitable[Any]] | None) -> None:
+    """Wait for whichever comes first."""
+    tasks = [asyncio.ensure_future(wait()) for wait in waits if wait is not None]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 @asynccontextmanager
@@ -153,6 +189,7 @@ def _signals(ended: asyncio.Event, gateway: Gateway, source: ServeSource) -> Ite
 
 async def _reload(gateway: Gateway, source: ServeSource) -> None:
     """Take the configuration as it is now, all of it or nothing; where it listens stays."""
+    from pixroute.serve.gateway import RESTART  # noqa: PLC0415 - as above
     from pixroute.serve.names import menu_of, widened  # noqa: PLC0415 - as above
 
     path = Path(source.config.source) if source.config else None
@@ -167,6 +204,9 @@ async def _reload(gateway: Gateway, source: ServeSource) -> None:
         return
     gateway.settings, gateway.menu = gateway.placed(wide.serve), menu_of(wide)
     click.echo(f"Reloaded {path}.", err=True)
+    begun = source.config.serve if source.config else wide.serve
+    if kept := [name for name in RESTART if getattr(wide.serve, name) != getattr(begun, name)]:
+        click.echo(f"Of [serve] these change with a restart only: {', '.join(kept)}.", err=True)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pixroute.config import check_chains, check_places, check_tables
+from pixroute.config import check_chains, check_groups, check_places, check_serve, check_tables
 from pixroute.config.build import Built
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
 from pixroute.errors import ConfigError
@@ -14,11 +14,22 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
     """Find what is likely to be regretted, the worst first."""
     by_name = {link.name: link for link in links(built)}
     walks = [
-        Walk(name=chain.name, links=tuple(by_name[name] for name in chain.providers), policy=chain.policy)
+        Walk(
+            name=chain.name,
+            links=tuple(by_name[name] for name in chain.providers),
+            policy=chain.policy,
+            groups=tuple(tuple(by_name[name] for name in group.any) for group in chain.groups),
+        )
         for chain in built.config.chains.values()
     ]
-    found = [finding for rule in (*check_tables.RULES, *check_places.RULES) for finding in rule(built, walks)]
-    found += [finding for walk in walks for rule in check_chains.RULES for finding in rule(built, walk)]
+    rules = (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
+    found = [finding for rule in rules for finding in rule(built, walks)]
+    found += [
+        finding
+        for walk in walks
+        for rule in (*check_chains.RULES, *check_groups.RULES)
+        for finding in rule(built, walk)
+    ]
     return worst_first(found)
 
 

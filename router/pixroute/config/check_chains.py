@@ -51,7 +51,7 @@ def _shared_fate(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
 def _unserved(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
     """Compare every fallback with the first provider: what it cannot serve, or serves otherwise."""
     first = walk.links[0]
-    for link in walk.links[1:]:
+    for link in walk.fallbacks:
         for asked in CLASSES:
             sent = link.serves(asked, walk.policy)
             if first.serves(asked, walk.policy) == asked and sent != asked:

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
+from pixroute.group import Group, Step, names_of
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.provider import ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.request import ImageRequest, Resolution
@@ -91,11 +92,21 @@ class ObserverConfig:
 
 @frozen(kw_only=True)
 class ChainConfig:
-    """A chain: enabled providers in order, and the policy it has, its own over the global one."""
+    """A chain: enabled providers in order, or groups of them, and the policy it has, its own over the global one."""
 
     name: str
-    providers: tuple[str, ...]
+    steps: tuple[Step, ...]
     policy: Policy = field(factory=Policy)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of all of them, groups in their places."""
+        return names_of(self.steps)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Those of its steps that are groups."""
+        return tuple([step for step in self.steps if isinstance(step, Group)])
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -15,11 +15,13 @@ from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import problems_of, unknown_keys
 from pixroute.errors import PluginError, Problem
+from pixroute.group import Group, Step, names_of, refuse_nested
 from pixroute.plugins import PluginSource
 from pixroute.policy import Policy
 from pixroute.provider import RAISED_BY_PLUGINS, ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
 from pixroute.shared.budgets import Budget
+from pixroute.values import Mistake
 from pixroute.words import join, nearest
 
 T = TypeVar("T")
@@ -136,35 +138,55 @@ class ConfigReader:
         """Read a chain: a list of providers, or a table with `providers` and a policy of its own."""
         path = join("chains", name)
         if not isinstance(said, Mapping):
-            return ChainConfig(name=name, providers=self.members(said, path, providers), policy=policy)
+            return ChainConfig(name=name, steps=self.steps(said, path, providers), policy=policy)
         for key, why in SHARED.items():
             if key in said:
                 self.wrong(join(path, key), why)
         own = {key: value for key, value in said.items() if key != "providers" and key not in SHARED}
         return ChainConfig(
             name=name,
-            providers=self.members(said.get("providers", ()), join(path, "providers"), providers),
+            steps=self.steps(said.get("providers", ()), join(path, "providers"), providers),
             policy=self.policy(policy, own, path, ("providers",)),
         )
 
-    def members(self, said: Any, path: str, providers: Mapping[str, ProviderConfig]) -> tuple[str, ...]:
-        """Read the names of a chain's providers and give those that are enabled."""
-        names = self.value(said, tuple[str, ...], path)
-        if names is None:
+    def steps(self, said: Any, path: str, providers: Mapping[str, ProviderConfig]) -> tuple[Step, ...]:
+        """Read the steps of a chain, names and groups, and give them with the providers that are enabled."""
+        found, before = self.value(said, tuple[Any, ...], path), len(self.problems)
+        if found is None:
             return ()
-        defined = self.table("providers")
-        for at, name in enumerate(names):
-            if name not in defined:
-                self.wrong(join(path, at), f'no provider is named "{name}"{nearest(name, defined)}')
-            elif name in names[:at]:
-                self.wrong(join(path, at), f'"{name}" stands in this chain already')
-        disabled = {name for name, provider in providers.items() if not provider.enabled}
-        enabled = tuple(name for name in names if name not in disabled)
-        if not enabled:
-            self.wrong(path, "every provider of it is disabled" if names else "names no provider")
-        prices = {name: providers[name].settings.price for name in enabled if name in providers}
+        steps = [self.step(one, join(path, at)) for at, one in enumerate(found)]
+        seen: set[str] = set()
+        for at, step in enumerate(steps):
+            self.check_names(step, join(path, at), seen)
+        enabled = {name for name in seen if name not in providers or providers[name].enabled}
+        left = tuple([one for step in steps if (one := _enabled(step, enabled)) is not None])
+        if not left and len(self.problems) == before:
+            self.wrong(path, "every provider of it is disabled" if seen else "names no provider")
+        prices = {name: providers[name].settings.price for name in names_of(left) if name in providers}
         self.problems += two_currencies(path, prices)
-        return enabled
+        return left
+
+    def step(self, said: Any, path: str) -> Step | None:
+        """Read one step: a name, or a group."""
+        if not isinstance(said, Mapping):
+            return self.value(said, str, path)
+        try:
+            refuse_nested(said.get("any"))
+        except Mistake as error:
+            self.wrong(f"{path}.{error.path}", error.message)
+            return None
+        return self.value(said, Group, path)
+
+    def check_names(self, step: Step | None, path: str, seen: set[str]) -> None:
+        """Tell of names that nobody has, and of those `seen` in the chain before."""
+        defined = self.table("providers")
+        for at, name in enumerate(() if step is None else names_of([step])):
+            where = path if isinstance(step, str) else join(f"{path}.any", at)
+            if name not in defined:
+                self.wrong(where, f'no provider is named "{name}"{nearest(name, defined)}')
+            elif name in seen:
+                self.wrong(where, f'"{name}" stands in this chain already')
+            seen.add(name)
 
     def rules(self) -> tuple[Rule, ...]:
         """Read the rules, in order."""
@@ -210,6 +232,10 @@ class ConfigReader:
         for model, name in settings.models.items():
             if name not in known:
                 self.wrong(join("serve.models", model), f'no chain or provider is named "{name}"{nearest(name, known)}')
+        budgets = [*self.table("budgets")]
+        for name in settings.key_budgets:
+            if name not in budgets:
+                self.wrong("serve.key_budgets", f'no budget is named "{name}"{nearest(name, budgets)}')
         return settings
 
     def check_default_chain(self) -> None:
@@ -246,3 +272,9 @@ class ConfigReader:
     def wrong(self, path: str, message: str) -> None:
         """Note a mistake."""
         self.problems.append(Problem(path, message))
+
+
+def _enabled(step: Step | None, names: Collection[str]) -> Step | None:
+    if isinstance(step, Group):
+        return step.only(names)
+    return step if step in names else None

@@ -17,6 +17,7 @@ from pixroute.config.secrets import VARIABLE
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import LatencyTable
+from pixroute.group import Group
 from pixroute.latency import Latency
 from pixroute.plugins import Plugins
 from pixroute.policy import Policy
@@ -82,7 +83,8 @@ def _provider(spec: ProviderSpec) -> Schema:
 
 
 def _chain() -> Schema:
-    names = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+    steps = {"anyOf": [{"type": "string"}, schema_of(Group)]}
+    names = {"type": "array", "items": steps, "minItems": 1, "uniqueItems": True}
     policy = {name: schema for name, schema in _class(Policy)["properties"].items() if name not in SHARED}
     return {"anyOf": [names, _object({"providers": names, **policy}, required=["providers"])]}
 

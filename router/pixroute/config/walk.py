@@ -76,16 +76,24 @@ class Link:
 
 @frozen(kw_only=True)
 class Walk:
-    """A chain with its providers."""
+    """A chain with its providers, those of its groups a second time."""
 
     name: str
     links: tuple[Link, ...]
     policy: Policy
+    groups: tuple[tuple[Link, ...], ...] = ()
 
     @property
     def path(self) -> str:
         """Where it is."""
         return join("chains", self.name)
+
+    @property
+    def fallbacks(self) -> tuple[Link, ...]:
+        """Give those behind the first provider and its group."""
+        first = self.links[0]
+        beside = next((group for group in self.groups if first in group), (first,))
+        return tuple([link for link in self.links if link not in beside])
 
     def where(self, built: Built, setting: str, *, provider: str = "", resolution: Resolution | None = None) -> str:
         """Say where a setting stands, or would stand if it were not the default."""

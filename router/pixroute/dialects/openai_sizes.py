@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor, log, sqrt
 
 from attrs import Attribute
@@ -29,7 +30,8 @@ def exact(_: object, attribute: Attribute[tuple[str, ...]], sizes: tuple[str, ..
             raise ValueError(f"{attribute.name} holds {text!r}, which is not WIDTHxHEIGHT, such as 1536x1024")
 
 
-def said_size(size: Size | None, listed: Sequence[Size]) -> str:
+@lru_cache(maxsize=256)
+def said_size(size: Size | None, listed: tuple[Size, ...]) -> str:
     """Say a size as the model takes it: one of those listed, else free; none is 1K."""
     size = size or Size("1K")
     return listed_size(size, listed) if listed else free_size(size)

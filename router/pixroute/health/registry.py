@@ -81,6 +81,11 @@ class Health:
             )
         return latency
 
+    def in_flight(self, provider: str) -> int:
+        """Count a provider's attempts under way in this process."""
+        slots = self._slots.get(provider)
+        return 0 if slots is None else slots.used
+
     def learned(self, keys: Keys) -> LearnedLatency | None:
         """Give the times of a provider and resolution if anybody has asked for them."""
         return self._latencies.get(keys)

@@ -19,9 +19,6 @@ from pixroute.sanitizer import Sanitizer
 
 T = TypeVar("T", bound=Success | Failure | Delivered)
 
-_MEASURED = frozenset({"first_byte", "wire_bytes", "rescued", "remote", "plaintext"})
-"""Facts that the wire finds out by itself: as numbers they hold nobody's words."""
-_NUMBERS = frozenset({int, float, bool, type(None)})
 _OF_A_FAILURE = ("code", "ignored_hint", "provider_request_id", "url", "advice", "task", "status")
 _OF_A_PICTURE = ("declared_type", "revised_prompt", "url")
 
@@ -34,6 +31,8 @@ class HttpAttempt:
 
     def __init__(self, attempt: AttemptContext, endpoint: Endpoint) -> None:
         self._attempt = attempt
+        self.request_id, self.http, self.into = attempt.request_id, attempt.http, attempt.into
+        self.measured = attempt.note  # without looking for secrets: numbers and addresses that the wire found out
         self.endpoint = endpoint
         self.sanitizer = endpoint.sanitizer
         self.stage = Stage.QUEUED
@@ -56,9 +55,7 @@ class HttpAttempt:
 
     def note(self, **facts: Any) -> None:
         """Add facts to the record, without the secrets and as JSON's types: what is none of them as its text."""
-        if not (facts.keys() <= _MEASURED and all(type(value) in _NUMBERS for value in facts.values())):
-            facts = self.sanitizer.facts(facts)
-        self._attempt.note(**facts)
+        self._attempt.note(**self.sanitizer.facts(facts))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attempt, name)
@@ -83,9 +80,10 @@ def without_secrets(outcome: T, sanitizer: Sanitizer) -> T:
 
 def _success(success: Success, sanitizer: Sanitizer) -> Success:
     """Look once at all that a success tells: almost always nothing is found, and every request pays for the look."""
-    told = [[getattr(one, name) for name in _OF_A_PICTURE] for one in success.pictures]
-    everything = (success.model, success.usage, success.provider_request_id, told)
-    if sanitizer.clean(everything) is not everything:
+    told = [success.model, success.usage, success.provider_request_id]
+    for one in success.pictures:
+        told += one.declared_type, one.revised_prompt, one.url
+    if any(told) and sanitizer.clean(told) is not told:
         success = _cleaned(success, sanitizer, ("model", "usage", "provider_request_id"))
         success = evolve(success, pictures=tuple(without_secrets(one, sanitizer) for one in success.pictures))
     if success.failures:

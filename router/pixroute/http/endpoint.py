@@ -92,6 +92,8 @@ class Endpoint:
             NoSecret: there is no key that can be sent; the text may be shown.
         """
         key = None if self.api_key is None else self.api_key.ask()
+        if key == self.key and not self.others:
+            return self
         sanitizer = _sanitizer(key or "", self.others)
         if key == self.key and sanitizer is self.sanitizer:
             return self

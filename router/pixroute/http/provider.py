@@ -244,9 +244,9 @@ class HttpProvider(ABC, Generic[S]):
         )
         if isinstance(reply, Failure):
             return reply
-        reply = without_echoes(reply, sinks.references)
-        told, elapsed = shown(reply, http_attempt.sanitizer), asyncio.get_running_loop().time() - began
-        refusal = self._refusal(told, elapsed=elapsed, asked=http_attempt.asked)
+        reply = without_echoes(reply, sinks.references) if sinks.references else reply
+        told = shown(reply, http_attempt.sanitizer)
+        refusal = self._refusal(told, began=began, asked=http_attempt.asked)
         return refusal or await self._conclude(reply, told, http_attempt, sinks)
 
     async def _conclude(self, reply: Reply, told: Reply, http_attempt: HttpAttempt, sinks: Sinks) -> Outcome:
@@ -254,11 +254,12 @@ class HttpProvider(ABC, Generic[S]):
         return await self._collect(reply, told, http_attempt, sinks)
 
     def _refusal(
-        self, reply: Reply, *, elapsed: float | None = None, asked: Callable[[], RequestWords] = RequestWords
+        self, reply: Reply, *, began: float | None = None, asked: Callable[[], RequestWords] = RequestWords
     ) -> Failure | None:
-        """Judge an answer that is not what was asked for; None if it may be."""
+        """Judge an answer that is not what was asked for; None if it may be. `began`: when it was asked for."""
         failure = self._classified(reply)
         if failure is None and (not reply.ok or carries_error(reply.json)):
+            elapsed = None if began is None else asyncio.get_running_loop().time() - began
             failure = failure_from(
                 reply, stage=Stage.BODY, who=self.name, elapsed=elapsed, now=time.time(), asked=asked()
             )

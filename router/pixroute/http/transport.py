@@ -1,6 +1,6 @@
-"""The router's side of every connection: sessions, clocks and memory, shared by all providers.
+"""The router's side of every connection: clocks and memory, shared by all providers.
 
-aiohttp takes longer to import than all the rest, so it is imported with the first session.
+aiohttp takes longer to import than all the rest, so it is imported with the first request.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pixroute.outcome import Delivered, Failure
 from pixroute.provider import AttemptContext
 
 if TYPE_CHECKING:
-    import aiohttp
     from aiohttp.abc import AbstractResolver
 
+    from pixroute.http.wire.connections import Connections
     from pixroute.http.wire.exchange import Exchange
     from pixroute.http.wire.wire import Wire
 
@@ -59,7 +59,7 @@ class Transport:
         self.remembered: dict[Hashable, str] = {}
         """What providers found out, by keys of their own; for the router's life, and for all that share an account."""
         self._told_of_proxy = False
-        self._sessions: dict[Trust, aiohttp.ClientSession] = {}
+        self._connections: dict[Trust, Connections] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
     async def exchange(
@@ -90,9 +90,8 @@ class Transport:
             time=self.time,
             document=True,
         )
-        with self.memory.share() as share:
-            exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, share=share)
-            return await exchange.run(self.session(endpoint.trust), request, self.proxy(request.url, endpoint))
+        exchange = exchange_(wire=wire, endpoint=endpoint, sinks=sinks, memory=self.memory)
+        return await exchange.run(self.connections(endpoint.trust), request, self.proxy(request.url, endpoint))
 
     async def fetch(
         self,
@@ -118,20 +117,20 @@ class Transport:
         """Give the loop's time without the pauses of the machine, where somebody finds them."""
         return self.time() if self.time is not None else asyncio.get_running_loop().time()
 
-    def session(self, trust: Trust) -> aiohttp.ClientSession:
-        """Give the session whose connections reach and believe no more than this, opened when first needed."""
-        session = self._sessions.get(trust)
-        if session is None:
-            from pixroute.http.wire.session import open_session  # noqa: PLC0415 - imports aiohttp
+    def connections(self, trust: Trust) -> Connections:
+        """Give the connections that reach and believe no more than this."""
+        connections = self._connections.get(trust)
+        if connections is None:
+            from pixroute.http.wire.connections import Connections  # noqa: PLC0415 - imports aiohttp
 
-            session = self._sessions[trust] = open_session(trust, self._keep_alive, self._resolver)
-        return session
+            connections = self._connections[trust] = Connections(trust, self._keep_alive, self._resolver)
+        return connections
 
     def proxy(self, url: str, endpoint: Endpoint) -> str | None:
         """Give the proxy for a URL, if the endpoint's settings want one."""
         if endpoint.proxy != "env" and (endpoint.proxy or self._told_of_proxy):
             return endpoint.proxy
-        from pixroute.http.wire.session import environment_proxy  # noqa: PLC0415 - imports aiohttp
+        from pixroute.http.wire.connections import environment_proxy  # noqa: PLC0415 - imports aiohttp
 
         found = environment_proxy(url)
         if endpoint.proxy == "env":
@@ -152,9 +151,9 @@ class Transport:
     async def aclose(self) -> None:
         """Let errands end, and close every connection."""
         await asyncio.gather(*self._errands, return_exceptions=True)
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        for connections in self._connections.values():
+            await connections.aclose()
+        self._connections.clear()
 
 
 @cache
@@ -165,8 +164,6 @@ def _aiohttp_side() -> tuple[type[Exchange], type[Wire]]:
     """
     import encodings.idna  # noqa: PLC0415, F401 - read by the first name that is resolved
 
-    import pixroute.http.wire.fetch  # noqa: PLC0415 - imports aiohttp
-    import pixroute.http.wire.session  # noqa: PLC0415, F401 - imports aiohttp
     from pixroute.http.wire.exchange import Exchange  # noqa: PLC0415 - imports aiohttp
     from pixroute.http.wire.wire import Wire  # noqa: PLC0415 - imports aiohttp
 

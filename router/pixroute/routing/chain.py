@@ -20,9 +20,9 @@ from pixroute.policy import ByResolution, Policy, partial_timeouts
 from pixroute.provider import RAISED_BY_PLUGINS, Capabilities, Identity, Price, Provider
 from pixroute.request import RESOLUTIONS, ImageRequest, Resolution, Size
 from pixroute.result import Adjustment
+from pixroute.routing.groups import GroupTurns
 from pixroute.routing.view import Candidate, Verdict
 from pixroute.sanitizer import sanitizer_for, secrets_of
-from pixroute.values import check_one
 
 log = logging.getLogger("pixroute.routing")
 
@@ -36,6 +36,7 @@ class Member:
 
     `broken`: what it tells of itself could not be read; it is asked again for every request. `told` holds what the log
     was told of its plugin. `guarded`: it has secrets and no door of its own, so its words are cleaned where they come.
+    `group`: a number that it has in common with the others of its group.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Member:
     waits_when_full: bool = True
     broken: bool = False
     guarded: bool = False
+    group: int | None = None
     told: set[str] = field(factory=set, eq=False)
 
     @classmethod
@@ -86,7 +88,7 @@ class Member:
 
     def now(self) -> Member:
         """Give it as it is now: read again if it could not be read."""
-        return Member.of(self.name, self.provider, self.told) if self.broken else self
+        return evolve(Member.of(self.name, self.provider, self.told), group=self.group) if self.broken else self
 
     def can_serve(self, request: ImageRequest) -> Capabilities | None:
         """Tell what it can do if it could make one such picture, whatever its health; None if it could not."""
@@ -100,17 +102,21 @@ class Member:
 
 @frozen(kw_only=True)
 class Chain:
-    """An ordered list of providers and the policy they are tried under; all prices are in one currency."""
+    """An ordered list of providers and the policy they are tried under; all prices are in one currency.
+
+    `groups` are those of its steps that several providers share.
+    """
 
     name: str
     members: tuple[Member, ...]
     policy: Policy
     currency: str = "USD"
+    groups: tuple[GroupTurns, ...] = ()
     _ready: dict[tuple[object, ...], PreparedProvider] = field(factory=dict, init=False, eq=False, repr=False)
 
     @classmethod
-    def of(cls, name: str, members: Sequence[Member], policy: Policy) -> Chain:
-        """Put members in order.
+    def of(cls, name: str, members: Sequence[Member], policy: Policy, groups: tuple[GroupTurns, ...] = ()) -> Chain:
+        """Put members in order, `groups` in their places among them.
 
         Raises:
             ValueError: their prices are in different currencies.
@@ -118,7 +124,9 @@ class Chain:
         currencies = sorted({member.price.currency for member in members if member.price is not None})
         if len(currencies) > 1:
             raise ValueError(f"chain {name!r} mixes the currencies {', '.join(currencies)}; give all prices in one")
-        return cls(name=name, members=tuple(members), policy=policy, currency=next(iter(currencies), "USD"))
+        own = {place: group.places.start for group in groups for place in group.places}
+        placed = tuple([evolve(one, group=own[at]) if at in own else one for at, one in enumerate(members)])
+        return cls(name=name, members=placed, policy=policy, currency=next(iter(currencies), "USD"), groups=groups)
 
     def ready(self, member: Member, request: ImageRequest, health: Health) -> PreparedProvider:
         """Prepare a member under the chain's own policy: once for each shape of a request, as far as nothing changed.
@@ -290,8 +298,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
     fitted = fit(request, can, upgrade=policy.upgrade)
     unfit = fitted.reason if isinstance(fitted, Unfit) else ""
     resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
-    keys = member.keys[resolution]
-    timeout = _timeout(member, resolution, policy, overrides)
+    keys, timeout = member.keys[resolution], _timeout(member, resolution, policy, overrides)
     learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
     unit_price = member.price.at(resolution) if member.price else None
     return PreparedProvider(
@@ -309,6 +316,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
             barred=_barred(member, request, policy, unfit=unfit),
             abilities=can,
             waits_when_full=member.waits_when_full,
+            group=member.group,
         ),
         keys=keys,
         learned=learned,
@@ -342,39 +350,3 @@ def _barred(member: Member, request: ImageRequest, policy: Policy, *, unfit: str
     if member.identity.plaintext and (request.sensitive or policy.sensitive):
         return Verdict.PLAINTEXT
     return None
-
-
-def build_chains(
-    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
-    providers: Mapping[str, Provider],
-    policy: Policy,
-) -> dict[str, Chain]:
-    """Put providers into chains; `policy` is for those that bring none.
-
-    Raises:
-        ValueError: a chain names an unknown provider or none at all, or mixes currencies.
-    """
-    check_one(chains, Mapping[str, Any], "chains")
-    members = {name: Member.of(name, provider) for name, provider in providers.items()}
-    built = {}
-    for name, value in chains.items():
-        names, own = _names_and_policy(value, policy)
-        unknown = [provider for provider in names if provider not in members]
-        if unknown or not names:
-            what = f"names {unknown[0]!r}, which is no provider" if unknown else "names no provider"
-            raise ValueError(f"chain {name!r} {what}; there are {', '.join(sorted(members)) or 'none'}")
-        built[name] = Chain.of(name, [members[provider] for provider in names], own)
-    return built
-
-
-def _names_and_policy(
-    value: Sequence[str] | tuple[Sequence[str], Policy], policy: Policy
-) -> tuple[Sequence[str], Policy]:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(own := value[1], Policy):
-        return _names(value[0]), own
-    return _names(value), policy
-
-
-def _names(value: object) -> Sequence[str]:
-    check_one(value, Sequence[str], "a chain")
-    return value  # type: ignore[return-value]  # just checked

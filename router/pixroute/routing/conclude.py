@@ -10,7 +10,7 @@ from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, Image, ImageResult, Missing
 from pixroute.routing.ending import PartEnding
-from pixroute.routing.record import Record
+from pixroute.routing.record import Drawn, Record
 from pixroute.routing.view import NOT_NEEDED, Verdict
 
 _UNSERVABLE = {Verdict.UNSUPPORTED, Verdict.DISABLED, Verdict.PLAINTEXT}
@@ -22,7 +22,13 @@ _MAY_PASS = {
 
 
 def record_of(
-    endings: Sequence[PartEnding], *, request_id: str, chain: str, seconds: float, request: ImageRequest
+    endings: Sequence[PartEnding],
+    *,
+    request_id: str,
+    chain: str,
+    seconds: float,
+    request: ImageRequest,
+    drawn: tuple[Drawn, ...] = (),
 ) -> Record:
     """Gather what happened in all parts."""
     return Record(
@@ -31,6 +37,7 @@ def record_of(
         seconds=seconds,
         attempts=tuple([record for ending in endings for record in ending.records]),
         decisions=tuple([decision for ending in endings for decision in ending.decisions]),
+        drawn=drawn,
         tags=request.tags,
     )
 

@@ -11,6 +11,7 @@ from pixroute.latency import Quantiles
 from pixroute.request import Resolution
 from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.plan import plan
+from pixroute.routing.record import Drawn
 from pixroute.routing.reserve import default_budget, reserve, worst_cost
 from pixroute.routing.view import Verdict, View
 
@@ -56,7 +57,7 @@ class Explanation:
     """The planner's first decision and the worst that the request may come to.
 
     `worst_seconds` is the deadline; `worst_cost` the `max_possibly_billed` dearest viable prices for each part, None
-    where a price is unknown.
+    where a price is unknown. `drawn` tells of each group who comes first now, in which order `providers` stand.
     """
 
     chain: str
@@ -66,6 +67,7 @@ class Explanation:
     worst_cost: Decimal | None
     currency: str
     providers: tuple[ProviderPlan, ...]
+    drawn: tuple[Drawn, ...] = ()
 
 
 def explain(
@@ -76,6 +78,7 @@ def explain(
     parts: int,
     timeout: float | None,
     currency: str,
+    drawn: tuple[Drawn, ...] = (),
 ) -> Explanation:
     """Explain one part and multiply."""
     seconds = timeout if timeout is not None else default_budget(view)
@@ -90,6 +93,7 @@ def explain(
         worst_seconds=seconds,
         worst_cost=None if cost is None else min(cost * parts, view.money_left or cost * parts),
         currency=currency,
+        drawn=drawn,
         providers=tuple(
             _provider_plan(prepared, verdict, view, place)
             for place, (prepared, verdict) in enumerate(zip(prepared_providers, decided.verdicts, strict=True))

@@ -22,8 +22,9 @@ from pixroute.routing.conclude import broken, conclude, record_of
 from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
 from pixroute.routing.ending import PartEnding
+from pixroute.routing.groups import GroupDraw
 from pixroute.routing.part import RequestPart
-from pixroute.routing.record import Record
+from pixroute.routing.record import Drawn, Record
 from pixroute.routing.run import Run
 from pixroute.routing.shared import Shared
 
@@ -94,6 +95,7 @@ class _Request:
     into: Path | None
     owner: Owner = field(factory=Owner)
     endings: Sequence[PartEnding] = ()
+    drawn: tuple[Drawn, ...] = ()
 
     async def result(self, overrides: Overrides) -> ImageResult:
         """Drive its parts, and give what they brought as it was asked for."""
@@ -109,7 +111,12 @@ class _Request:
         return result
 
     def _parts(self, overrides: Overrides) -> list[RequestPart]:
-        budget = RequestBudget(self.policy.max_cost)
+        budget, cuts = RequestBudget(self.policy.max_cost), cut(self.asked, self.chain)
+        prepared = [prepared_providers(self.chain, part, self.policy, self.shared.health, overrides) for part in cuts]
+        if self.chain.groups:
+            draw, now = GroupDraw(self.chain.groups, self.shared.health), self.shared.heartbeat.look()
+            prepared = [draw.order(number, ready, now) for number, ready in enumerate(prepared)]
+            self.drawn = draw.told
         return [
             RequestPart(
                 request_id=self.request_id,
@@ -117,7 +124,7 @@ class _Request:
                 chain=self.chain.name,
                 asked=self.asked,
                 request=part,
-                prepared_providers=prepared_providers(self.chain, part, self.policy, self.shared.health, overrides),
+                prepared_providers=prepared[number],
                 policy=self.policy,
                 began=self.began,
                 timeout=self.timeout,
@@ -125,13 +132,18 @@ class _Request:
                 into=self.into,
                 owner=self.owner,
             )
-            for number, part in enumerate(cut(self.asked, self.chain))
+            for number, part in enumerate(cuts)
         ]
 
     def _record(self) -> Record:
         seconds = asyncio.get_running_loop().time() - self.began
         return record_of(
-            self.endings, request_id=self.request_id, chain=self.chain.name, seconds=seconds, request=self.asked
+            self.endings,
+            request_id=self.request_id,
+            chain=self.chain.name,
+            seconds=seconds,
+            request=self.asked,
+            drawn=self.drawn,
         )
 
     async def told(self, error: BaseException) -> BaseException:

@@ -65,7 +65,11 @@ def _choose(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) -> Act
         if retry_at is not None and retry_at > view.now + SLACK:
             return Wait(retry_at, (), Verdict.RETRY)
         if not view.statuses[index].admits:
-            return Wait(_latest_start(view, index), (index,), Verdict.FULL)
+            mates = _mates(view, verdicts, index)
+            free = next((mate for mate in mates if view.statuses[mate].admits), None)
+            if free is None:
+                return Wait(_latest_start(view, index), mates, Verdict.FULL)
+            return _start(view, free, retry=False, hedge=bool(live))
         return _start(view, index, retry=retry_at is not None, hedge=bool(live))
     return _wait_or_stop(view, verdicts, live)
 
@@ -78,6 +82,24 @@ def _in_order_of_preference(view: View, verdicts: tuple[Verdict, ...]) -> Iterat
     yield from (index for index in ready if verdicts[index] is not Verdict.SIBLING)
     if view.round == 0:
         yield from (index for index in ready if verdicts[index] is Verdict.SIBLING)
+
+
+def _mates(view: View, verdicts: tuple[Verdict, ...], index: int) -> tuple[int, ...]:
+    """Give those of its group whose place is as good as its own, itself first: whoever has one first is asked."""
+    group = view.candidates[index].group
+    if group is None:
+        return (index,)
+    sibling = verdicts[index] is Verdict.SIBLING
+    others = [
+        place
+        for place, (candidate, verdict) in enumerate(zip(view.candidates, verdicts, strict=True))
+        if candidate.group == group
+        and place != index
+        and verdict in _STARTABLE
+        and (verdict is Verdict.SIBLING) is sibling
+        and (view.statuses[place].admits or candidate.waits_when_full)
+    ]
+    return (index, *others)
 
 
 _STARTABLE = (Verdict.READY, Verdict.FULL, Verdict.SIBLING)

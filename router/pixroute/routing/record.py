@@ -53,6 +53,20 @@ class AttemptRecord:
 
 
 @frozen(kw_only=True)
+class Drawn:
+    """Who of a group came first for one part, and why; `order` is the whole group's, `kept` who could not start."""
+
+    part: int
+    order: tuple[str, ...]
+    why: str
+    kept: Mapping[str, str] = field(factory=dict)
+
+    def __str__(self) -> str:
+        kept = "".join(f"; {name}: {why}" for name, why in self.kept.items())
+        return f"{self.order[0]} comes first of {', '.join(sorted(self.order))}: {self.why}{kept}"
+
+
+@frozen(kw_only=True)
 class Decision:
     """One decision of the planner: when, what, and why each provider was or was not chosen."""
 
@@ -64,13 +78,14 @@ class Decision:
 
 @frozen(kw_only=True)
 class Record:
-    """All attempts and the decisions that led to them."""
+    """All attempts and the decisions that led to them; `drawn` who of a group came first, and why."""
 
     request_id: str
     chain: str
     seconds: float
     attempts: tuple[AttemptRecord, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    drawn: tuple[Drawn, ...] = ()
     tags: Mapping[str, str] = field(factory=dict)
 
     def __str__(self) -> str:
@@ -78,7 +93,7 @@ class Record:
         rows = [head, *(_row(attempt) for attempt in self.attempts), *self._skipped()]
         widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(str, self.drawn)])
 
     def _skipped(self) -> list[tuple[str, ...]]:
         asked = {attempt.provider for attempt in self.attempts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -22,9 +22,11 @@ from pixroute.result import ImageResult
 from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
 from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
-from pixroute.routing.chain import Chain, Member, PreparedProvider, build_chains, prepared_providers
+from pixroute.routing.chain import Chain, Member, PreparedProvider, prepared_providers
+from pixroute.routing.chains import SaidChain, build_chains
 from pixroute.routing.claim import ANYTHING, Claim, collect
 from pixroute.routing.fulfil import cut, fulfil
+from pixroute.routing.groups import GroupDraw
 from pixroute.routing.life import Life
 from pixroute.routing.operations import Operations
 from pixroute.routing.view import View
@@ -47,7 +49,8 @@ class Router(Operations):
 
     Args:
         providers: by the names that chains use.
-        chains: each an ordered list of provider names, or a `(names, Policy)` pair.
+        chains: each an ordered list of steps, or a `(steps, Policy)` pair; a step is a provider's name or a group such
+            as `{"any": ["key-a", "key-b"], "spread": "in-turn"}`, which `pixroute.group.Group` describes.
         policy: for chains that bring none; its `connect_timeout` is everybody's.
         choose: gives the chain's name for a request (rules); without it the chain "default", else the only one.
         observers: told every event, by name.
@@ -64,7 +67,7 @@ class Router(Operations):
         self,
         *,
         providers: Mapping[str, Provider],
-        chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]],
+        chains: Mapping[str, SaidChain],
         policy: Policy | None = None,
         choose: Callable[[ImageRequest], str | None] | None = None,
         observers: Mapping[str, events.Observer] | None = None,
@@ -357,6 +360,8 @@ class Router(Operations):
         policy = found.policy.overlaid(overrides)
         parts = cut(request, found)
         ready: tuple[PreparedProvider, ...] = prepared_providers(found, parts[0], policy, health, overrides)
+        draw = GroupDraw(found.groups, health, take=False)
+        ready = draw.order(0, ready, now)
         view = View(
             now=now,
             deadline=now,
@@ -372,6 +377,7 @@ class Router(Operations):
             parts=len(parts),
             timeout=timeout if timeout is not None else policy.timeout,
             currency=found.currency,
+            drawn=draw.told,
         )
 
     def _known_names(self) -> Collection[str]:
@@ -380,5 +386,5 @@ class Router(Operations):
         return self._built.config.providers.keys() | names if self._built else names
 
 
-def _said_chains(config: Config) -> dict[str, tuple[Sequence[str], Policy]]:
-    return {name: (chain.providers, chain.policy) for name, chain in config.chains.items()}
+def _said_chains(config: Config) -> dict[str, SaidChain]:
+    return {name: (chain.steps, chain.policy) for name, chain in config.chains.items()}

@@ -58,7 +58,7 @@ class Candidate:
     Times in seconds: `timeout` of one attempt, `expected` its quantiles, `hedge_after` until a fallback may join
     (inf: "off"). With `known` false the quantiles are guesses from the time-out.
     `barred` is set where the request cannot go there whatever happens. `price` None is unknown.
-    Candidates with equal `abilities` can do the same.
+    Candidates with equal `abilities` can do the same. `group` is one number for all of a group, which stand together.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Candidate:
     barred: Verdict | None = None
     abilities: Hashable = None
     waits_when_full: bool = True
+    group: int | None = None
 
 
 @frozen(kw_only=True)

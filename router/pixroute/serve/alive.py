@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
-from attrs import field, frozen
+from attrs import frozen
 
 from pixroute.config.serve import ServeSettings
 from pixroute.serve.answer import GatewayAnswer
@@ -26,7 +26,7 @@ SIGN = b" "
 
 @frozen(kw_only=True)
 class Answering:
-    """One answer to be given; `more` are headers beside its own."""
+    """One answer to be given; `repeated`: others joined or made it before."""
 
     request: web.Request
     call: GatewayCall
@@ -34,11 +34,16 @@ class Answering:
     dialect: GatewayDialect
     settings: ServeSettings
     link: Callable[[GatewayAnswer], Awaitable[Links]]
-    more: Mapping[str, str] = field(factory=dict)
+    repeated: bool = False
 
     async def answer(self) -> web.StreamResponse:
         """Give it, as the caller asked for it."""
         return await (self._stream() if self.asked.stream else self._plain())
+
+    @property
+    def _more(self) -> Mapping[str, str]:
+        """Headers beside its own."""
+        return {"Idempotent-Replayed": "true"} if self.repeated or self.call.repeated else {}
 
     # Plain
 
@@ -48,7 +53,7 @@ class Answering:
         await self.call.wait(settings.quiet_for if settings.heartbeat == "auto" else None)
         if (outcome := self.call.outcome) is not None:
             return await self._whole(outcome)
-        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": "application/json"})
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self._more, "Content-Type": "application/json"})
         await response.prepare(self.request)
         while (outcome := self.call.outcome) is None:
             await response.write(SIGN)
@@ -62,9 +67,9 @@ class Answering:
 
     async def _whole(self, outcome: Outcome) -> web.StreamResponse:
         if isinstance(outcome, GatewayProblem):
-            return refusal(self.dialect, outcome, self.more)
+            return refusal(self.dialect, outcome, self._more)
         document = self.dialect.answer(outcome, self.asked, await self._links(outcome))
-        told = {**NOT_BUFFERED, **self.more, **headers(outcome), "Content-Type": "application/json"}
+        told = {**NOT_BUFFERED, **self._more, **headers(outcome), "Content-Type": "application/json"}
         response = web.StreamResponse(headers=told)
         response.content_length = document.length
         await response.prepare(self.request)
@@ -77,8 +82,8 @@ class Answering:
     async def _stream(self) -> web.StreamResponse:
         """Send events; what is known before the first of them still has a true status."""
         if isinstance(early := self.call.outcome, GatewayProblem):
-            return refusal(self.dialect, early, self.more)
-        response = web.StreamResponse(headers={**NOT_BUFFERED, **self.more, "Content-Type": EVENTS})
+            return refusal(self.dialect, early, self._more)
+        response = web.StreamResponse(headers={**NOT_BUFFERED, **self._more, "Content-Type": EVENTS})
         await response.prepare(self.request)
         every = None if self.settings.heartbeat == "off" else self.settings.heartbeat_every
         if every is not None:

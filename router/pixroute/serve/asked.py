@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pixroute.config.serve import ServeSettings, forbidden
 from pixroute.request import ImageRequest, Reference, Size, parse_ratio
@@ -43,11 +43,21 @@ class GatewayRequest:
 
 @frozen(kw_only=True)
 class Desk:
-    """What reading a wish needs to know: of this server, and which unknown fields go on for this caller."""
+    """What reading a wish needs to know: of this server, and of this caller.
+
+    Args:
+        settings: of this server.
+        names: whom this caller may ask.
+        extra: names of unknown fields that go on for it.
+        mask: that it gave.
+        tags: of its key.
+    """
 
     settings: ServeSettings
     names: Names
     extra: tuple[str, ...] = ()
+    mask: Reference | None = None
+    tags: Mapping[str, str] = field(factory=dict)
 
     def take(
         self,
@@ -73,6 +83,8 @@ class Desk:
                 size=_size(fields),
                 n=_whole(fields, "n", 1),
                 references=tuple(references),
+                mask=self.mask,
+                tags=self.tags,
                 output_format=_choice(fields, "output_format", ("png", "jpeg", "webp")),  # type: ignore[arg-type]
                 extra=dict.fromkeys(self.names.members(chain), passed) if passed else {},
             )

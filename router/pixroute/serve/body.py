@@ -30,6 +30,7 @@ class RequestBody:
     fields: Mapping[str, Any]
     digest: str
     files: tuple[Reference, ...] = ()
+    masks: tuple[Reference, ...] = ()
 
 
 async def read_body(request: web.Request, settings: ServeSettings) -> RequestBody:
@@ -96,7 +97,7 @@ def _number(text: str) -> float:
 
 async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:
     fields: dict[str, Any] = {}
-    files: list[Reference] = []
+    files: dict[bool, list[Reference]] = {False: [], True: []}  # by whether it is a mask
     read: list[bytes] = []
     left = settings.max_body
     try:
@@ -104,17 +105,18 @@ async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:
         for _ in range(_MOST_PARTS):
             part = await reader.next()
             if part is None:
-                return RequestBody(fields=fields, files=tuple(files), digest=await _digest(read))
+                found = {"files": tuple(files[False]), "masks": tuple(files[True])}
+                return RequestBody(fields=fields, digest=await _digest(read), **found)
             if not isinstance(part, BodyPartReader) or not part.name:
                 raise bad("every part of the form needs a name, and none may be a form itself")
             is_file = part.filename is not None or part.name in _FILES
-            if is_file and len(files) >= settings.max_references:
+            if is_file and sum(map(len, files.values())) >= settings.max_references:
                 raise bad(f"at most {settings.max_references} reference pictures are taken", "image")
             data = await _part(part, min(left, LARGEST_REFERENCE if is_file else _MOST_TEXT), settings)
             left -= len(data)
             read += [part.name.encode("utf-8", "surrogatepass"), data]
             if is_file:
-                files.append(_file(part.name, data))
+                files[part.name == "mask"].append(_file(part.name, data))
             else:
                 fields[part.name] = data.decode()
     except (ValueError, AssertionError, LookupError) as error:
@@ -134,8 +136,6 @@ async def _part(part: BodyPartReader, most: int, settings: ServeSettings) -> byt
 
 
 def _file(name: str, data: bytes) -> Reference:
-    if name == "mask":
-        raise bad("a mask is not taken here: the gateway passes none on", "mask")
     if not data:
         raise bad("the file is empty", name)
     return Reference(data=data)

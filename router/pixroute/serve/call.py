@@ -31,8 +31,8 @@ class GatewayCall:
     """One run of the router, and what became known of it.
 
     `callers` wait for it; when none does any more, nothing more is started, and what may be billed is finished.
-    `ending`: it is being ended for that, and nobody can join it any more. `sending` is called before its first attempt,
-    and stops it by an OSError.
+    `ending`: it is being ended for that, and nobody can join it any more. `repeated`: another process works
+    on it, or has.
     """
 
     task: asyncio.Future[Outcome] = field(init=False)
@@ -41,7 +41,7 @@ class GatewayCall:
     left: bool = False
     ending: bool = False
     spent: Cost = field(factory=Cost)
-    sending: Callable[[], None] | None = None
+    repeated: bool = False
     _decided: bool = False
     _in_flight: set[str] = field(factory=set)
     _waiting: set[asyncio.Future[None]] = field(factory=set)
@@ -172,11 +172,7 @@ class Watching:
             self._calls.pop(event.request, None)
 
     def before(self, event: events.AttemptStarted) -> None:
-        """Refuse an attempt whose callers have all left; write others down first where that was asked for."""
+        """Refuse an attempt whose callers have all left."""
         call = self._calls.get(event.request)
-        if call is None:
-            return
-        if call.left:
+        if call is not None and call.left:
             raise OSError(errno.ECANCELED, "its caller has left")
-        if call.sending is not None:
-            call.sending()

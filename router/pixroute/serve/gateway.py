@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,19 +25,22 @@ from pixroute.serve.dialects.openai import OpenAIDialect
 from pixroute.serve.fetching import Fetcher
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits
-from pixroute.serve.names import Menu, described
+from pixroute.serve.names import Menu, described, tags_of
 from pixroute.serve.openapi import openapi
 from pixroute.serve.problem import SERVER, TOO_MANY, GatewayProblem, Refused, bad
 from pixroute.serve.repeats import Name, Repeats, checked_key
 from pixroute.serve.routes import ROUTES, Route
-from pixroute.serve.store import HEADERS, FolderStore
+from pixroute.serve.store import PictureStore
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-_PLACE = ("host", "port", "reuse_port", "tls_cert", "tls_key")
-"""What a reload does not change: a server listens where it began."""
+RESTART = (
+    "host", "port", "processes", "reuse_port", "tls_cert", "tls_key", "keys", "shared_keys", "repeats", "repeat_bytes",
+    "repeats_file", "store", "bucket", "signing_key", "url_lifetime", "access_log",
+)  # fmt: skip
+"""What a reload does not change: where a server listens and what it has opened."""
 _RequestKey: Any = getattr(web, "RequestKey", lambda name, _: name)  # before aiohttp 3.14 the name alone
 KEY, WHO = _RequestKey("pixroute.key", ApiKey), _RequestKey("pixroute.who", str)
 """Where a request keeps its caller's key and address."""
@@ -65,7 +69,7 @@ class Gateway:
     menu: Menu
     repeats: Repeats
     keys: KeyRing | None = None
-    store: FolderStore | None = None
+    store: PictureStore | None = None
     place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
@@ -76,8 +80,8 @@ class Gateway:
     _answers: set[asyncio.Future[None]] = field(factory=set)
 
     def placed(self, settings: ServeSettings) -> ServeSettings:
-        """Give settings that were read again, where this server listens already."""
-        return evolve(settings, **{name: getattr(self.settings, name) for name in _PLACE})
+        """Give settings that were read again, but for what changes with a restart only."""
+        return evolve(settings, **{name: getattr(self.settings, name) for name in RESTART})
 
     async def answered(self, seconds: float) -> None:
         """Wait until every answer that was begun is written, so long at most."""
@@ -117,7 +121,7 @@ class Gateway:
         async def asked(request: web.Request) -> web.StreamResponse:
             try:
                 request[KEY] = key = self._key(request, route.roles)
-                self.limits.admit(key)
+                await self.limits.admit(key)
                 return await (handler(request, dialect) if dialect else handler(request))
             except Refused as error:
                 return refusal(dialect or PLAIN, error.problem)
@@ -175,29 +179,20 @@ class Gateway:
     async def make(self, request: web.Request, dialect: GatewayDialect) -> web.StreamResponse:
         """Make pictures."""
         self._check_room()
-        body = await read_body(request, self.settings)
-        fields = {**body.fields, **_from_path(request)}
-        references = await self._references([*body.files, *dialect.pictures(fields)])
-        key = request[KEY]
-        desk = Desk(settings=self.settings, names=self.menu.only(key.chains), extra=key.extra)
-        asked = dialect.read(fields, references, desk)
-        if asked.as_url and self.store is None:
-            raise bad("there is no `[serve] store` for pictures as URLs; ask for b64_json", "response_format")
-        name = _name(request, body.digest, key)
+        name, asked = await self._read(request, dialect)
         await self.repeats.ready(name)
-        call, repeated = self._call(request, name, asked)
+        call, repeated = await self._call(request, name, asked)
         call.join()
         self._answers.add(answered := asyncio.get_running_loop().create_future())
         given = False
         try:
-            more = {"Idempotent-Replayed": "true"} if repeated else {}
             answering = Answering(
                 request=request,
                 call=call,
                 asked=asked,
                 dialect=dialect,
                 settings=self.settings,
-                more=more,
+                repeated=repeated,
                 link=self._link,
             )
             response = await answering.answer()
@@ -210,23 +205,50 @@ class Gateway:
             call.leave()
         return response
 
-    def _call(self, request: web.Request, name: Name, asked: GatewayRequest) -> tuple[GatewayCall, bool]:
+    async def _read(self, request: web.Request, dialect: GatewayDialect) -> tuple[Name, GatewayRequest]:
+        """Read what is asked, and under which name; the body is let go of."""
+        body = await read_body(request, self.settings)
+        fields = {**body.fields, **_from_path(request)}
+        masks = [*body.masks, *dialect.masks(fields)]
+        if len(masks) > 1:
+            raise bad("there is more than one mask", "mask")
+        shown = await self._references([*body.files, *dialect.pictures(fields), *masks])
+        references, mask = (shown[:-1], shown[-1]) if masks else (shown, None)
+        key = request[KEY]
+        names, tags = self.menu.only(key.chains), tags_of(key, self.settings)
+        desk = Desk(settings=self.settings, names=names, extra=key.extra, mask=mask, tags=tags)
+        asked = dialect.read(fields, references, desk)
+        if asked.as_url and self.store is None:
+            message = "there is no `[serve] store` or `bucket` for pictures as URLs; ask for b64_json"
+            raise bad(message, "response_format")
+        return _name(request, body.digest, key), asked
+
+    async def _call(self, request: web.Request, name: Name, asked: GatewayRequest) -> tuple[GatewayCall, bool]:
         """Join a request that is the same, or begin one; tells which."""
-        adopted = self.repeats.adopt(name) if _is_retry(request) and not name.key else None
-        found = self.repeats.find(name) if name.key else adopted
-        if found is not None:
+        is_retry = not name.key and _is_retry(request)
+        if (found := self._known(name, is_retry=is_retry)) is not None:
             return found, True
         self._check_room()
-        give_back = self.limits.take(request[KEY], asked.request.n)
+        place = name.key or secrets.token_hex(8)
+        is_made = is_retry and await self.repeats.is_made_elsewhere(name)
+        give_back = await self.limits.take(request[KEY], 0 if is_made else asked.request.n, place)
+        if (found := self._known(name, is_retry=is_retry)) is not None:  # begun while the store was asked
+            give_back()
+            return found, True
 
         async def work() -> Outcome:
             timeout = self.settings.timeout
             return GatewayAnswer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
 
-        call = self.repeats.begin(name, work) if name.key else GatewayCall().start(work)
+        call = self.repeats.begin(name, work, is_retry=is_retry)
         self.calls.add(call)
         call.task.add_done_callback(lambda _: self._end(call, give_back))
         return call, False
+
+    def _known(self, name: Name, *, is_retry: bool) -> GatewayCall | None:
+        if name.key:
+            return self.repeats.find(name)
+        return self.repeats.adopt(name) if is_retry else None
 
     def _end(self, call: GatewayCall, give_back: Callable[[], None]) -> None:
         self.calls.discard(call)
@@ -262,11 +284,17 @@ class Gateway:
         """Give a picture whose link was signed; any other is not there."""
         query = request.query
         link = (request.match_info["name"], query.get("expires", ""), query.get("signature", ""))
-        found = None if self.store is None else await asyncio.to_thread(self.store.find, *link)
+        try:
+            found = None if self.store is None else await self.store.answer(request, link)
+        except OSError as error:
+            log.warning("a picture cannot be read: %s", error, extra={"error": str(error)})
+            message = "the pictures cannot be read at the moment"
+            raise Refused(
+                GatewayProblem(status=503, message=message, kind="store_away", type=SERVER, retry_after=5, again=True)
+            ) from None
         if found is None:
             raise Refused(GatewayProblem(status=404, message="there is no such picture", kind="not_found"))
-        path, type_ = found
-        return web.FileResponse(path, headers={**HEADERS, "Content-Type": type_})
+        return found
 
     def _check_room(self) -> None:
         if self.draining:

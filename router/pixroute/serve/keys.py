@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import attrs
 from attrs import define, evolve, field, frozen
@@ -42,6 +42,7 @@ class ApiKey:
         name: whose it is.
         role: "caller" makes pictures, "metrics" reads figures alone, "operator" does both.
         chains: that it may ask; empty: all.
+        budgets: names of `[budgets]` that pay for it; they pay for keys that name them alone.
         per_minute: requests; None: no limit.
         at_once: pictures that are made at once; None: no limit.
         extra: names of unknown fields that go on for it, beside those of `[serve] extra`.
@@ -53,6 +54,7 @@ class ApiKey:
     name: str
     role: Role = "caller"
     chains: tuple[str, ...] = field(default=(), converter=tuple)
+    budgets: tuple[str, ...] = field(default=(), converter=tuple)
     per_minute: Count | None = None
     at_once: Count | None = None
     extra: tuple[str, ...] = field(default=(), converter=tuple)
@@ -137,8 +139,25 @@ def revoke(keys: dict[str, ApiKey], prefix: str, *, by: str, now: float) -> ApiK
     return keys[prefix]
 
 
+def opened(keys: Mapping[str, ApiKey], text: str) -> ApiKey | None:
+    """Give the key that a text is, if it opens anything."""
+    match = _FORM.fullmatch(text)
+    key = keys.get(match[1]) if match else None
+    if key is None or not hmac.compare_digest(key.sha256, _hashed(text)) or key.revoked:
+        return None
+    return key
+
+
+class KeyRing(Protocol):
+    """The keys as they are now."""
+
+    def find(self, text: str, /) -> ApiKey | None:
+        """Give the key that this text is, if it opens anything."""
+        ...
+
+
 @define(eq=False)
-class KeyRing:
+class FileKeyRing:
     """The keys of a file, as they are now.
 
     Args:
@@ -163,11 +182,7 @@ class KeyRing:
     def find(self, text: str) -> ApiKey | None:
         """Give the key that this text is, if it opens anything."""
         self._look()
-        match = _FORM.fullmatch(text)
-        key = self._keys.get(match[1]) if match else None
-        if key is None or not hmac.compare_digest(key.sha256, _hashed(text)) or key.revoked:
-            return None
-        return key
+        return opened(self._keys, text)
 
     def _look(self) -> None:
         now = self.clock()

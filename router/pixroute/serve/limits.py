@@ -1,14 +1,22 @@
-"""What one caller may do at a time: requests in a minute, pictures at once."""
+"""What one caller may do at a time: requests in a minute, pictures at once; of this process, or of all together."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 
 from attrs import define, field
 
 from pixroute.serve.keys import ApiKey
 from pixroute.serve.problem import TOO_MANY, GatewayProblem, Refused
+from pixroute.serve.together import ALIVE, ServeStore
+from pixroute.shared.ports import Query, StoreAway
+
+GiveBack = Callable[[], None]
+AGAIN = 1.0
+"""Seconds until a store that was away is asked again to take a place back."""
 
 
 @define
@@ -22,12 +30,19 @@ class _Account:
 
 @define(eq=False)
 class Limits:
-    """The limits of every key; a key's share in this process."""
+    """The limits of every key.
+
+    Args:
+        clock: seconds that only grow.
+        store: where all processes count together; without it, and while it is away, each has the whole limit.
+    """
 
     clock: Callable[[], float]
+    store: ServeStore | None = None
     _accounts: dict[str, _Account] = field(factory=dict)
+    _leaving: set[asyncio.Task[None]] = field(factory=set)
 
-    def admit(self, key: ApiKey) -> None:
+    async def admit(self, key: ApiKey) -> None:
         """Count a request.
 
         Raises:
@@ -35,33 +50,137 @@ class Limits:
         """
         if key.per_minute is None:
             return
+        self._admit(key, key.per_minute)
+        if self.store is not None:
+            with suppress(StoreAway):
+                await self._admit_among_all(self.store, key, key.per_minute)
+
+    def _admit(self, key: ApiKey, per_minute: int) -> None:
         account, now = self._account(key), self.clock()
-        rate = key.per_minute / 60
-        account.saved = min(key.per_minute, account.saved + (now - account.at) * rate)
+        rate = per_minute / 60
+        account.saved = min(per_minute, account.saved + (now - account.at) * rate)
         account.at = now
         if account.saved < 1:
-            message = f"more than {key.per_minute} requests in a minute"
-            raise _too_many(message, (1 - account.saved) / rate)
+            raise _too_often(per_minute, (1 - account.saved) / rate)
         account.saved -= 1
 
-    def take(self, key: ApiKey, pictures: int) -> Callable[[], None]:
+    async def _admit_among_all(self, store: ServeStore, key: ApiKey, per_minute: int) -> None:
+        most, rate = float(per_minute), per_minute / 60
+
+        async def work(query: Query) -> float:
+            await _lock(query, key.prefix, most)
+            (row,) = await query(
+                """UPDATE pixroute_serve_rate SET at = {now},
+                saved = CASE WHEN saved + ({now} - at) * :rate > :most THEN :most ELSE saved + ({now} - at) * :rate END
+                WHERE caller = :caller RETURNING saved""",
+                caller=key.prefix,
+                rate=rate,
+                most=most,
+            )
+            saved = float(row["saved"])
+            if saved >= 1:
+                await query(
+                    "UPDATE pixroute_serve_rate SET saved = saved - 1 WHERE caller = :caller", caller=key.prefix
+                )
+            return saved
+
+        saved = await store.transact(work)
+        if saved < 1:
+            raise _too_often(per_minute, (1 - saved) / rate)
+
+    async def take(self, key: ApiKey, pictures: int, place: str) -> GiveBack:
         """Take places for pictures that are made at once; gives what gives them back.
+
+        Args:
+            key: whose.
+            pictures: how many.
+            place: of the request; another process that has it already counts for both.
 
         Raises:
             Refused: there are not so many.
         """
         account = self._account(key)
-        if account.making + pictures > (inf if key.at_once is None else key.at_once):
-            raise _too_many(f"more than {key.at_once} pictures at once", 5)
+        if key.at_once is not None:
+            if account.making + pictures > key.at_once:
+                raise _too_many(f"more than {key.at_once} pictures at once", 5)
+            if self.store is not None:
+                account.making += pictures
+                try:
+                    is_taken = await self._take_among_all(self.store, key, pictures, place)
+                except StoreAway:
+                    is_taken = True
+                finally:
+                    account.making -= pictures
+                if not is_taken:
+                    raise _too_many(f"more than {key.at_once} pictures at once", 5)
         account.making += pictures
 
         def give_back() -> None:
             account.making -= pictures
+            if key.at_once is not None and self.store is not None:
+                task = asyncio.get_running_loop().create_task(self._leave(self.store, key, place))
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
 
         return give_back
 
+    async def _take_among_all(self, store: ServeStore, key: ApiKey, pictures: int, place: str) -> bool:
+        most = inf if key.at_once is None else key.at_once
+
+        async def work(query: Query) -> bool:
+            await _lock(query, key.prefix, float(key.per_minute or 0))
+            rows = await query(
+                f"""SELECT place, CAST(pictures AS BIGINT) AS pictures FROM pixroute_serve_place
+                WHERE caller = :caller AND owner IN {ALIVE}""",  # noqa: S608 - our own names
+                caller=key.prefix,
+            )
+            if any(row["place"] == place for row in rows):
+                return True
+            if sum(int(row["pictures"]) for row in rows) + pictures > most:
+                return False
+            await query(
+                """INSERT INTO pixroute_serve_place VALUES (:caller, :place, :owner, :pictures)
+                ON CONFLICT (caller, place) DO UPDATE SET owner = excluded.owner, pictures = excluded.pictures""",
+                caller=key.prefix,
+                place=place,
+                owner=store.owner,
+                pictures=pictures,
+            )
+            return True
+
+        return await store.transact(work)
+
+    async def _leave(self, store: ServeStore, key: ApiKey, place: str) -> None:
+        async def work(query: Query) -> None:
+            await query(
+                "DELETE FROM pixroute_serve_place WHERE caller = :caller AND place = :place AND owner = :owner",
+                caller=key.prefix,
+                place=place,
+                owner=store.owner,
+            )
+
+        while True:
+            try:
+                return await store.transact(work)
+            except StoreAway:
+                await asyncio.sleep(AGAIN)
+
     def _account(self, key: ApiKey) -> _Account:
         return self._accounts.setdefault(key.prefix, _Account(saved=float(key.per_minute or 0), at=self.clock()))
+
+
+async def _lock(query: Query, caller: str, saved: float) -> None:
+    """Let transactions about one key run one after the other."""
+    await query(
+        """INSERT INTO pixroute_serve_rate VALUES (:caller, :saved, {now})
+        ON CONFLICT (caller) DO UPDATE SET caller = excluded.caller""",
+        caller=caller,
+        saved=saved,
+    )
+
+
+def _too_often(per_minute: int, wait: float) -> Refused:
+    return _too_many(f"more than {per_minute} requests in a minute", wait)
 
 
 def _too_many(message: str, wait: float) -> Refused:

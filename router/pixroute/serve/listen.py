@@ -7,19 +7,26 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from pixroute.config.serve import ServeSettings
+from pixroute.config.shared import SharedSettings
 from pixroute.errors import ConfigError, Problem
+from pixroute.secret import Secret
 from pixroute.serve.access import is_loopback
 from pixroute.serve.gateway import KEY, WHO, Gateway
-from pixroute.serve.keys import KEYLESS, KeyRing
+from pixroute.serve.keys import FileKeyRing, KeyRing
+from pixroute.serve.keys_shared import SharedKeyRing
 from pixroute.serve.repeats import Repeats
-from pixroute.serve.store import FolderStore
+from pixroute.serve.shelf import StoreShelf
+from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureStore, open_bucket
+from pixroute.serve.together import TABLES, ServeStore
+from pixroute.shared.ports import Kept, StoreAway
+from pixroute.shared.stores import open_kept
 
 
 class AccessLine(AbstractAccessLogger):
@@ -28,7 +35,7 @@ class AccessLine(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Write it."""
         told = (response.headers.get(name, "-") for name in ("x-pixroute-request-id", "x-pixroute-provider"))
-        key = request.get(KEY, KEYLESS).prefix
+        key = request[KEY].prefix if KEY in request else "-"
         line = (
             request.get(WHO, request.remote),
             key,
@@ -81,49 +88,87 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         await gateway.fetcher.aclose()
 
 
-def key_ring(settings: ServeSettings) -> KeyRing | None:
+@asynccontextmanager
+async def sharing(settings: ServeSettings, shared: SharedSettings | None = None) -> AsyncIterator[ServeStore | None]:
+    """Open what the processes of a gateway keep together: in `[shared]`'s store, or in `repeats_file`; None: nothing.
+
+    Raises:
+        ConfigError: it cannot be had.
+    """
+    if shared is not None and settings.repeats_file is not None:
+        message = "is for a server without [shared], whose store keeps it"
+        raise ConfigError([Problem("serve.repeats_file", message)])
+    if shared is None and settings.repeats_file is None:
+        yield None
+        return
+    place = "shared.store" if shared is not None else "serve.repeats_file"
+    try:
+        store = ServeStore(kept_of(settings, shared))
+    except ValueError as error:
+        raise ConfigError([Problem(place, str(error))]) from error
+    try:
+        await store.alive()
+        yield store
+    except StoreAway as error:
+        raise ConfigError([Problem(place, f"cannot be used: {error}")]) from error
+    finally:
+        await store.aclose()
+
+
+def kept_of(settings: ServeSettings, shared: SharedSettings | None) -> Kept:
+    """Give the port of what the processes of a gateway keep together.
+
+    Raises:
+        ValueError: as `open_stores`.
+    """
+    if shared is None:
+        return open_kept(str(settings.repeats_file), tables=TABLES)
+    store = shared.store.reveal() if isinstance(shared.store, Secret) else str(shared.store)
+    return open_kept(store, pooler=shared.pooler, tables=TABLES, beside="-serve")
+
+
+async def key_ring(settings: ServeSettings, store: ServeStore | None = None) -> KeyRing | None:
     """Read the API keys.
 
     Raises:
         ConfigError: they cannot be read.
     """
+    if settings.shared_keys:
+        if store is None:
+            raise ConfigError([Problem("serve.shared_keys", "needs [shared], whose store keeps them")])
+        ring = SharedKeyRing(store)
+        await ring.read()
+        return ring
     if settings.keys is None:
         return None
     try:
-        ring = KeyRing(settings.keys)
+        return FileKeyRing(settings.keys)
     except (OSError, ValueError) as error:
         raise ConfigError([Problem("serve.keys", f"cannot be used: {error}")]) from error
-    return ring
 
 
-def store_of(settings: ServeSettings) -> FolderStore | None:
-    """Give the store of pictures."""
-    if settings.store is None or settings.signing_key is None:
-        return None
-    return FolderStore(folder=settings.store, key=settings.signing_key, lifetime=settings.url_lifetime)
-
-
-@contextmanager
-def repeating(settings: ServeSettings) -> Iterator[Repeats]:
-    """Open what is known of requests under an `Idempotency-Key`.
+def store_of(settings: ServeSettings) -> PictureStore | None:
+    """Give the store of pictures.
 
     Raises:
-        ConfigError: its file cannot be had.
+        ConfigError: a bucket cannot be opened.
     """
+    if settings.signing_key is None:
+        return None
+    links = LinkSigner(key=settings.signing_key, lifetime=settings.url_lifetime)
+    if settings.bucket is not None:
+        try:
+            return BucketStore(open_bucket(settings.bucket), links)
+        except ValueError as error:
+            raise ConfigError([Problem("serve.bucket", str(error))]) from error
+    return None if settings.store is None else FolderStore(settings.store, links)
+
+
+def repeats_of(settings: ServeSettings, store: ServeStore | None = None) -> Repeats:
+    """Give what is known of requests that may be asked again."""
     most, most_bytes = settings.repeats, settings.repeat_bytes
-    if settings.repeats_file is None:
-        yield Repeats(most=most, most_bytes=most_bytes)
-        return
-    import sqlite3  # noqa: PLC0415 - for those who keep a file
-
-    from pixroute.serve.shelf import SqliteShelf  # noqa: PLC0415 - as above
-
-    try:
-        shelf = SqliteShelf(settings.repeats_file, most=most, most_bytes=most_bytes)
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigError([Problem("serve.repeats_file", f"cannot be used: {error}")]) from error
-    with closing(shelf):
-        yield Repeats(most=most, most_bytes=most_bytes, shelf=shelf)
+    shelf = None if store is None else StoreShelf(store, most=most, most_bytes=most_bytes)
+    return Repeats(most=most, most_bytes=most_bytes, shelf=shelf)
 
 
 def check_place(settings: ServeSettings) -> None:
@@ -132,17 +177,19 @@ def check_place(settings: ServeSettings) -> None:
     Raises:
         ConfigError: the host is not this machine's own.
     """
-    if settings.keys is None and not is_loopback(settings.host):
+    if not settings.asks_for_keys and not is_loopback(settings.host):
         message = f"is {settings.host}, which other machines reach, and there are no API keys: say `keys`, or 127.0.0.1"
         raise ConfigError([Problem("serve.host", message)])
 
 
 async def drain(gateway: Gateway, site: web.BaseSite) -> None:
-    """Take no more, and let what is under way end."""
-    gateway.draining = True
-    await site.stop()
+    """Take no more, and let what is under way end; whoever comes meanwhile is told that it ends."""
+    loop = asyncio.get_running_loop()
+    gateway.draining, settings, began = True, gateway.settings, loop.time()
     if gateway.calls:
-        await asyncio.wait([call.task for call in gateway.calls], timeout=gateway.settings.drain)
+        await asyncio.wait([call.task for call in gateway.calls], timeout=settings.drain)
+    await asyncio.sleep(settings.grace - (loop.time() - began))
+    await site.stop()
     await gateway.router.aclose(drain=0)
     if gateway.calls:
         await asyncio.wait([call.task for call in gateway.calls], timeout=SETTLED_WITHIN)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
 
 from pixroute.config.model import ChainConfig, Config
+from pixroute.config.serve import ServeSettings
 from pixroute.config.walk import CLASSES
 from pixroute.request import ImageRequest, Size
 from pixroute.routing.router import Router
 from pixroute.serve.asked import unknown_model
+from pixroute.serve.keys import KEYLESS, ApiKey
+from pixroute.serve.problem import GatewayProblem, Refused
+from pixroute.shared.budgets import Budget
 
 
 @frozen(kw_only=True)
@@ -57,13 +61,37 @@ class Menu:
 
 
 def widened(config: Config) -> Config:
-    """Give a configuration in which every enabled provider is a chain of its own, too."""
+    """Give a configuration in which every enabled provider is a chain, too, and budgets of keys pay for keys."""
     single = {
-        name: ChainConfig(name=name, providers=(name,), policy=config.policy)
+        name: ChainConfig(name=name, steps=(name,), policy=config.policy)
         for name, provider in config.providers.items()
         if provider.enabled and name not in config.chains
     }
-    return evolve(config, chains={**config.chains, **single})
+    paid = {name: _for_keys(name, config.budgets[name]) for name in config.serve.key_budgets}
+    return evolve(config, chains={**config.chains, **single}, budgets={**config.budgets, **paid})
+
+
+def _for_keys(name: str, budget: Budget) -> Budget:
+    """Give a budget that pays for requests alone whose key names it."""
+    return evolve(budget, when=evolve(budget.when, tags={**budget.when.tags, **_budget_tags([name])}))
+
+
+def _budget_tags(names: Iterable[str]) -> dict[str, str]:
+    return {f"budget.{name}": "yes" for name in names}
+
+
+def tags_of(key: ApiKey, settings: ServeSettings) -> dict[str, str]:
+    """Give the tags of a key's requests: whose they are, and what pays for them.
+
+    Raises:
+        Refused: it names a budget that is none of `key_budgets`: nobody would pay.
+    """
+    if unknown := sorted({*key.budgets} - {*settings.key_budgets}):
+        message = f"this key is paid by the budget {unknown[0]!r}, which `[serve] key_budgets` does not list"
+        raise Refused(GatewayProblem(status=403, message=message, kind="no_budget"))
+    if key is KEYLESS:
+        return {}
+    return {"key": key.prefix, **_budget_tags(key.budgets)}
 
 
 def menu_of(config: Config) -> Menu:

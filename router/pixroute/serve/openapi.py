@@ -15,15 +15,26 @@ from pixroute.serve.routes import Route
 Schema = dict[str, Any]
 _CHOICE = re.compile(r"\{(\w+):([^{}^]+)\}")
 _TEXT: Schema = {"type": "string"}
+_WORDS: Schema = {"type": "string", "minLength": 1}
+_SHAPE = "[1-9][0-9]?:[1-9][0-9]?"
+_RATIO: Schema = {"type": "string", "pattern": f"^(auto|{_SHAPE})$"}
+_CLASS: Schema = {"enum": ["1K", "2K", "4K"]}
 _PICTURE: Schema = {
     "description": "A data URI, base64, or where the server allows it a URL; alone, in an object, or several in a list."
 }
 _WISH: Schema = {
-    "model": {"type": "string", "description": "A chain, a provider, or another name of one. Default: by the rules."},
+    "model": {
+        "anyOf": [{"const": "auto"}, _TEXT],
+        "description": "A chain, a provider, or another name of one. Default: by the rules.",
+    },
     "n": {"type": "integer", "minimum": 1, "maximum": 100, "default": 1},
-    "size": {"type": "string", "description": "WIDTHxHEIGHT, 1K, 2K, 4K, W:H, or auto."},
-    "resolution": {"type": "string", "description": "1K, 2K or 4K, in place of size."},
-    "aspect_ratio": {"type": "string", "description": "W:H, beside a class."},
+    "size": {
+        "type": "string",
+        "pattern": f"^(auto|[1-9][0-9]{{1,3}}x[1-9][0-9]{{1,3}}|[124]K|{_SHAPE})$",
+        "description": "WIDTHxHEIGHT, 1K, 2K, 4K, W:H, or auto.",
+    },
+    "resolution": {**_CLASS, "description": "In place of size."},
+    "aspect_ratio": {**_RATIO, "description": "W:H, beside a class."},
     "output_format": {"enum": ["png", "jpeg", "webp"]},
     "response_format": {"enum": ["b64_json", "url"]},
     "stream": {"type": "boolean", "default": False},
@@ -31,15 +42,40 @@ _WISH: Schema = {
 _IMAGES: Schema = {
     "type": "object",
     "required": ["prompt"],
-    "properties": {"prompt": _TEXT, **_WISH, "images": _PICTURE, "image": _PICTURE},
+    "properties": {"prompt": _WORDS, **_WISH, "images": _PICTURE, "image": _PICTURE, "mask": _PICTURE},
+}
+_PART: Schema = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {"type": {"const": "text"}, "text": _WORDS},
+}
+_MESSAGE: Schema = {
+    "type": "object",
+    "required": ["role", "content"],
+    "properties": {
+        "role": {"enum": ["system", "user", "assistant"]},
+        "content": {"anyOf": [_WORDS, {"type": "array", "items": _PART, "minItems": 1}]},
+    },
+}
+_TURN: Schema = {
+    "type": "object",
+    "required": ["parts"],
+    "properties": {
+        "role": {"enum": ["user", "model"]},
+        "parts": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["text"], "properties": {"text": _WORDS}},
+        },
+    },
 }
 _CHAT: Schema = {
     "type": "object",
     "required": ["messages"],
     "properties": {
-        "messages": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        "messages": {"type": "array", "items": _MESSAGE, "minItems": 1},
         "modalities": {"type": "array", "items": _TEXT, "contains": {"const": "image"}},
-        "image_config": {"type": "object", "properties": {"aspect_ratio": _TEXT, "image_size": _TEXT}},
+        "image_config": {"type": "object", "properties": {"aspect_ratio": _RATIO, "image_size": _CLASS}},
         **_WISH,
     },
 }
@@ -47,12 +83,12 @@ _GEMINI: Schema = {
     "type": "object",
     "required": ["contents"],
     "properties": {
-        "contents": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        "contents": {"type": "array", "items": _TURN, "minItems": 1},
         "generationConfig": {
             "type": "object",
             "properties": {
                 "candidateCount": _WISH["n"],
-                "imageConfig": {"type": "object", "properties": {"aspectRatio": _TEXT, "imageSize": _TEXT}},
+                "imageConfig": {"type": "object", "properties": {"aspectRatio": _RATIO, "imageSize": _CLASS}},
             },
         },
     },
@@ -88,7 +124,10 @@ def _paths(pattern: str) -> list[tuple[str, list[Schema]]]:
     if match is None:
         plain = re.sub(r"\{(\w+):[^{}]*\}", r"{\1}", pattern)
         names = re.findall(r"\{(\w+)\}", plain)
-        return [(plain, [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names])]
+        kinds = {"model": {"anyOf": _WISH["model"]["anyOf"]}}
+        return [
+            (plain, [{"name": one, "in": "path", "required": True, "schema": kinds.get(one, _TEXT)} for one in names])
+        ]
     whole = (pattern[: match.start()] + one + pattern[match.end() :] for one in match[2].split("|"))
     return [found for one in whole for found in _paths(one)]
 
@@ -111,6 +150,7 @@ def _content(dialect: GatewayDialect) -> Schema:
     content: Schema = {"application/json": {"schema": schema}}
     if getattr(dialect, "edits", False):
         files = {"type": "array", "items": {"type": "string", "format": "binary"}}
-        form = {"type": "object", "properties": {"prompt": _TEXT, **_WISH, "image": files}}
+        mask = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {"prompt": _WORDS, **_WISH, "image": files, "mask": mask}}
         content["multipart/form-data"] = {"schema": form}
     return content

@@ -20,11 +20,14 @@ def pictures_in(fields: Mapping[str, Any]) -> list[Reference | str]:
     """Give the references of a body, in order; a URL stays text.
 
     Raises:
-        Refused: one cannot be read, or a mask is given.
+        Refused: one cannot be read.
     """
-    if fields.get("mask") is not None:
-        raise bad("a mask is not taken here: the gateway passes none on", "mask")
     return [one for name in FIELDS if fields.get(name) is not None for one in _each(fields[name], name)]
+
+
+def masks_in(fields: Mapping[str, Any]) -> list[Reference | str]:
+    """Give the masks of a body, one at most if it is right; a URL stays text. Raises as `pictures_in`."""
+    return [] if fields.get("mask") is None else list(_each(fields["mask"], "mask"))
 
 
 def _each(value: Any, param: str) -> Iterator[Reference | str]:

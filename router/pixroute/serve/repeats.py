@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from attrs import define, field, frozen
 
 from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.call import GatewayCall, Outcome
-from pixroute.serve.problem import GatewayProblem, Refused, bad, spends
+from pixroute.serve.problem import SERVER, GatewayProblem, Refused, bad, spends
+from pixroute.shared.ports import StoreAway
 
 KEEP = 86_400.0
 """Seconds for which the answer under a key is kept."""
@@ -18,7 +20,8 @@ KEEP_ORPHAN = 600.0
 """Seconds for which an answer that nobody took is kept for the same request."""
 LONGEST_KEY = 255
 ASKED_AGAIN = 0.25
-"""Seconds between two looks at a request that runs in another process."""
+LONGEST_PAUSE = 2.0
+"""Seconds between two looks at a request that runs in another process, at first and at most."""
 
 
 @frozen(kw_only=True)
@@ -29,10 +32,20 @@ class Name:
     key: str
     digest: str
 
+    @property
+    def orphan(self) -> Name:
+        """The name of a request without a key whose caller left; nobody can give it as a key."""
+        return Name(caller=self.caller, key=f"\torphan {self.digest}", digest=self.digest)
+
 
 @frozen
 class Fresh:
     """Nothing was begun under this name; now it is."""
+
+
+@frozen
+class Nothing:
+    """Nothing is known of this name."""
 
 
 @frozen
@@ -41,25 +54,31 @@ class Elsewhere:
 
 
 Work = Callable[[], Awaitable[Outcome]]
+Ask = Callable[[], Awaitable[Fresh | Nothing | Elsewhere | Outcome]]
 
 
 class Shelf(Protocol):
-    """Where it is kept what was begun under a key, beyond this process; its methods are called in threads."""
+    """Where it is kept what was begun under a name, beyond this process."""
 
-    def begin(self, name: Name) -> Fresh | Elsewhere | Outcome:
-        """Take the name, or tell what became of it; raises `Refused` where it was given to another body."""
+    async def begin(self, name: Name, keep: float) -> Fresh | Elsewhere | Outcome:
+        """Take the name, or tell what became of it.
+
+        Raises:
+            Refused: it was given to another body.
+            StoreAway: nobody can tell.
+        """
         ...
 
-    def sending(self, name: Name) -> None:
-        """Note that something may be billed from now on; raises OSError where that cannot be kept."""
+    async def look(self, name: Name) -> Nothing | Elsewhere | Outcome:
+        """Tell what became of a name, and take nothing; raises as `begin`."""
         ...
 
-    def settle(self, name: Name, outcome: Outcome) -> None:
-        """Keep what it came to."""
+    def settle(self, name: Name, outcome: Outcome, keep: float) -> None:
+        """Keep what it came to, soon and surely, for so many seconds."""
         ...
 
     def release(self, name: Name) -> None:
-        """Give the name back: nothing was spent under it."""
+        """Give the name back, soon and surely: nothing was spent under it."""
         ...
 
 
@@ -94,6 +113,14 @@ def doubtful() -> GatewayProblem:
     return GatewayProblem(status=409, message=message, kind="doubtful", type="api_error")
 
 
+def store_away() -> Refused:
+    """Refuse to begin what could not be written down."""
+    message = "the store that keeps what is begun under a key does not answer: nothing was started"
+    return Refused(
+        GatewayProblem(status=503, message=message, kind="store_away", type=SERVER, retry_after=5, again=True)
+    )
+
+
 @define
 class _Entry:
     name: Name
@@ -116,6 +143,7 @@ class Repeats:
     shelf: Shelf | None = None
     _entries: dict[tuple[str, str], _Entry] = field(factory=dict)
     _orphans: dict[tuple[str, str], _Entry] = field(factory=dict)
+    _telling: set[asyncio.Task[None]] = field(factory=set)
 
     async def ready(self, name: Name) -> None:
         """Wait for a request of this name that is being ended, because its callers left: nobody can join it."""
@@ -138,15 +166,13 @@ class Repeats:
             raise other_body()
         return entry.call
 
-    def begin(self, name: Name, work: Work) -> GatewayCall:
-        """Start a request under a name that `find` does not know."""
-        call = GatewayCall()
-        shelf = self.shelf
-        if shelf is None:
-            call.start(work)
-        else:
-            call.sending = _once(lambda: shelf.sending(name))
-            call.start(work, around=lambda valued: _shelved(shelf, name, valued))
+    def begin(self, name: Name, work: Work, *, is_retry: bool = False) -> GatewayCall:
+        """Start a request that `find` and `adopt` do not know; of a retry the other processes may know more."""
+        call, shelf = GatewayCall(), self.shelf
+        if not name.key:
+            orphan = name.orphan
+            return call.start(work, around=partial(_adopted, call, shelf, orphan) if shelf and is_retry else None)
+        call.start(work, around=partial(_shelved, call, shelf, name) if shelf else None)
         entry = _Entry(name=name, call=call, until=_now() + KEEP)
         self._entries[name.caller, name.key] = entry
         call.task.add_done_callback(lambda _: self._settle(entry))
@@ -165,6 +191,10 @@ class Repeats:
         """Keep a request whose caller left before it had its answer, for the same request that comes again."""
         entry = _Entry(name=name, call=call, until=_now() + KEEP_ORPHAN)
         self._orphans[name.caller, name.digest] = entry
+        if self.shelf is not None and not name.key and not call.repeated:
+            task = asyncio.get_running_loop().create_task(self._tell(self.shelf, name, call))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     def adopt(self, name: Name) -> GatewayCall | None:
         """Give the orphan of the same caller and body, once."""
@@ -172,7 +202,29 @@ class Repeats:
         entry = self._orphans.get((name.caller, name.digest))
         if entry is None or entry.call.ending or not _is_worth(entry.call):
             return None
+        if self.shelf is not None:
+            self.shelf.release(name.orphan)
         return self._orphans.pop((name.caller, name.digest)).call
+
+    async def _tell(self, shelf: Shelf, name: Name, call: GatewayCall) -> None:
+        """Let other processes know of a request whose caller left, and of what it came to."""
+        try:
+            if not isinstance(await shelf.begin(name.orphan, KEEP_ORPHAN), Fresh):
+                return  # there is another, which is as good
+        except (StoreAway, Refused):
+            return
+        if not call.task.done():
+            await asyncio.wait([call.task])
+        entry = self._orphans.get((name.caller, name.digest))
+        is_left = entry is not None and entry.call is call
+        _put(shelf, name.orphan, call.outcome if is_left else None, KEEP_ORPHAN)
+
+    async def is_made_elsewhere(self, name: Name) -> bool:
+        """Tell whether another process makes or made it for a caller who left."""
+        try:
+            return self.shelf is not None and not isinstance(await self.shelf.look(name.orphan), Nothing)
+        except StoreAway:
+            return False
 
     # Bounds
 
@@ -195,43 +247,62 @@ class Repeats:
                     count, size = count - 1, size - _bytes(outcome)
 
 
-def _once(act: Callable[[], None]) -> Callable[[], None]:
-    done: list[bool] = []
-
-    def call() -> None:
-        if not done:
-            act()
-            done.append(True)
-
-    return call
-
-
-async def _shelved(shelf: Shelf, name: Name, work: Work) -> Outcome:
+async def _shelved(call: GatewayCall, shelf: Shelf, name: Name, work: Work) -> Outcome:
     """Work under a name that no other process has; else wait for what becomes of it there."""
-    while isinstance(found := await _taken(shelf, name), Elsewhere):  # noqa: ASYNC110 - nobody tells us of it
-        await asyncio.sleep(ASKED_AGAIN)
-    if not isinstance(found, Fresh):
+    found = await _until_known(lambda: _taken(shelf, name), call)
+    if not isinstance(found, Fresh | Nothing):
         return found
     outcome: Outcome | None = None
     try:
         outcome = await work()
     finally:
-        if outcome is None or not is_kept(outcome):
-            await asyncio.shield(asyncio.to_thread(shelf.release, name))
-        else:
-            await asyncio.shield(asyncio.to_thread(shelf.settle, name, outcome))
+        _put(shelf, name, outcome, KEEP)
     return outcome
 
 
+async def _adopted(call: GatewayCall, shelf: Shelf, orphan: Name, work: Work) -> Outcome:
+    """Take what another process made for this caller when it left; else work."""
+    found = await _until_known(lambda: shelf.look(orphan), call)
+    if isinstance(found, Fresh | Nothing):
+        return await work()
+    shelf.release(orphan)  # it is taken once
+    return found
+
+
+def _put(shelf: Shelf, name: Name, outcome: Outcome | None, keep: float) -> None:
+    if outcome is None or not is_kept(outcome):
+        shelf.release(name)
+    else:
+        shelf.settle(name, outcome, keep)
+
+
+async def _until_known(ask: Ask, call: GatewayCall) -> Fresh | Nothing | Outcome:
+    """Ask a shelf until it is no longer being worked on elsewhere."""
+    pause = ASKED_AGAIN
+    try:
+        while isinstance(found := await ask(), Elsewhere):
+            call.repeated = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+    except StoreAway:
+        raise store_away() from None
+    call.repeated = not isinstance(found, Fresh | Nothing)
+    return found
+
+
 async def _taken(shelf: Shelf, name: Name) -> Fresh | Elsewhere | Outcome:
-    """Ask the shelf; a name that was taken for a caller who left meanwhile is given back."""
-    asking = asyncio.ensure_future(asyncio.to_thread(shelf.begin, name))
+    """Take a name; one that was taken for a caller who left meanwhile is given back."""
+    asking = asyncio.ensure_future(shelf.begin(name, KEEP))
     try:
         return await asyncio.shield(asking)
     except asyncio.CancelledError:
-        if isinstance(await asking, Fresh):
-            await asyncio.to_thread(shelf.release, name)
+        asking.add_done_callback(lambda asked: _give_back(shelf, name, asked))
         raise
+
+
+def _give_back(shelf: Shelf, name: Name, asked: asyncio.Future[Fresh | Elsewhere | Outcome]) -> None:
+    if not asked.cancelled() and asked.exception() is None and isinstance(asked.result(), Fresh):
+        shelf.release(name)
 
 
 def _is_worth(call: GatewayCall) -> bool:

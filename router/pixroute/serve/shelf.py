@@ -1,245 +1,245 @@
-"""What was begun under an `Idempotency-Key`, in a SQLite file that the processes of one machine share.
+"""What was begun under a name, in the store that all processes of a gateway share.
 
-A row is written before anything is sent for it. A process shows that it lives by a lock on a file of its own; what a
-dead one left behind is free again if nothing was sent, and doubtful if something was.
+A row is written before a request is worked on. Nobody takes it over: when its process dies, it is doubtful. So no
+clock, and no process that stood still, can make one name buy twice.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
-import os
-import secrets
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from decimal import Decimal
-from pathlib import Path
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from attrs import define, field
 
-from pixroute.content import Content
-from pixroute.cost import Cost
-from pixroute.result import Image
 from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.call import Outcome
-from pixroute.serve.problem import GatewayProblem
-from pixroute.serve.repeats import KEEP, Elsewhere, Fresh, Name, doubtful, other_body
+from pixroute.serve.document import read as read_bytes
+from pixroute.serve.outcomes import read, sizes, written
+from pixroute.serve.repeats import Elsewhere, Fresh, Name, Nothing, doubtful, other_body
+from pixroute.serve.together import ALIVE, ServeStore
+from pixroute.shared.ports import Query, Row, StoreAway
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS repeats (
-    caller TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL,
-    at REAL NOT NULL, told TEXT, bytes INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (caller, key)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (
-    caller TEXT NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL, told TEXT NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (caller, key, number)
-);
-"""
-_BUSY = 10.0
-"""Seconds to wait for another process's transaction."""
+PIECE = 512 * 1024
+"""Bytes of a picture in one row, and in one transaction: a store has a second for each."""
+AGAIN = 1.0
+"""Seconds until a store that was away is asked again to keep an answer."""
+TIDIED_EVERY = 5.0
+_MINE = "caller = :caller AND name = :name"
 
 
 @define(eq=False)
-class SqliteShelf:
-    """A `Shelf` in a file.
+class StoreShelf:
+    """A `Shelf` in a store.
 
     Args:
-        path: of the file; beside it lie the locks of the processes that use it.
+        store: of this process.
         most: answers that are kept.
         most_bytes: bytes of their pictures.
-        clock: seconds since 1970.
-
-    Raises:
-        sqlite3.Error, OSError: the file cannot be had.
     """
 
-    path: Path
+    store: ServeStore
     most: int
     most_bytes: int
-    clock: Callable[[], float] = time.time
-    _owner: str = field(factory=lambda: secrets.token_hex(8))
-    _lock: threading.Lock = field(factory=threading.Lock)
-    _base: sqlite3.Connection = field(init=False)
-    _alive: int = field(init=False)
+    _keeping: set[asyncio.Task[None]] = field(factory=set)
+    _tidied: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        flags = os.O_CREAT | os.O_RDWR
-        self._alive = os.open(self._lock_file(self._owner), flags, 0o600)
-        fcntl.flock(self._alive, fcntl.LOCK_EX)
-        os.close(os.open(self.path, flags, 0o600))  # its pictures are nobody else's
-        self._base = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-        self._base.execute("PRAGMA journal_mode = WAL")
-        self._base.execute("PRAGMA synchronous = FULL")  # what may be billed is written before it is sent
-        self._base.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._base.close()
-            self._lock_file(self._owner).unlink(missing_ok=True)
-            os.close(self._alive)
+        self.store.tidying.append(self._tidy)
+        self.store.flushing.append(self.written)
 
     # What a shelf does
 
-    def begin(self, name: Name) -> Fresh | Elsewhere | Outcome:
+    async def begin(self, name: Name, keep: float) -> Fresh | Elsewhere | Outcome:
         """Take the name, or tell what became of it."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            self._forget()
-            row = self._base.execute(
-                "SELECT digest, owner, state, told FROM repeats WHERE caller = ? AND key = ?", (name.caller, name.key)
-            ).fetchone()
-            if row is None:
-                self._insert(name)
-                return Fresh()
-            digest, owner, state, told = row
-            if digest != name.digest:
-                raise other_body()
-            if state == "over":
-                return self._read(name, told)
-            if owner == self._owner or self._lives(owner):
-                return Elsewhere()
-            if state == "begun":
-                self._delete(name)
-                self._insert(name)
-                return Fresh()
-            self._update(name, "over", _written(problem := doubtful()), 0)
-            return problem
 
-    def sending(self, name: Name) -> None:
-        """Note that something may be billed from now on."""
-        try:
-            with self._lock, self._base:
-                self._base.execute(
-                    "UPDATE repeats SET state = 'sent' WHERE caller = ? AND key = ?", (name.caller, name.key)
-                )
-        except sqlite3.Error as error:
-            raise OSError(errno.EIO, f"the repeats file cannot be written: {error}") from error
+        async def work(query: Query) -> Row | None:
+            await query(
+                f"DELETE FROM pixroute_serve_repeat WHERE {_MINE} AND state = 'over' AND until < {{now}}",  # noqa: S608 - our own names
+                caller=name.caller,
+                name=name.key,
+            )
+            taken = await query(
+                """INSERT INTO pixroute_serve_repeat
+                VALUES (:caller, :name, :digest, :owner, 'open', {now}, {now} + :keep, '', 0)
+                ON CONFLICT (caller, name) DO NOTHING RETURNING owner""",
+                caller=name.caller,
+                name=name.key,
+                digest=name.digest,
+                owner=self.store.owner,
+                keep=float(keep),
+            )
+            return None if taken else await self._row(query, name)
 
-    def settle(self, name: Name, outcome: Outcome) -> None:
-        """Keep what it came to."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            images = outcome.images if isinstance(outcome, GatewayAnswer) else ()
-            for number, image in enumerate(images):
-                self._base.execute(
-                    "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
-                    (name.caller, name.key, number, _picture_told(image), image.data),
-                )
-            size = outcome.size if isinstance(outcome, GatewayAnswer) else 0
-            self._update(name, "over", _written(outcome), size)
-            self._forget()
+        row = await self.store.transact(work)
+        return Fresh() if row is None else await self._found(name, row)
+
+    async def look(self, name: Name) -> Nothing | Elsewhere | Outcome:
+        """Tell what became of a name, and take nothing."""
+        row = await self.store.transact(lambda query: self._row(query, name))
+        return await self._found(name, row) if row else Nothing()
+
+    def settle(self, name: Name, outcome: Outcome, keep: float) -> None:
+        """Keep what it came to, for so many seconds; a store that is away gets it when it is back."""
+        self._keep(self._settle(name, outcome, keep))
 
     def release(self, name: Name) -> None:
         """Give the name back."""
-        with self._lock, self._base:
-            self._delete(name)
+        self._keep(self._release(name))
 
-    # Rows
+    async def written(self) -> None:
+        """Wait until all that is to be kept is."""
+        while self._keeping:
+            await asyncio.wait(self._keeping)
 
-    def _insert(self, name: Name) -> None:
-        self._base.execute(
-            "INSERT INTO repeats (caller, key, digest, owner, state, at) VALUES (?, ?, ?, ?, 'begun', ?)",
-            (name.caller, name.key, name.digest, self._owner, self.clock()),
+    # Reading
+
+    async def _row(self, query: Query, name: Name) -> Row:
+        rows = await query(
+            f"""SELECT digest, owner, state, told,
+            CASE WHEN owner IN {ALIVE} THEN 1 ELSE 0 END AS lives
+            FROM pixroute_serve_repeat WHERE {_MINE}""",  # noqa: S608 - our own names
+            caller=name.caller,
+            name=name.key,
         )
+        return rows[0] if rows else {}
 
-    def _update(self, name: Name, state: str, told: str, size: int) -> None:
-        self._base.execute(
-            "UPDATE repeats SET state = ?, told = ?, bytes = ?, at = ? WHERE caller = ? AND key = ?",
-            (state, told, size, self.clock(), name.caller, name.key),
-        )
+    async def _found(self, name: Name, row: Row) -> Elsewhere | Outcome:
+        if not row:
+            return Elsewhere()  # it was given back in this very moment
+        if row["digest"] != name.digest:
+            raise other_body()
+        if row["state"] == "over":
+            return await self._read(name, str(row["told"]))
+        if row["lives"] or row["owner"] == self.store.owner or not self.store.is_sure:
+            return Elsewhere()
+        return await self._doubt(name, str(row["owner"]))
 
-    def _delete(self, name: Name) -> None:
-        for table in ("repeats", "pictures"):
-            self._base.execute(f"DELETE FROM {table} WHERE caller = ? AND key = ?", (name.caller, name.key))  # noqa: S608 - our own names
+    async def _read(self, name: Name, told: str) -> Elsewhere | Outcome:
+        pictures = []
+        for number, size in enumerate(sizes(told)):
+            held = bytearray()
+            for piece in range(-(-size // PIECE)):
+                held += await self._piece(name, number, piece)
+            if len(held) != size:
+                return Elsewhere()  # it was forgotten while it was read
+            pictures.append(bytes(held))
+        return read(told, pictures)
 
-    def _read(self, name: Name, told: str) -> Outcome:
-        rows = self._base.execute(
-            "SELECT told, data FROM pictures WHERE caller = ? AND key = ? ORDER BY number", (name.caller, name.key)
-        )
-        return _read(told, [_picture(json.loads(text), data) for text, data in rows])
+    async def _piece(self, name: Name, number: int, piece: int) -> bytes:
+        async def work(query: Query) -> bytes:
+            rows = await query(
+                f"SELECT data FROM pixroute_serve_picture WHERE {_MINE} AND number = :number AND piece = :piece",  # noqa: S608 - our own names
+                caller=name.caller,
+                name=name.key,
+                number=number,
+                piece=piece,
+            )
+            return bytes(rows[0]["data"]) if rows else b""
 
-    def _forget(self) -> None:
-        """Drop what is over and old, and the oldest of it beyond the bounds."""
-        rows = self._base.execute(
-            "SELECT caller, key, digest, at, bytes FROM repeats WHERE state = 'over' ORDER BY at DESC"
-        ).fetchall()
-        size, oldest = 0, self.clock() - KEEP
-        for number, (caller, key, digest, at, held) in enumerate(rows, 1):
-            size += held
-            if at < oldest or number > self.most or size > self.most_bytes:
-                self._delete(Name(caller=caller, key=key, digest=digest))
+        return await self.store.transact(work)
 
-    # Who lives
+    async def _doubt(self, name: Name, owner: str) -> Elsewhere | Outcome:
+        """Say that its process died."""
+        problem = doubtful()
 
-    def _lock_file(self, owner: str) -> Path:
-        return self.path.with_name(f"{self.path.name}.{owner}.lock")
+        async def work(query: Query) -> bool:
+            return bool(
+                await query(
+                    f"""UPDATE pixroute_serve_repeat SET state = 'over', told = :told
+                    WHERE {_MINE} AND state = 'open' AND owner = :owner RETURNING owner""",  # noqa: S608 - our own names
+                    caller=name.caller,
+                    name=name.key,
+                    owner=owner,
+                    told=written(problem),
+                )
+            )
 
-    def _lives(self, owner: str) -> bool:
-        """Tell whether a process holds its lock; what a dead one left is removed."""
-        path = self._lock_file(owner)
-        try:
-            descriptor = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        with closing(os.fdopen(descriptor)) as file:
+        return problem if await self.store.transact(work) else Elsewhere()
+
+    # Writing
+
+    def _keep(self, writing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(writing)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _settle(self, name: Name, outcome: Outcome, keep: float) -> None:
+        answer = outcome if isinstance(outcome, GatewayAnswer) else None
+        for number, image in enumerate(answer.images if answer else ()):
+            for piece in range(-(-image.content.size // PIECE)):
+                await self._write(name, number, piece, await read_bytes(image.content, piece * PIECE, PIECE))
+
+        async def work(query: Query) -> None:
+            await query(
+                """INSERT INTO pixroute_serve_repeat
+                VALUES (:caller, :name, :digest, :owner, 'over', {now}, {now} + :keep, :told, :bytes)
+                ON CONFLICT (caller, name) DO UPDATE SET state = excluded.state, at = excluded.at,
+                until = excluded.until, told = excluded.told, bytes = excluded.bytes""",
+                caller=name.caller,
+                name=name.key,
+                digest=name.digest,
+                owner=self.store.owner,
+                keep=float(keep),
+                told=written(outcome),
+                bytes=answer.size if answer else 0,
+            )
+
+        await self._surely(work)
+
+    async def _write(self, name: Name, number: int, piece: int, data: bytes) -> None:
+        async def work(query: Query) -> None:
+            await query(
+                """INSERT INTO pixroute_serve_picture VALUES (:caller, :name, :number, :piece, :data)
+                ON CONFLICT (caller, name, number, piece) DO UPDATE SET data = excluded.data""",
+                caller=name.caller,
+                name=name.key,
+                number=number,
+                piece=piece,
+                data=data,
+            )
+
+        await self._surely(work)
+
+    async def _release(self, name: Name) -> None:
+        async def work(query: Query) -> None:
+            await query(f"DELETE FROM pixroute_serve_repeat WHERE {_MINE}", caller=name.caller, name=name.key)  # noqa: S608 - our own names
+
+        await self._surely(work)
+
+    async def _surely(self, work: Callable[[Query], Awaitable[None]]) -> None:
+        while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            path.unlink(missing_ok=True)
-        return False
+                return await self.store.transact(work)
+            except StoreAway:
+                await asyncio.sleep(AGAIN)
 
+    # Bounds
 
-def _written(outcome: Outcome) -> str:
-    if isinstance(outcome, GatewayAnswer):
-        told: dict[str, Any] = {
-            "cost": _cost_told(outcome.cost),
-            "request_id": outcome.request_id,
-            "fell_back": outcome.fell_back,
-            "adjustments": list(outcome.adjustments),
-            "missing": list(outcome.missing),
-            "usage": outcome.usage,
-        }
-        return json.dumps({"answer": told}, default=str)
-    names = ("status", "message", "kind", "type", "code", "param", "request_id")
-    problem: dict[str, Any] = {name: getattr(outcome, name) for name in names}
-    return json.dumps({"problem": problem | {"cost": _cost_told(outcome.cost)}})
+    async def _tidy(self) -> None:
+        """Drop what is over and old, what nobody will end, and the oldest beyond the bounds."""
+        now = asyncio.get_running_loop().time()
+        if now - self._tidied < TIDIED_EVERY:
+            return
+        self._tidied = now
+        await self.store.transact(self._drop)
 
-
-def _read(text: str, images: list[Image]) -> Outcome:
-    told = json.loads(text)
-    if "problem" in told:
-        fields = told["problem"]
-        return GatewayProblem(**{**fields, "cost": _cost(fields["cost"])})
-    fields = told["answer"]
-    lists = {name: tuple(fields[name]) for name in ("adjustments", "missing")}
-    return GatewayAnswer(**{**fields, **lists, "cost": _cost(fields["cost"]), "images": tuple(images)})
-
-
-def _picture_told(image: Image) -> str:
-    names = ("format", "width", "height", "provider", "model", "revised_prompt")
-    return json.dumps({name: getattr(image, name) for name in names} | {"cost": _cost_told(image.cost)})
-
-
-def _picture(told: Mapping[str, Any], data: bytes) -> Image:
-    return Image(**{**told, "cost": _cost(told["cost"]), "content": Content(data)})
-
-
-def _cost_told(cost: Cost | None) -> Any:
-    if cost is None:
-        return None
-    amounts = [None if one is None else str(one) for one in (cost.certain, cost.possible)]
-    return [*amounts, cost.currency]
-
-
-def _cost(told: Any) -> Any:
-    if told is None:
-        return None
-    certain, possible = (None if one is None else Decimal(one) for one in told[:2])
-    return Cost(certain=certain, possible=possible, currency=told[2])
+    async def _drop(self, query: Query) -> None:
+        await query("DELETE FROM pixroute_serve_repeat WHERE state = 'over' AND until < {now}")
+        await query(f"DELETE FROM pixroute_serve_repeat WHERE until < {{now}} AND owner NOT IN {ALIVE}")  # noqa: S608 - our own names
+        rows = await query(
+            "SELECT caller, name, bytes FROM pixroute_serve_repeat WHERE state = 'over' ORDER BY at DESC"
+        )
+        size = 0
+        for number, row in enumerate(rows, 1):
+            size += int(row["bytes"])
+            if number > self.most or size > self.most_bytes:
+                await query(
+                    f"DELETE FROM pixroute_serve_repeat WHERE {_MINE} AND state = 'over'",  # noqa: S608 - our own names
+                    caller=row["caller"],
+                    name=row["name"],
+                )
+        await query(
+            """DELETE FROM pixroute_serve_picture WHERE NOT EXISTS (SELECT 1 FROM pixroute_serve_repeat AS one
+            WHERE one.caller = pixroute_serve_picture.caller AND one.name = pixroute_serve_picture.name)"""
+        )

@@ -15,7 +15,7 @@ from pixroute.shared.ports import PATIENCE, Fact, Query, Row, StoreAway
 T = TypeVar("T")
 
 NOW = "extract(epoch from clock_timestamp())::float8"
-_TYPES = {bool: "bool", int: "int8", float: "float8", str: "text"}
+_TYPES = {bool: "bool", int: "int8", float: "float8", str: "text", bytes: "bytea"}
 _LOCK = 0x706978726F757465
 """Of the advisory lock under which tables are made: CREATE TABLE IF NOT EXISTS races with itself."""
 UNREACHABLE = "is it running, and does this machine reach it?"
@@ -93,8 +93,8 @@ class PostgresDatabase:
 class PostgresKept(PostgresDatabase):
     """Money and places; a commit is on disk before it is told, whatever the server's default."""
 
-    def __init__(self, url: str, *, pooler: bool = False) -> None:
-        super().__init__(url, tables=schema.KEPT, pooler=pooler)
+    def __init__(self, url: str, *, pooler: bool = False, tables: Sequence[str] = schema.KEPT) -> None:
+        super().__init__(url, tables=tables, pooler=pooler)
 
     async def transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
         """As `Kept.transact`."""

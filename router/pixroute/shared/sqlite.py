@@ -138,8 +138,8 @@ class SqliteDatabase:
 class SqliteKept(SqliteDatabase):
     """Money and places in a file, on disk when a transaction ends."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, tables=schema.KEPT, synchronous="FULL")
+    def __init__(self, path: Path, tables: Sequence[str] = schema.KEPT) -> None:
+        super().__init__(path, tables=tables, synchronous="FULL")
 
 
 class SqliteTold:

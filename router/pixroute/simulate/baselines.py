@@ -13,6 +13,7 @@ from math import inf
 
 from attrs import Factory, define
 
+from pixroute.group import names_of
 from pixroute.outcome import FailureKind
 from pixroute.policy import DEFAULT_TIMEOUTS
 from pixroute.request import Resolution
@@ -31,7 +32,7 @@ class Loop:
     def __init__(self, world: World, seed: int) -> None:
         self.notes = Notes()
         self.world = world
-        self.providers = list(world.scenario.providers)
+        self.providers = list(names_of(world.scenario.steps))
         self.random = stream(seed, "baseline")
 
     async def aclose(self) -> None:

@@ -15,23 +15,23 @@ UNHEALTHY_KINDS = ("hang", "overloaded", "error", "refused", "invalid")
 
 
 def _sickening(run: SimulationRun) -> Iterator[SimulatedFault]:
-    for fault in run.scenario.faults_on(run.scenario.primary):
+    for fault in run.scenario.faults_on(run.scenario.primaries):
         if fault.kind in UNHEALTHY_KINDS and fault.share >= 0.5:
             yield fault
 
 
 def detections(run: SimulationRun) -> Iterator[tuple[float, float]]:
     """Give, for each process and each fault of the primary, when it was noticed and what was lost until then."""
-    primary = run.scenario.primary
+    primaries = run.scenario.primaries
     for fault in _sickening(run):
         for process in range(run.scenario.processes):
-            opened = [each.at for each in run.notes.openings if (each.process, each.upstream) == (process, primary)]
+            opened = [each.at for each in run.notes.openings if each.process == process and each.upstream in primaries]
             first = min((at for at in opened if fault.start <= at < fault.end), default=inf)
             if first < inf:
                 yield (
                     first - fault.start,
                     sum(
-                        call.upstream == primary and fault.start <= call.started < first and call.kind is not None
+                        call.upstream in primaries and fault.start <= call.started < first and call.kind is not None
                         for call in run.calls
                     )
                     / run.scenario.processes,
@@ -40,8 +40,9 @@ def detections(run: SimulationRun) -> Iterator[tuple[float, float]]:
 
 def false_opens(run: SimulationRun) -> int:
     """Count the openings that no fault of their upstream explains."""
+    faults_on = run.scenario.faults_on
     return sum(
-        not any(fault.start <= each.at < fault.end + ECHO for fault in run.scenario.faults_on(each.upstream))
+        not any(fault.start <= each.at < fault.end + ECHO for fault in faults_on(frozenset({each.upstream})))
         for each in run.notes.openings
     )
 
@@ -57,5 +58,5 @@ def recovery(run: SimulationRun) -> float | None:
         if each.order.at >= end and each.provider is not None:
             minute = int((each.order.at - end) // 60)
             made[minute] += 1
-            by_primary[minute] += run.scenario.providers[each.provider].upstream == run.scenario.primary
+            by_primary[minute] += run.scenario.providers[each.provider].upstream in run.scenario.primaries
     return next((60.0 * minute for minute in sorted(made) if by_primary[minute] >= 0.8 * made[minute]), None)

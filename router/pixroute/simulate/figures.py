@@ -144,7 +144,7 @@ def measure(runs: Sequence[SimulationRun]) -> Figures:
         probes=sum(run.notes.probes for run in runs),
         wasted_probes=sum(run.notes.wasted_probes for run in runs),
         probe_price=sum(run.notes.probe_price for run in runs),
-        primary=_share(scenario.providers[end.provider or ""].upstream == scenario.primary for end in served),
+        primary=_share(scenario.providers[end.provider or ""].upstream in scenario.primaries for end in served),
         violations=sum(len(run.notes.violations) for run in runs),
         cpu=sum(run.cpu for run in runs) / max(1, len(ends)) * 100_000,
     )

@@ -26,7 +26,7 @@ class SimulatedProvider:
         place = world.scenario.providers[name]
         upstream = world.scenario.upstreams[place.upstream]
         self.settings = ProviderSettings()
-        self.identity = Identity(upstream=place.upstream, account="account", origin=place.origin)
+        self.identity = Identity(upstream=place.upstream, account=place.account, origin=place.origin)
         self.price = Price(amounts={"other": Decimal(upstream.price)})
         self.latency = Latency(table={size: Quantiles(*times) for size, times in upstream.latency.items()})
         self._capabilities = Capabilities(resolutions=frozenset(upstream.latency))

@@ -70,7 +70,7 @@ class Routed:
         self._checkers.append(checker)
         return Router(
             providers=providers,
-            chains={"default": list(providers)},
+            chains={"default": self._world.scenario.steps},
             policy=policy,
             observers={
                 "invariants": checker,

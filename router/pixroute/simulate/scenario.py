@@ -11,6 +11,7 @@ from attrs import Factory, frozen
 
 from pixroute.config.load import read_toml
 from pixroute.errors import ConfigError, Problem
+from pixroute.group import Step, names_of
 from pixroute.request import Resolution
 from pixroute.simulate.fault import SimulatedFault
 from pixroute.simulate.read import structure
@@ -67,10 +68,11 @@ class ScenarioUpstream:
 
 @frozen(kw_only=True)
 class ScenarioProvider:
-    """A provider: a way to an upstream."""
+    """A provider: a way to an upstream, with an account's key."""
 
     upstream: str
     origin: str
+    account: str = "account"
 
 
 UPSTREAMS: Mapping[str, ScenarioUpstream] = MappingProxyType(
@@ -106,6 +108,7 @@ class Scenario:
         processes: routers that share the upstreams and know nothing of each other.
         callers: who asks.
         upstreams, providers: whom there is to ask; `providers` in the order of the chain.
+        chain: its steps, names or groups as in a configuration; empty: every provider is one, in order.
         faults: what goes wrong.
     """
 
@@ -116,7 +119,13 @@ class Scenario:
     callers: Callers = Callers()
     upstreams: Mapping[str, ScenarioUpstream] = UPSTREAMS
     providers: Mapping[str, ScenarioProvider] = PROVIDERS
+    chain: tuple[Step, ...] = ()
     faults: tuple[SimulatedFault, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the chain."""
+        return self.chain or tuple(self.providers)
 
     @property
     def seconds(self) -> float:
@@ -124,14 +133,14 @@ class Scenario:
         return self.hours * HOUR
 
     @property
-    def primary(self) -> str:
-        """The upstream of the first provider."""
-        return next(iter(self.providers.values())).upstream
+    def primaries(self) -> frozenset[str]:
+        """The upstream of the first provider, or those of the first group."""
+        return frozenset(self.providers[name].upstream for name in names_of(self.steps[:1]))
 
-    def faults_on(self, upstream: str) -> tuple[SimulatedFault, ...]:
-        """Give the faults that strike an upstream or one of its providers."""
-        names = [name for name, place in self.providers.items() if place.upstream == upstream]
-        return tuple(fault for fault in self.faults if fault.strikes(upstream, *names))
+    def faults_on(self, upstreams: frozenset[str]) -> tuple[SimulatedFault, ...]:
+        """Give the faults that strike one of these upstreams or one of their providers."""
+        names = [name for name, place in self.providers.items() if place.upstream in upstreams]
+        return tuple(fault for fault in self.faults if fault.strikes(*upstreams, *names))
 
     def phase(self, at: float) -> str:
         """Tell where a time lies: "before", "during" or "after" the faults; "quiet" where there are none."""
@@ -161,6 +170,14 @@ def _strangers(scenario: Scenario) -> list[Problem]:
         for name, place in scenario.providers.items()
         if place.upstream not in scenario.upstreams
     ]
+    named = names_of(scenario.chain)
+    wrong += [
+        Problem("chain", f"{name!r} is none of {', '.join(scenario.providers)}")
+        for name in named
+        if name not in scenario.providers
+    ]
+    if len(set(named)) < len(named):
+        wrong.append(Problem("chain", "names a provider twice"))
     return wrong + [
         Problem(f"faults[{number}].on", f"{fault.on!r} is none of {', '.join(sorted(known))}")
         for number, fault in enumerate(scenario.faults)

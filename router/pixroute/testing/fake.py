@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from pixroute.outcome import Delivered, Failure, FailureKind, Outcome, Stage, Su
 from pixroute.policy import Policy
 from pixroute.provider import AttemptContext, Capabilities, Identity, Price, Provider, ProviderSettings
 from pixroute.request import ImageRequest
+from pixroute.routing.chains import SaidChain
 from pixroute.routing.router import Router
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _pictures(request: ImageRequest) -> Success:
 
 def fake_router(
     *providers: Provider,
-    chains: Mapping[str, Sequence[str] | tuple[Sequence[str], Policy]] | None = None,
+    chains: Mapping[str, SaidChain] | None = None,
     policy: Policy | None = None,
     choose: Callable[[ImageRequest], str | None] | None = None,
     observers: Mapping[str, Observer] | Iterable[Observer] = (),

@@ -89,12 +89,14 @@ def decode_base64(text: bytes) -> bytes:
     Raises:
         binascii.Error: there is something else in it.
     """
+    if len(text) % 4 == 0 and b"=" not in text[:-2]:
+        return pybase64.b64decode(text, validate=True)
     pieces = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in text.split(b"="))
     return b"".join(pybase64.b64decode(piece + b"=" * (-len(piece) % 4), validate=True) for piece in pieces if piece)
 
 
-def blob_of(text: str) -> Blob:
-    """Read a picture that is written as text and was too short to be decoded on its way.
+def written(text: str) -> tuple[str, bytes]:
+    """Read a picture that is written as text and was too short to be decoded on its way; what stands before it, too.
 
     Raises:
         ValueError: it is no base64.
@@ -102,11 +104,21 @@ def blob_of(text: str) -> Blob:
     text = text.strip()
     uri = _DATA_URI.match(text)
     begin = uri.end() if uri else 0
-    written = text[begin:].encode("ascii")
-    data = b"" if b" " in written else decode_base64(standard(written))
+    symbols = text[begin:].encode("ascii")
+    data = b"" if b" " in symbols else decode_base64(standard(symbols))
     if data[:3] not in _MAGIC:  # a word is nearly base64, too
-        data = pybase64.b64decode(written, validate=True)
-    return Blob(prefix=text[:begin], suffix="", size=len(data), sink=Content(data))
+        data = pybase64.b64decode(symbols, validate=True)
+    return text[:begin], data
+
+
+def blob_of(text: str) -> Blob:
+    """Read such a picture as what one that was decoded on its way is.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    prefix, data = written(text)
+    return Blob(prefix=prefix, suffix="", size=len(data), sink=Content(data))
 
 
 class Picture:

@@ -28,6 +28,19 @@ _DEEPEST: Final = BodyLimits().depth
 _ENOUGH: Final = 24  # bytes that tell which form it is, whatever that is
 
 
+def small_document(body: bytes) -> Any:
+    """Read a body that is all there, if it is a document too small to hold a picture that is decoded on its way.
+
+    None leaves it to `Incoming`, which comes to the same.
+    """
+    if body[:1] not in {b"{", b"["} or len(body) >= _SMALL or body.count(b"{") + body.count(b"[") > _DEEPEST:
+        return None
+    try:
+        return json.loads(body.decode())
+    except ValueError:
+        return None
+
+
 class Incoming:
     """Takes a body as it comes: JSON with its pictures apart, a picture itself, or the beginning of anything else.
 
@@ -50,7 +63,6 @@ class Incoming:
         self._is_text = False
         self._ends = b""  # what ends a body that is base64 and no document
         self._received = 0
-        self._whole: Any = None
         self._snippet = self._first = b""
 
     @property
@@ -85,19 +97,6 @@ class Incoming:
         """The beginning, to be redacted and cut; of what is no text, nothing."""
         is_binary = isinstance(self._taker, Raw) or b"\0" in self._snippet
         return "" if is_binary else self._snippet.decode("utf-8", "replace")
-
-    def take_whole(self, body: bytes) -> bool:
-        """Take a body that is all there, if it is a document too small to hold a picture that is decoded on its way.
-
-        False leaves it to `feed`, which comes to the same.
-        """
-        if len(body) >= _SMALL or body.count(b"{") + body.count(b"[") > _DEEPEST or body[:1] not in {b"{", b"["}:
-            return False
-        try:
-            self._whole = json.loads(body.decode())
-        except ValueError:
-            return False
-        return True
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next piece; true once no more is wanted.
@@ -134,8 +133,6 @@ class Incoming:
         if isinstance(self._taker, Parts) and not self._is_text:
             documents = self._taker.result()[0]
             return documents[0] if len(documents) == 1 else documents or None
-        if self._whole is not None:
-            return self._whole
         if self._is_text or self._ends or not isinstance(self._taker, BodyDecoder | Events):
             return None
         return self._result(self._taker) if self._taker.complete or isinstance(self._taker, Events) else None

@@ -10,7 +10,7 @@ from itertools import islice
 
 from attrs import evolve
 
-from pixroute.http.body.blob import Blob, blob_of
+from pixroute.http.body.blob import Blob, written
 from pixroute.http.body.echoes import is_echo
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Item
@@ -37,18 +37,18 @@ async def deliver(
 
     Those at URLs are fetched at the same time, four at once. What is not in the list was not needed.
     """
-    fetcher = _Fetcher(endpoint=endpoint, attempt=attempt, sinks=sinks)
+    taker = _Taker(endpoint=endpoint, attempt=attempt, sinks=sinks)
     wanted = len(items) if sinks.wanted is None else sinks.wanted
-    found: list[Delivered | Failure] = []
-    left = iter(items[: wanted + MOST_SPARES])
-    found += await fetcher.all(list(islice(left, wanted)))
-    fetcher.ends_at = attempt.http.now() + attempt.http.pace.fetch  # for all the others together
+    found = await taker.all(items[:wanted])
+    left = iter(items[wanted : wanted + MOST_SPARES])
     while len(items) > len(found) and (batch := list(islice(left, wanted - sum(map(_is_picture, found))))):
-        found += await fetcher.all(batch)
+        if taker.ends_at is None:
+            taker.ends_at = attempt.http.now() + attempt.http.pace.fetch  # for all the others together
+        found += await taker.all(batch)
     return found
 
 
-class _Fetcher:
+class _Taker:
     """Takes the items of one answer; those at URLs within a time for each, or until `ends_at`."""
 
     def __init__(self, *, endpoint: Endpoint, attempt: AttemptContext, sinks: Sinks) -> None:
@@ -56,42 +56,42 @@ class _Fetcher:
         self._attempt = attempt
         self._sinks = sinks
         self.ends_at: float | None = None
-        self._places = asyncio.Semaphore(FETCHED_AT_ONCE)
 
     async def all(self, items: Sequence[Item]) -> list[Delivered | Failure]:
         """Resolve some, in order."""
-        if not any(_is_place(item) for item in items):
-            return [await self._resolve(item) for item in items]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._resolve(item)) for item in items]
-        return [task.result() for task in tasks]
+        places = [index for index, item in enumerate(items) if isinstance(item, str) and is_place(item)]
+        found = [None if index in places else self._take(item) for index, item in enumerate(items)]
+        if places:
+            room = asyncio.Semaphore(FETCHED_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                tasks = {index: group.create_task(self._fetch(str(items[index]), room)) for index in places}
+            found = [tasks[index].result() if index in tasks else one for index, one in enumerate(found)]
+        return [one for one in found if one is not None]
 
-    async def _resolve(self, item: Item) -> Delivered | Failure:
+    def _take(self, item: Item) -> Delivered | Failure:
         try:
-            if isinstance(item, str) and is_place(item):
-                return await self._fetch(item)
             return _held(item, self._sinks)
         except Exception as error:  # noqa: BLE001 - whatever one of them raises, those beside it are paid for
-            text = self._endpoint.sanitizer.traceback(error)
-            fields = {"origin": self._endpoint.origin, "error": type(error).__name__}
-            log.error("a picture of an answer could not be taken\n%s", text, extra=fields)  # noqa: TRY400 - without secrets
-            failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
-            blame = failure.blame if lack(error, Stage.BODY) is None else Blame.OURS
-            url = item.strip() if isinstance(item, str) and is_place(item) else None
-            return evolve(failure, url=url, blame=blame)
+            return self._raised(error)
 
-    async def _fetch(self, url: str) -> Delivered | Failure:
-        async with self._places:
-            found = await self._attempt.http.fetch(
-                url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
-            )
-        if isinstance(found, Delivered) and is_echo(found.content, self._sinks.references):
-            return _no_picture(FailureKind.EMPTY, "at its URL lies a reference, as it was sent")
+    async def _fetch(self, url: str, room: asyncio.Semaphore) -> Delivered | Failure:
+        try:
+            async with room:
+                found = await self._attempt.http.fetch(
+                    url, endpoint=self._endpoint, attempt=self._attempt, sinks=self._sinks, ends_at=self.ends_at
+                )
+            if isinstance(found, Delivered) and is_echo(found.content, self._sinks.references):
+                return _no_picture(FailureKind.EMPTY, "at its URL lies a reference, as it was sent")
+        except Exception as error:  # noqa: BLE001 - as above
+            return evolve(self._raised(error), url=url.strip())
         return found
 
-
-def _is_place(item: Item) -> bool:
-    return isinstance(item, str) and is_place(item)
+    def _raised(self, error: Exception) -> Failure:
+        text = self._endpoint.sanitizer.traceback(error)
+        fields = {"origin": self._endpoint.origin, "error": type(error).__name__}
+        log.error("a picture of an answer could not be taken\n%s", text, extra=fields)
+        failure = _no_picture(FailureKind.BAD_IMAGE, f"taking it raised {type(error).__name__}")
+        return failure if lack(error, Stage.BODY) is None else evolve(failure, blame=Blame.OURS)
 
 
 def _is_picture(found: Delivered | Failure) -> bool:
@@ -117,14 +117,14 @@ def _held(item: Item, sinks: Sinks) -> Delivered | Failure:
     if not isinstance(item, str) or not item:
         return _no_picture(FailureKind.EMPTY, "there is nothing where it should be")
     try:
-        blob = blob_of(item)
+        prefix, data = written(item)
     except ValueError:
         return _no_picture(FailureKind.BAD_IMAGE, "its text is neither base64 nor a URL")
-    return Delivered(content=sinks.put(blob.data()), declared_type=_declared(blob.prefix))
+    return Delivered(content=sinks.put(data), declared_type=_declared(prefix))
 
 
 def _declared(prefix: str) -> str | None:
-    uri = _DATA_URI.search(prefix)
+    uri = _DATA_URI.search(prefix) if prefix else None
     return uri[1] or None if uri else None
 
 

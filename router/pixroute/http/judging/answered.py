@@ -31,5 +31,7 @@ def answered(
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Give the provider's own id of the request, by which its support can find it."""
-    named = next((said for name in _ID_HEADERS if (said := headers.get(name))), None)
-    return quote(named, limit=_LONGEST) if named else None
+    for name in _ID_HEADERS:
+        if named := headers.get(name):
+            return quote(named, limit=_LONGEST)
+    return None

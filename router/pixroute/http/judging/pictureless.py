@@ -51,9 +51,7 @@ def flag_in(document: Any) -> str | None:
 
 def flagged(reply: Reply, *, who: str) -> Failure | None:
     """Find a refusal told by a flag of the whole answer; those of single pictures are the dialect's."""
-    if not reply.ok:
-        return None
-    flag = flag_in(reply.json)
+    flag = flag_in(reply.json) if reply.ok else None
     return declined(flag, reply, who=who) if flag else None
 
 

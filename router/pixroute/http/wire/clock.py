@@ -135,7 +135,8 @@ class Clock:
     ) -> None:
         self.time = time or asyncio.get_running_loop().time
         self._at = self._ends_at = ends_at
-        self._limit = Limit(due=lambda: self._at, time=self.time, moved=moved, strike=self._cut)
+        self._moved = moved
+        self._limit: Limit | None = None  # nobody waits yet
         self._expired = False
 
     def limit(self, seconds: float = inf, now: float | None = None) -> None:
@@ -144,6 +145,10 @@ class Clock:
             self._at = self._ends_at
         else:
             self._at = min((self.time() if now is None else now) + seconds, self._ends_at)
+        if self._limit is None:
+            if self._at == inf:
+                return
+            self._limit = Limit(due=lambda: self._at, time=self.time, moved=self._moved, strike=self._cut)
         if self._at < self._limit.rings_at:
             self._limit.moved_to(self._at)
 
@@ -160,7 +165,9 @@ class Clock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._limit.cancel()
+        if self._limit is not None:
+            self._limit.cancel()
+        self._moved = int
         task = self._task
         del self._task  # a pooled connection keeps the context that holds this
         # A cancellation from elsewhere, even in the same moment, stays one.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import aiohttp
 from attrs import evolve, frozen
 from yarl import URL
 
 from pixroute.http.body.decoder import BodyError
-from pixroute.http.body.incoming import Incoming
+from pixroute.http.body.incoming import Incoming, small_document
 from pixroute.http.body.sinks import Sinks
 from pixroute.http.call import Reply
 from pixroute.http.endpoint import Endpoint
 from pixroute.http.judging.exceptions import FOREIGN, failure_from_observation, failure_of
 from pixroute.http.judging.hints import read_hint
-from pixroute.http.wire.memory import Share
+from pixroute.http.wire.connections import Connections, Response
+from pixroute.http.wire.memory import Memory, Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.wire import Cut, Wire, store
 from pixroute.outcome import Blame, Failure, FailureKind, Stage
@@ -34,18 +36,17 @@ class Exchange:
     wire: Wire
     endpoint: Endpoint
     sinks: Sinks
-    share: Share
+    memory: Memory
 
-    async def run(self, session: aiohttp.ClientSession, request: Outgoing, proxy: str | None) -> Reply | Failure:
+    async def run(self, connections: Connections, request: Outgoing, proxy: str | None) -> Reply | Failure:
         """Send the request and read the answer; on every way out the connection is free or closed."""
         try:
             with self.wire.clock:
-                response = await self.wire.send(session, request, self.endpoint.connect_timeout, proxy)
+                response = await self.wire.send(connections, request, self.endpoint.connect_timeout, proxy)
                 try:
                     return await self._answer(response)
                 finally:
-                    if not response.closed:  # at its end aiohttp has closed it, and given the connection back
-                        response.close()
+                    response.close()
         except Cut as cut:
             return cut.failure
         except BodyError as error:
@@ -55,32 +56,40 @@ class Exchange:
         finally:
             self.wire.close()
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Reply | Failure:
+    async def _answer(self, response: Response) -> Reply | Failure:
+        ok = 200 <= response.status < 300
         if response.status < 200 or 300 <= response.status < 400:
             return _no_answer(response, self.endpoint)
         incoming = Incoming(
-            picture_expected=response.ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
+            picture_expected=ok, open_sink=self.sinks.open, media_type=response.headers.get("Content-Type", "")
         )
         try:
-            await self._read(incoming)
+            if (document := await self._read(incoming)) is not None:
+                return Reply(status=response.status, headers=_headers(response), json=document)
         except asyncio.CancelledError:
             if not (incoming.usable and self.wire.clock.has_cut):
                 raise
             self.wire.finished()
         except aiohttp.ClientError:
-            if response.ok and not incoming.usable:
+            if ok and not incoming.usable:
                 raise
             # An error whose text broke off is an answer all the same: its status counts.
-        if response.ok and incoming.half_json:
+        if ok and incoming.half_json:
             return failure_from_observation(FailureKind.DISCONNECTED, evolve(self.wire.seen(), clean_end=True))
         return self._reply(response, incoming)
 
-    async def _read(self, incoming: Incoming) -> None:
-        heard, since = 0, 0.0
+    async def _read(self, incoming: Incoming) -> Any:
+        """Read to the end of what is wanted; gives the document if it is a small one that came whole."""
         chunk = await self.wire.read()
-        if self.wire.is_all(chunk) and incoming.take_whole(chunk):
+        if self.wire.is_all(chunk) and (document := small_document(chunk)) is not None:
             self.wire.finished()
-            return
+            return document
+        with self.memory.share() as share:
+            await self._stream(chunk, incoming, share)
+        return None
+
+    async def _stream(self, chunk: bytes, incoming: Incoming, share: Share) -> None:
+        heard, since = 0, 0.0
         while chunk:
             if store(incoming.feed, chunk):
                 self.wire.finished()
@@ -89,11 +98,11 @@ class Exchange:
                 now = self.wire.clock.time()
                 heard, since = incoming.events, since if heard == incoming.events else now
                 self.wire.patience = since + self.wire.pace.body_idle - now
-            await self.wire.go_on(self.share, incoming.held)
+            await self.wire.go_on(share, incoming.held)
             chunk = await self.wire.read()
         store(incoming.finish)
 
-    def _reply(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Reply:
+    def _reply(self, response: Response, incoming: Incoming) -> Reply:
         document, picture = incoming.document(), incoming.picture()
         return Reply(
             status=response.status,
@@ -104,7 +113,7 @@ class Exchange:
         )
 
 
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+def _headers(response: Response) -> dict[str, str]:
     """Give the headers, of one that comes twice the first; of two hints the first that can be read."""
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
@@ -117,7 +126,7 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
+def _no_answer(response: Response, endpoint: Endpoint) -> Failure:
     """Explain a status that is neither a success nor an error: a redirect, or a protocol nobody asked for."""
     target = _target(response, endpoint)
     if target is None:
@@ -139,7 +148,7 @@ def _no_answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Failure:
     )
 
 
-def _target(response: aiohttp.ClientResponse, endpoint: Endpoint) -> str | None:
+def _target(response: Response, endpoint: Endpoint) -> str | None:
     """Give scheme and host of where a redirect leads: empty where that cannot be read, None where it leads nowhere."""
     if not (location := response.headers.get("Location")):
         return None

@@ -13,7 +13,6 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
 from attrs import define, frozen
 from backoff import expo
 
@@ -23,6 +22,7 @@ from pixroute.http.endpoint import Endpoint, Trust, origin_of, within_reach
 from pixroute.http.judging.exceptions import FOREIGN, failure_of
 from pixroute.http.judging.hints import read_hint
 from pixroute.http.pace import LARGEST
+from pixroute.http.wire.connections import Response
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.http.wire.places import place
@@ -119,8 +119,8 @@ class Fetch:
         request = Outgoing(method="GET", url=url, headers=headers, exact=True)
         try:
             with wire.clock, self.transport.memory.share() as share:
-                session = self.transport.session(self._trust(proxy, trusted=trusted))
-                response = await wire.send(session, request, None, proxy)
+                connections = self.transport.connections(self._trust(proxy, trusted=trusted))
+                response = await wire.send(connections, request, None, proxy)
                 try:
                     return _elsewhere(url, response) or await self._read(url, wire, response, share)
                 finally:
@@ -132,7 +132,7 @@ class Fetch:
         except ValueError:  # what the name system or the parser of URLs cannot read
             return _Lost(why="its URL cannot be read")
 
-    async def _read(self, url: str, wire: Wire, response: aiohttp.ClientResponse, share: Share) -> Delivered | _Lost:
+    async def _read(self, url: str, wire: Wire, response: Response, share: Share) -> Delivered | _Lost:
         content, whole = self._prepared(response), True
         if content is None:
             return _answered(url, response)
@@ -146,9 +146,9 @@ class Fetch:
             if whole:
                 self._etag = None  # all of it came, and its end is missing: it is written at this moment
             return _Lost(why="what lies there is cut: its end is missing", again=True)
-        return Delivered(content=self.sinks.take(content), declared_type=response.content_type, url=url)
+        return Delivered(content=self.sinks.take(content), declared_type=response.media_type, url=url)
 
-    def _prepared(self, response: aiohttp.ClientResponse) -> Content | None:
+    def _prepared(self, response: Response) -> Content | None:
         """Give the sink that this answer goes on with, or begins anew; None: the answer is no picture."""
         held, begins = self._continued(), 0
         if response.status == 206:
@@ -205,7 +205,7 @@ class Fetch:
         return None
 
 
-def _elsewhere(url: str, response: aiohttp.ClientResponse) -> _Redirect | _Lost | None:
+def _elsewhere(url: str, response: Response) -> _Redirect | _Lost | None:
     """Give where the answer leads, if that is https."""
     location = response.headers.get("Location", "").strip()
     if response.status not in _REDIRECTS or not location:
@@ -221,7 +221,7 @@ def _elsewhere(url: str, response: aiohttp.ClientResponse) -> _Redirect | _Lost 
     return _Redirect(target)
 
 
-def _answered(url: str, response: aiohttp.ClientResponse) -> _Lost:
+def _answered(url: str, response: Response) -> _Lost:
     status = response.status
     again = status in _PASSING or status >= 500 or status in {206, 416}
     hint = read_hint({name.lower(): value for name, value in response.headers.items()}, now=time.time()).seconds

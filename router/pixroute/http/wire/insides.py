@@ -1,24 +1,23 @@
 """All that leans on aiohttp's insides: tests/http/test_insides.py fails when they move.
 
-aiohttp tells nobody when a request leaves, counts no interim answers, reuses a connection with an answer on it that
-nobody asked for, and loses a whole answer for a byte too many behind it. So the protocol of every connection, and the
-class of every request, are ours.
+aiohttp counts no interim answers, reuses a connection with an answer on it that nobody asked for, and loses a whole
+answer for a byte too many behind it: so the protocol of every connection is ours. Its session tells nobody when a
+request leaves, and costs as much as all the rest of a request: so we ask its connector and its parser ourselves.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import select
-from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import aiohttp
+from aiohttp import http_writer
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import BadHttpMessage
-
-if TYPE_CHECKING:
-    from aiohttp.connector import Connection
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError
+from multidict import CIMultiDict
 
 MOST_INTERIM = 16
 """Interim (1xx) answers before one answer."""
@@ -27,41 +26,7 @@ LONGEST_HEADER = 64 * 1024
 _MOST_HEADERS = 1024
 _SWITCHING = 101
 _HEAD_END = b"\r\n\r\n"
-
-
-class Watcher(Protocol):
-    """Told how far a request has come."""
-
-    def sending(self, connection: Connection) -> None:
-        """Take note that from now on bytes may leave."""
-        ...
-
-    def sent(self) -> None:
-        """Take note that all is sent."""
-        ...
-
-
-CURRENT: ContextVar[Watcher] = ContextVar("CURRENT")
-"""The watcher of the request that this task sends."""
-
-
-class WatchedRequest(aiohttp.ClientRequest):
-    """Tells its watcher when bytes may begin to leave, and when all have left (a trace config costs ten times this)."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send the head, and begin with the body."""
-        watcher = CURRENT.get()
-        watcher.sending(conn)
-        response = await super().send(conn)
-        if self.body == b"":
-            watcher.sent()
-        return response
-
-    async def write_bytes(self, writer: Any, conn: Connection, content_length: int | None = None) -> None:
-        """Send the body."""
-        await super().write_bytes(writer, conn, content_length)
-        if conn.protocol is None or conn.protocol.exception() is None:
-            CURRENT.get().sent()
+_READ_BUFFER = 128 * 1024  # aiohttp pauses the socket at twice this
 
 
 class GuardedProtocol(ResponseHandler):
@@ -71,9 +36,13 @@ class GuardedProtocol(ResponseHandler):
     _interim = 0
 
     def set_response_params(self, **params: Any) -> None:
-        """Expect an answer: aiohttp calls this once for each request."""
+        """Expect an answer; aiohttp calls it for a proxy's tunnel."""
         self._asked, self._interim = True, 0
         super().set_response_params(**params)
+
+    def expect(self) -> None:
+        """Expect an answer: once for each request."""
+        self.set_response_params(**_EXPECTED)
 
     def is_connected(self) -> bool:
         """Tell whether it can carry a request, which is all that aiohttp's pool asks of it."""
@@ -132,13 +101,49 @@ def guard(connector: aiohttp.BaseConnector) -> None:
     connector._factory = factory  # noqa: SLF001 - no public way
 
 
-def send_once(session: aiohttp.ClientSession) -> None:
-    """Have a session send nothing twice: aiohttp asks again by itself when a kept connection breaks under a GET."""
-    session._retry_connection = False  # noqa: SLF001 - no public way
+async def kept(connector: aiohttp.BaseConnector, target: aiohttp.ClientRequest) -> Any:
+    """Give a connection that is there already, without waiting; None if one has to be made."""
+    return await connector._get(target.connection_key, [])  # noqa: SLF001 - no public way
 
 
-def wide_headers() -> dict[str, Any]:
-    """Give a session's options for long headers, those that this aiohttp has."""
-    wanted = {"max_line_size": LONGEST_HEADER, "max_field_size": LONGEST_HEADER, "max_headers": _MOST_HEADERS}
-    known = inspect.signature(aiohttp.ClientSession.__init__).parameters
-    return {name: value for name, value in wanted.items() if name in known}
+async def next_head(protocol: Any, target: aiohttp.ClientRequest) -> tuple[Any, aiohttp.StreamReader]:
+    """Wait for the head of the answer, past the interim ones; gives it and the body.
+
+    Raises:
+        ClientResponseError: it is no HTTP.
+        ClientError: the connection ended.
+    """
+    try:
+        message, content = await protocol.read()
+        while 100 <= message.code < 200 and message.code != _SWITCHING:
+            message, content = await protocol.read()
+    except HttpProcessingError as error:
+        raise aiohttp.ClientResponseError(
+            target.request_info, (), status=error.code, message=error.message, headers=error.headers
+        ) from error
+    return message, content
+
+
+def serialized(line: str, headers: CIMultiDict[str]) -> bytes:
+    """Write the head of a request.
+
+    Raises:
+        ValueError: a header holds a control character.
+    """
+    return http_writer._serialize_headers(line, headers)  # noqa: SLF001 - no public way
+
+
+def writer_of(protocol: Any) -> http_writer.StreamWriter:
+    """Give what writes to a connection no faster than it takes it."""
+    return http_writer.StreamWriter(protocol, asyncio.get_running_loop())
+
+
+def _expected() -> dict[str, Any]:
+    """Give the parameters of every answer; long headers where this aiohttp knows of them."""
+    wide = {"max_line_size": LONGEST_HEADER, "max_field_size": LONGEST_HEADER, "max_headers": _MOST_HEADERS}
+    known = inspect.signature(ResponseHandler.set_response_params).parameters
+    usual = {"read_until_eof": True, "auto_decompress": False, "read_bufsize": _READ_BUFFER}
+    return usual | {name: value for name, value in wide.items() if name in known}
+
+
+_EXPECTED = _expected()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import aiohttp
 from attrs import evolve
-from yarl import URL
 
 from pixroute.http.body.filler import MOST, Filler
 from pixroute.http.body.inflate import BrokenStream, Inflater
@@ -18,7 +16,7 @@ from pixroute.http.judging.diagnosis import Observation
 from pixroute.http.judging.exceptions import failure_from_observation
 from pixroute.http.pace import Pace
 from pixroute.http.wire.clock import Clock
-from pixroute.http.wire.insides import CURRENT
+from pixroute.http.wire.connections import Connections, Response
 from pixroute.http.wire.memory import Share
 from pixroute.http.wire.outgoing import Outgoing
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
@@ -31,9 +29,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGE = 1024**2
-"""Bytes of a request body from which on it is sent in pieces and its progress is watched."""
-_PIECE = 32 * 1024
-_READ_BUFFER = 128 * 1024  # aiohttp pauses the socket at twice this
+"""Bytes of a request body that may be what was too much for whoever broke off."""
+
+
+_PLAIN = frozenset({b"{", b"["})
+"""What begins a document, and nothing that is compressed."""
 
 
 class Cut(Exception):
@@ -72,10 +72,14 @@ class Wire:
         self.pace = pace
         self._limit = limit
         self._attempt = attempt
+        # What is measured here holds nobody's words: an attempt that looks for secrets need not look.
+        self._measured: Callable[..., None] | None = None if attempt is None else measuring(attempt)
         self._stage = Stage.CONNECT
         self._began = self._moved = self._time()
         self._moves = 0
-        self._filler = Filler() if document else None
+        self._document = document
+        self._filler: Filler | None = None
+        self._inflater: Inflater | None = None
         self._body_began: float | None = None
         self._stood_still = 0.0
         self.patience = inf
@@ -85,32 +89,21 @@ class Wire:
         self._plaintext = self._large = False
 
     async def send(
-        self, session: aiohttp.ClientSession, request: Outgoing, connect: float | None, proxy: str | None
-    ) -> aiohttp.ClientResponse:
+        self, connections: Connections, request: Outgoing, connect: float | None, proxy: str | None
+    ) -> Response:
         """Connect, send, and wait for the head of the answer; redirects are not followed."""
         self._plaintext = request.url.startswith("http:")
-        self.clock.limit(self.pace.connect if connect is None else connect, self._reach(Stage.CONNECT))
-        before = CURRENT.set(self)  # what sends the body is a task of aiohttp's, with a copy
-        try:
-            response = await session.request(
-                request.method,
-                URL(request.url, encoded=True) if request.exact else request.url,
-                data=self._payload(request.body),
-                headers=request.headers,
-                proxy=proxy,
-                allow_redirects=False,
-                read_bufsize=_READ_BUFFER,
-            )
-        finally:
-            CURRENT.reset(before)
-        self._announced = response.content_length
-        self._content = response.content
+        self._large = request.body is not None and len(request.body) >= LARGE
+        self._connect = self.pace.connect if connect is None else connect
+        response = await connections.send(request, proxy, self)
+        self._announced, self._content = response.length, response.content
         headers = response.headers
-        self._inflater = Inflater(headers.get("Content-Encoding", ""))
-        if name := headers.get("x-request-id") or headers.get("request-id"):
-            self._note(provider_request_id=name)
-        if self._filler is None or not 200 <= response.status < 300:
-            self._begin()
+        self._encoding = headers.get("Content-Encoding", "")
+        if self._attempt is not None and (name := headers.get("x-request-id") or headers.get("request-id")):
+            self._attempt.note(provider_request_id=name)
+        if not (self._document and 200 <= response.status < 300):
+            self._reach(Stage.BODY)
+            self._note(first_byte=self._moved - self._began)
         return response
 
     async def read(self) -> bytes:
@@ -121,36 +114,51 @@ class Wire:
             ClientPayloadError: it broke off, or cannot be inflated.
         """
         while True:
-            self.clock.limit(self._patience())
+            if not self._content.is_eof():
+                self.clock.limit(self._patience())
             chunk = await self._inflated()
-            document = chunk if self._stage is Stage.BODY or self._filler is None else self._filler.strip(chunk)
-            if self._filler is not None and self._filler.size > MOST:
-                raise Cut(_all_filler(self.seen()))
+            document = self._without_filler(chunk)
             if document or not chunk:
                 break
             self._moves += 1
-        if self._stage is not Stage.BODY:
-            self._begin()
+        began = self._stage is Stage.BODY
+        if not began:
+            self._reach(Stage.BODY)
         if document:
             self._take(document)
+        if not began:
+            self._note(first_byte=self._moved - self._began, wire_bytes=self._received)
+        elif document:
+            self._note(wire_bytes=self._received)
         return document
 
     async def _inflated(self) -> bytes:
         while True:
-            more = self._inflater.waiting
+            inflater = self._inflater
+            more = inflater is not None and inflater.waiting
             chunk = b"" if more else await self._content.readany()
+            first = not self._on_wire
             self._on_wire += len(chunk)
+            if inflater is None:
+                if not first or chunk[:1] in _PLAIN:
+                    return chunk
+                inflater = self._inflater = Inflater(self._encoding)
             try:
-                found = self._inflater.take(chunk)
+                found = inflater.take(chunk)
             except BrokenStream:
                 raise aiohttp.ClientPayloadError("ContentEncodingError") from None
             if found or not (chunk or more):
                 return found
 
-    def _begin(self) -> None:
-        """Take note that the answer begins."""
-        self._reach(Stage.BODY)
-        self._note(first_byte=self._moved - self._began)
+    def _without_filler(self, chunk: bytes) -> bytes:
+        if self._stage is Stage.BODY or (self._filler is None and chunk[:1] in _PLAIN):
+            return chunk
+        if self._filler is None:
+            self._filler = Filler()
+        document = self._filler.strip(chunk)
+        if self._filler.size > MOST:
+            raise Cut(_all_filler(self.seen()))
+        return document
 
     def _take(self, document: bytes) -> None:
         self._moved = self._time()
@@ -159,7 +167,6 @@ class Wire:
         self._received += len(document)
         if self._received > self._limit:
             raise Cut(_too_large(self._limit))
-        self._note(wire_bytes=self._received)
 
     def _patience(self) -> float:
         """Give the seconds until the next byte: none if they come too slowly, and no end before the document."""
@@ -206,16 +213,24 @@ class Wire:
         """Note what came in all, and let go of the attempt: a pooled connection keeps the context that holds this."""
         if self._stage is Stage.BODY and self._on_wire != self._received:
             self._note(wire_bytes=self._on_wire)
-        self._attempt = None
+        self._attempt = self._measured = None
 
     # Told by the request while it is sent.
 
-    def sending(self, connection: Connection) -> None:
-        """Take note that from now on bytes may leave."""
-        self.clock.limit(self.pace.send_idle, self._reach(Stage.SEND))
+    def connecting(self) -> None:
+        """Take note that a new connection is made."""
+        self.clock.limit(self._connect, self._reach(Stage.CONNECT))
+
+    def sending(self, connection: Connection, *, at_once: bool) -> None:
+        """Take note that from now on bytes may leave; `at_once`: in one step all of them do."""
+        now = self._reach(Stage.SEND)
         transport = connection.transport
         peer: Any = transport and transport.get_extra_info("peername")
         self._note(remote=peer and peer[0], plaintext=self._plaintext)
+        if at_once:
+            self.sent()
+        else:
+            self.clock.limit(self.pace.send_idle, now)
 
     def sent_some(self) -> None:
         """Take note of progress with a large body."""
@@ -240,26 +255,13 @@ class Wire:
         return now
 
     def _note(self, **facts: Any) -> None:
-        if self._attempt is not None:
-            self._attempt.note(**facts)
-
-    def _payload(self, body: bytes | None) -> bytes | io.BytesIO | None:
-        if body is None or len(body) < LARGE:
-            return body
-        self._large = True
-        return _Upload(body, self.sent_some)
+        if self._measured is not None:
+            self._measured(**facts)
 
 
-class _Upload(io.BytesIO):
-    """A large body: every piece taken means that the one before went out."""
-
-    def __init__(self, body: bytes, taken: Callable[[], None]) -> None:
-        super().__init__(body)
-        self._taken = taken
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._taken()
-        return super().read(_PIECE if size is None or size < 0 else min(size, _PIECE))
+def measuring(attempt: AttemptContext) -> Callable[..., None]:
+    """Give what takes an attempt's measurements: its own way for them, or the one for all facts."""
+    return getattr(attempt, "measured", attempt.note)
 
 
 def store(keep: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

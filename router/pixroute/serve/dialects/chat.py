@@ -31,6 +31,10 @@ class ChatDialect:
         """Find them in the last message that has any."""
         return shown_in(_turns(fields))
 
+    def masks(self, _fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Give none: it has no word for it."""
+        return []
+
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         modalities, config = fields.get("modalities"), fields.get("image_config") or {}

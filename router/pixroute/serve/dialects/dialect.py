@@ -38,6 +38,10 @@ class GatewayDialect(Protocol):
         """Find the reference pictures of a body; URLs stay text. Raises `Refused`."""
         ...
 
+    def masks(self, fields: Mapping[str, Any], /) -> list[Reference | str]:
+        """Find the mask, or several where somebody gives more than one; as `pictures`."""
+        ...
+
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk, /) -> GatewayRequest:
         """Read a body's fields; raises `Refused`."""
         ...

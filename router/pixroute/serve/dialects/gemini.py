@@ -43,6 +43,10 @@ class GeminiDialect:
         """Find them in the last turn that has any."""
         return shown_in(_turns(fields))
 
+    def masks(self, _fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Give none: it has no word for it."""
+        return []
+
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
         config = _table(fields, "generationConfig", "generation_config")

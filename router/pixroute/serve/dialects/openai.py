@@ -14,10 +14,10 @@ from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.asked import Desk, GatewayRequest
 from pixroute.serve.dialects.dialect import Links, StreamEvent, truth
 from pixroute.serve.document import Document
-from pixroute.serve.pictures_in import FIELDS, pictures_in
+from pixroute.serve.pictures_in import FIELDS, masks_in, pictures_in
 from pixroute.serve.problem import GatewayProblem, bad
 
-_OURS = frozenset(FIELDS)
+_OURS = frozenset([*FIELDS, "mask"])
 
 
 @frozen(kw_only=True)
@@ -31,6 +31,10 @@ class OpenAIDialect:
     def pictures(self, fields: Mapping[str, Any]) -> list[Reference | str]:
         """Find them under any of the names in use."""
         return pictures_in(fields)
+
+    def masks(self, fields: Mapping[str, Any]) -> list[Reference | str]:
+        """Find one under `mask`."""
+        return masks_in(fields)
 
     def read(self, fields: Mapping[str, Any], references: tuple[Reference, ...], desk: Desk) -> GatewayRequest:
         """Read a body."""
