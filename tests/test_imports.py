@@ -30,6 +30,7 @@ LAYERS = {
     # package or module: what of pixroute it may import at run time, besides itself
     "outcome": set(),
     "words": set(),
+    "system": set(),
     "secret": set(),
     "values": {"secret", "words"},
     "request": {"values", "words"},
@@ -39,7 +40,7 @@ LAYERS = {
     "policy": {"request", "values", "words"},
     "group": {"values", "words"},
     "result": {"cost", "outcome", "content", "values"},
-    "content": set(),
+    "content": {"system"},
     "convert": {"content", "result"},
     "picture": {"request"},
     "latency": {"request", "values", "words"},
@@ -54,7 +55,7 @@ LAYERS = {
     "offers": {"hookspecs", "provider"},
     "plugins": {"hookspecs", "provider", "events", "errors", "offers", "secret"},
     "health": {"latency", "outcome", "policy", "provider", "events", "request"},
-    "http": VALUES - {"result", "fit"} | {"values", "sanitizer"},
+    "http": VALUES - {"result", "fit"} | {"values", "sanitizer", "system"},
     "dialects": {"http", "outcome", "provider", "redact", "request"},
     "config": VALUES | {"shared", "plugins", "errors", "events", "hookspecs", "offers"},
     "ledger": VALUES | {"events", "hookspecs", "errors"},
@@ -73,7 +74,7 @@ LAYERS = {
         "hookspecs",
         "trace",
     },
-    "serve": VALUES | {"routing", "config", "shared", "plugins", "events", "errors", "health", "http"},
+    "serve": VALUES | {"routing", "config", "shared", "plugins", "events", "errors", "health", "http", "system"},
     "blocking": VALUES | {"routing", "config", "plugins", "events", "errors", "health", "http"},
 }
 PURE = [

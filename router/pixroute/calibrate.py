@@ -37,7 +37,7 @@ class Calibration:
         window = Window()
         for each in self.seconds:
             window.add(each)
-        return Quantiles(*(_rounded(window.quantile(share)) for share in (0.5, 0.95, 0.99)))
+        return Quantiles(*map(_rounded, window.quantiles(0.5, 0.95, 0.99)))
 
     @property
     def timeout(self) -> int | None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, BinaryIO, TypeVar
 
+from pixroute.system import IS_WINDOWS
+
 T = TypeVar("T")
 
 _PIECE = 1 << 20
@@ -111,7 +113,7 @@ class Content:
             OSError: it cannot be; the bytes are still here.
         """
         assert self.path is not None
-        if os.name == "nt":  # where an open file has no other name
+        if IS_WINDOWS:  # where an open file has no other name
             self._sink.close()
         self.path = self.path.replace(target)
         self._sink.close()

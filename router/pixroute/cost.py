@@ -34,7 +34,10 @@ class Cost:
     @classmethod
     def total(cls, costs: Iterable[Cost], currency: str = "USD") -> Cost:
         """Add up; unknown anywhere makes that sum unknown."""
-        return sum(costs, start=cls(currency=currency))
+        found = list(costs)
+        if len(found) == 1 and found[0].currency == currency:
+            return found[0]
+        return sum(found, start=cls(currency=currency))
 
     def __str__(self) -> str:
         text = f"{_money(self.certain, self.currency)} certain"

@@ -260,8 +260,14 @@ def _itself(plugin: object) -> object:
 
 
 def _installed(point: EntryPoint) -> _Source:
-    distribution, version = (point.dist.name, point.dist.version) if point.dist else ("", None)
+    distribution, version = _metadata(point, "Name") or "", _metadata(point, "Version")
     return _Source(name=point.name, load=point.load, distribution=distribution, version=version)
+
+
+def _metadata(point: EntryPoint, field: str) -> str | None:
+    """Read a field of its distribution; an interrupted uninstallation leaves none."""
+    metadata = point.dist.metadata if point.dist else None
+    return metadata[field] if metadata is not None and field in metadata else None
 
 
 def _load(source: _Source, earlier: Iterable[Plugin]) -> Plugin:

@@ -13,7 +13,19 @@ from typing import Annotated, Any, BinaryIO, Literal, Self, get_args
 from attrs import field, frozen
 from attrs import fields as fields_of
 
-from pixroute.values import Count, Form, Mistake, Range, as_table, check, check_one, fits, mistake, unreadable
+from pixroute.values import (
+    NO_ENTRIES,
+    Count,
+    Form,
+    Mistake,
+    Range,
+    as_table,
+    check,
+    check_one,
+    fits,
+    mistake,
+    unreadable,
+)
 from pixroute.words import join, shown
 
 Resolution = Literal["1K", "2K", "4K", "other"]
@@ -228,7 +240,7 @@ def _size(value: Size | str | None) -> Size | None:
 
 
 def _references(values: Iterable[Any]) -> tuple[Reference, ...]:
-    if isinstance(values, tuple) and all(isinstance(value, Reference) for value in values):
+    if isinstance(values, tuple) and (not values or all(isinstance(value, Reference) for value in values)):
         return values
     single = isinstance(values, str | bytes | bytearray | memoryview | PathLike | Reference | Mapping)
     if single or hasattr(values, "read") or not isinstance(values, Iterable):
@@ -254,7 +266,7 @@ def _mask(value: Any) -> Any:
 
 def _extra(values: Any) -> Any:
     """Hold it against what JSON can say, so that no wire finds out later."""
-    if not isinstance(values, Mapping):
+    if values is NO_ENTRIES or not isinstance(values, Mapping):
         return values
     try:
         _check_fields(values)
@@ -320,8 +332,8 @@ class ImageRequest:
     mask: Reference | None = field(default=None, converter=_mask)
     output_format: OutputFormat | None = None
     sensitive: bool = False
-    tags: Mapping[str, str] = field(factory=dict, converter=as_table)
-    extra: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=_extra)
+    tags: Mapping[str, str] = field(default=NO_ENTRIES, converter=as_table)
+    extra: Mapping[str, Mapping[str, Any]] = field(default=NO_ENTRIES, converter=_extra)
 
     def __attrs_post_init__(self) -> None:
         check(self)
@@ -348,7 +360,7 @@ class ImageRequest:
     @property
     def fingerprint(self) -> int:
         """Tell requests apart as evidence: equal prompts, sizes and pictures are one (within this process)."""
-        return hash((self.prompt, self.size, tuple((r.path, r.data and hash(r.data[:4096])) for r in self.pictures)))
+        return hash((self.prompt, self.size, tuple([(r.path, r.data and hash(r.data[:4096])) for r in self.pictures])))
 
 
 _FIELDS = tuple(one.name for one in fields_of(ImageRequest))

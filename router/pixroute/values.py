@@ -369,8 +369,14 @@ def as_set(values: Any) -> Any:
         return tuple(values)
 
 
+NO_ENTRIES: Mapping[Any, Any] = MappingProxyType({})
+"""The default of a table."""
+
+
 def as_table(value: Any) -> Any:
     """Take a mapping, kept from later changes; one whose own code fails is left to the check of its field."""
+    if value is NO_ENTRIES:
+        return value
     try:
         return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
     except Exception:  # noqa: BLE001 - anybody's class

@@ -13,8 +13,12 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 from prometheus_client import CollectorRegistry
 
 from pixroute.events import AttemptFinished, AttemptStarted, RequestFinished, RequestStarted
+from pixroute.policy import Policy
 from pixroute.request import ImageRequest
+from pixroute.routing.budget import RequestBudget
+from pixroute.routing.chain import Chain
 from pixroute.routing.emitter import Emitter
+from pixroute.routing.part import WholeRequest
 from pixroute.testing import FakeProvider, fake_router
 from pixroute_otel import names
 from pixroute_otel.observer import OtelObserver
@@ -77,12 +81,20 @@ def _sdk():
 async def _untold(times: int) -> float:
     """Microseconds of the emitter in a request of one attempt, of which nobody is told."""
     shared = SimpleNamespace(observers=None, warned=set())
-    request = ImageRequest("a lighthouse")
+    whole = WholeRequest(
+        request_id="r",
+        chain=Chain.of("default", [], Policy()),
+        asked=ImageRequest("a lighthouse"),
+        policy=Policy(),
+        began=0.0,
+        timeout=None,
+        budget=RequestBudget(None),
+    )
     attempt = SimpleNamespace(failure=None, ended=1.0, request_id="r-0.1")
     began = time.process_time()
     for _ in range(times):
-        emitter = Emitter(shared, "r", chain="default", request=request, began=0.0)
-        emitter.start(None)
+        emitter = Emitter(shared, whole)
+        emitter.start()
         emitter.skips(0.0, 0, (), None)
         emitter.refused(attempt)
         emitter.begin(attempt, beside=None)

@@ -19,7 +19,7 @@ FENCE = re.compile(
 )
 SHOWN_ONLY = {"text", "sh"}
 RUN = {"python", "toml", "console"}
-OTHERS = {"tutorial-your-provider.md"}  # followed by a test of its own
+OTHERS = {"first-hour.md", "tutorial-your-provider.md"}  # followed by a test of their own
 PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if page.name not in OTHERS)]
 DEFAULT = """
 [chains]

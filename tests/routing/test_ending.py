@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import resource
+from collections.abc import Mapping
 from decimal import Decimal
-from types import SimpleNamespace
+from functools import partial
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from attrs import evolve
@@ -16,7 +18,10 @@ from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Blame, Delivered, Failure, HealthSignal, Success
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.attempts import record_of
+from pixroute.routing.gate import Passage
 from pixroute.routing.part import AttemptPlace
+from pixroute.shared.budgets import Budget
+from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused
 from pixroute.testing import run_virtual
 from pixroute.testing.fake import blank_png
 
@@ -47,6 +52,10 @@ class Places:
         """Note it."""
         self.told.append("given back with its slot" if slot else "given back")
 
+    def move_on(self, seconds):
+        """Note the time that is none of its."""
+        self.moved_on = seconds
+
     def release_slot(self):
         """Note it once, as the slot is freed once."""
         if "freed" not in self.told:
@@ -66,9 +75,7 @@ class Learned:
 class Bench:
     """An attempt that began at 100 s, with everything that it touches; `work` is what its provider does."""
 
-    def __init__(
-        self, work=None, *, origin="https://one", places=None, time=None, timeout=50.0, n=1, price="0.04", gate=None
-    ):
+    def __init__(self, work=None, *, origin="https://one", places=None, time=None, timeout=50.0, n=1, price="0.04"):
         self.learned, self.bugs, self.jobs, self.ends, self.reaped = Learned(), [], [], [], []
         self.corrections = []
         self.places = places or Places()
@@ -100,15 +107,16 @@ class Bench:
             request_id="r-1",
             prepared=self.prepared,
             part=SimpleNamespace(
-                chain="default",
-                asked=ImageRequest("a lighthouse"),
+                whole=SimpleNamespace(
+                    chain=SimpleNamespace(name="default"),
+                    asked=ImageRequest("a lighthouse"),
+                    into=None,
+                    owner=SimpleNamespace(take=lambda content: None),
+                ),
                 request=SimpleNamespace(n=n),
-                into=None,
-                owner=SimpleNamespace(take=lambda content: None),
             ),
             shared=SimpleNamespace(
                 http=None,
-                gate=gate,
                 reap=lambda task, name: self.reaped.append(name),
                 heartbeat=SimpleNamespace(look=time or asyncio.get_running_loop().time),
             ),
@@ -752,41 +760,60 @@ def test_there_is_nothing_to_correct_in_what_is_known(outcome):
 
 
 class Waits:
-    """A gate that takes its time, and may refuse."""
+    """A gate whose leases take their time, and may be refused."""
 
-    def __init__(self, seconds, refusal=None):
-        self._seconds, self._refusal = seconds, refusal
+    budgets: Mapping[str, Budget] = MappingProxyType({})
 
-    async def enter(self, attempt):
+    def __init__(self, seconds, left=-1):
+        self.leases, self.begun, self._seconds, self._left = self, [], seconds, left
+
+    async def take(self, lease):
         """Wait, before anything is sent."""
-        self.stage = attempt.stage
+        self.stage = self.attempt.stage
         await asyncio.sleep(self._seconds)
-        return self._refusal
+        return None if self._left == -1 else LeaseRefused(lease.holds[0], self._left)
+
+    def before(self, bench, kind="slot"):
+        """Stand before the bench's attempt."""
+        self.attempt = bench.attempt
+        lease = Lease(attempt="r-1", holds=(LeaseHold(kind=kind, name="one@day"),), seconds=60)
+        bench.attempt.passage = Passage(self, bench.attempt, bench.places, lambda: self.begun.append(1), lease)
 
 
 def test_the_wait_before_the_gate_is_none_of_its_time():
-    """It starts later, ends later, and learns what its provider took."""
+    """It starts later, ends later, is told when it does, and learns what its provider took."""
     gate = Waits(3)
-    bench = ended(after(5, pictures()), gate=gate)
+    bench = ended(after(5, pictures()), before=gate.before)
     attempt = bench.attempt
 
     assert (gate.stage, attempt.started, attempt.ends_at, attempt.ended) == (Stage.QUEUED, 103, 153, 108)
-    assert bench.learned.ages == [5]
+    assert (bench.learned.ages, bench.places.moved_on, gate.begun) == ([5], 3, [1])
 
 
 def test_the_deadline_is_not_put_off_by_the_gate():
     """What is left of the attempt's time ends with the request's."""
-    bench = ended(after(5, pictures()), gate=Waits(3), before=lambda bench: setattr(bench.attempt, "deadline", 151.0))
 
-    assert bench.attempt.ends_at == 151
+    def before(bench):
+        bench.attempt.deadline = 151.0
+        Waits(3).before(bench)
+
+    assert ended(after(5, pictures()), before=before).attempt.ends_at == 151
 
 
-def test_what_the_gate_refuses_is_free_and_sent_to_nobody():
-    """Its place is given back, and no breaker hears of it."""
-    refusal = Failure(kind=K.SKIPPED, message="not paid for", stage=Stage.QUEUED, blame=Blame.MONEY)
-    bench = ended(after(5, pictures()), gate=Waits(3, refusal))
+@pytest.mark.parametrize(
+    ("kind", "left", "withdrawn", "sentence"),
+    [
+        ("budget", None, False, "The budget one does not pay for it: the store that keeps it is away."),
+        ("slot", None, False, "Its places are the fleet's, and the store that keeps them is away."),
+        ("slot", 0, True, "Other processes have all its places."),
+    ],
+)
+def test_what_the_gate_refuses_is_free_and_sent_to_nobody(kind, left, withdrawn, sentence):
+    """Its place is given back, no breaker hears of it, and who finds no place is planned anew."""
+    gate = Waits(3, left)
+    bench = ended(after(5, pictures()), before=partial(gate.before, kind=kind))
     attempt = bench.attempt
 
-    assert (attempt.failure.message, attempt.billing, attempt.stage) == ("not paid for", Billing.FREE, Stage.QUEUED)
+    assert (attempt.failure.message, attempt.billing, attempt.stage) == (sentence, Billing.FREE, Stage.QUEUED)
     assert (attempt.started, attempt.ended, bench.places.told) == (100, 103, ["settled", "freed"])
-    assert bench.places.settlement.upstream is V.NEUTRAL
+    assert (bench.places.settlement.upstream, attempt.withdrawn, gate.begun) == (V.NEUTRAL, withdrawn, [])

@@ -32,7 +32,7 @@ BEFORE_A_PICTURE = (
     "pixroute.routing.fulfil:prepared_providers",
     "pixroute.routing.fulfil:cut",
     "pixroute.routing.budget:RequestBudget.reserve",
-    "pixroute.routing.attempts:Tried",
+    "pixroute.routing.attempts:AttemptPlace",
     "pixroute.routing.attempts:Attempt",
     "pixroute.health.registry:Health.status",
     "pixroute.health.registry:Health.admit",

@@ -277,7 +277,7 @@ def test_a_claim_that_ends_in_time_is_its_callers():
         got = await life.claim(give("a picture"), "claim-1")
         with pytest.raises(ValueError, match="no such job"):
             await life.claim(give(ValueError("no such job")), "claim-2")
-        left = len(life._claims), len(life._requests), len(life._reaper.tasks)
+        left = len(life._claims), len(life.requests.ends), len(life._reaper.tasks)
         await router.aclose(drain=100)
         return got, left, asyncio.get_running_loop().time()
 

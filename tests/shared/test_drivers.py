@@ -1,7 +1,10 @@
 """Both drivers keep the contract that is public in `pixroute.testing`."""
 
+import asyncio
+
 import pytest
 
+from pixroute.shared.ports import StoreAway
 from pixroute.shared.postgres import PostgresKept, PostgresTold
 from pixroute.shared.sqlite import SqliteKept, SqliteTold
 from pixroute.testing.conformance.stores import KeptConformance, ToldConformance
@@ -43,3 +46,43 @@ class TestPostgresKept(KeptConformance):
         """Connect to the same database."""
         url = cluster.database()
         return lambda: PostgresKept(url)
+
+
+class TestPooledTold(ToldConformance):
+    """Of PostgreSQL behind pgbouncer in transaction mode."""
+
+    @pytest.fixture
+    def told(self, cluster, pooler):
+        """Connect to the same database."""
+        url = pooler(cluster.database())
+        return lambda: PostgresTold(url, pooler=True)
+
+
+class TestPooledKept(KeptConformance):
+    """Of PostgreSQL behind pgbouncer in transaction mode."""
+
+    @pytest.fixture
+    def kept(self, cluster, pooler):
+        """Connect to the same database."""
+        url = pooler(cluster.database())
+        return lambda: PostgresKept(url, pooler=True)
+
+
+async def test_a_pooler_needs_to_be_told_of(cluster, pooler):
+    """Prepared names of one server are unknown, or another's, at the next."""
+    url = pooler(cluster.database())
+    stores = [PostgresKept(url) for _ in range(6)]
+
+    async def work(query):
+        await query("SELECT 1 + :one AS two", one=1)
+        await asyncio.sleep(0.02)
+
+    async def often(store):
+        for _ in range(5):
+            await store.transact(work)
+
+    ended = await asyncio.gather(*map(often, stores), return_exceptions=True)
+    for store in stores:
+        await store.aclose()
+
+    assert any(isinstance(end, StoreAway) and "pooler = true" in str(end) for end in ended), ended

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +17,7 @@ from typing import Any, Self
 from attrs import field, frozen
 
 from pixroute.batch.items import Item
+from pixroute.system import lock
 
 Facts = Mapping[str, Any]
 
@@ -34,7 +33,7 @@ class Journal:
     def __init__(self, path: Path, *, emulated: bool) -> None:
         self._file = path.open("a+b", buffering=0)
         try:
-            _lock(self._file)
+            lock(self._file, wait=False)
         except OSError:
             self._file.close()
             raise
@@ -67,13 +66,6 @@ class Journal:
         if self._file.write(line) < len(line):
             raise OSError(f"{self._file.name}: no room for a whole line")
         os.fsync(self._file)
-
-
-def _lock(file: FileIO) -> None:
-    if sys.platform != "win32":
-        import fcntl  # noqa: PLC0415 - not everywhere
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _last_byte(path: Path) -> bytes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from pixroute.errors import ConfigError
 from pixroute.events import Observer
 from pixroute.ledger import Ledger
 from pixroute.routing.budget import RequestBudget
+from pixroute.system import handled
 
 
 @frozen(kw_only=True)
@@ -160,7 +160,7 @@ def _greet(job: BatchJob, before: BatchStatus) -> None:
 @contextmanager
 def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
     """Let the first Ctrl-C stop the batch and the second give up what is in flight."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task
 
     asked = False
@@ -175,14 +175,11 @@ def _interruptible(work: Batch, screen: BatchScreen) -> Iterator[None]:
             work.stop()
             screen.say("Interrupted: waiting for what is in flight; once more gives it up.")
 
-    with suppress(NotImplementedError):  # on Windows the first one gives up
-        loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        yield
+        with handled({"SIGINT": interrupt}):
+            yield
     finally:
         outside.patient = False
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _tell(job: BatchJob, before: BatchStatus, history: History, work: Batch, screen: BatchScreen) -> Exit:

@@ -21,7 +21,7 @@ from pixroute.http.provider import HttpProvider
 from pixroute.http.transport import Transport
 from pixroute.http.wire.exchange import Exchange
 from pixroute.http.wire.outgoing import Outgoing, outgoing
-from pixroute.http.wire.sockets import KeepAlive
+from pixroute.http.wire.sockets import KeepAlive, tcp_options
 from pixroute.http.wire.wire import Wire
 from pixroute.outcome import Failure, FailureKind, Stage
 from pixroute.policy import Policy
@@ -91,22 +91,18 @@ def _look(info: Any) -> SeenConnection:
     peer, sock = info("peername"), info("socket")
     certificate, tls = info("peercert"), info("ssl_object")
     ends = ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
-    options = {name: getattr(socket, name) for name in _wanted(KeepAlive()) if hasattr(socket, name)}
     return SeenConnection(
         address=f"{peer[0]}:{peer[1]}",
         protocol=tls.version() if tls else "no TLS",
         days=None if ends is None else (ends - time.time()) / 86_400,
-        keep_alive={
-            name: sock.getsockopt(socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP, option)
-            for name, option in options.items()
-        },
+        keep_alive={name: sock.getsockopt(level, option) for name, (level, option, _) in _wanted().items()},
     )
 
 
 def _of_connection(link: Link, seen: SeenConnection) -> Iterator[ConfigFinding]:
     days = "" if seen.days is None else f", certificate good for {seen.days:.0f} days"
     soon = seen.days is not None and seen.days < SOON
-    wrong = {name: value for name, value in seen.keep_alive.items() if value != _wanted(KeepAlive())[name]}
+    wrong = {name: value for name, value in seen.keep_alive.items() if value != _wanted()[name][-1]}
     alive = "" if wrong else f", TCP keep-alive after {KeepAlive().idle} s of silence"
     yield ConfigFinding(
         level="warning" if soon else "note",
@@ -124,14 +120,10 @@ def _of_connection(link: Link, seen: SeenConnection) -> Iterator[ConfigFinding]:
         )
 
 
-def _wanted(keep_alive: KeepAlive) -> Mapping[str, int | None]:
-    return {
-        "SO_KEEPALIVE": 1,
-        "TCP_KEEPIDLE": keep_alive.idle,
-        "TCP_KEEPINTVL": keep_alive.interval,
-        "TCP_KEEPCNT": keep_alive.count,
-        "TCP_USER_TIMEOUT": keep_alive.user_timeout and keep_alive.user_timeout * 1000,
-    }
+def _wanted() -> Mapping[str, tuple[int, int, int]]:
+    """Level, option and value by name."""
+    tcp = {name: (socket.IPPROTO_TCP, *each) for name, each in tcp_options(KeepAlive()).items()}
+    return {"SO_KEEPALIVE": (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), **tcp}
 
 
 def _of_key(link: Link, provider: HttpProvider[Any], reply: Reply) -> ConfigFinding:

@@ -17,6 +17,7 @@ import click
 from attrs import define, field
 
 from pixroute.config.serve import ServeSettings
+from pixroute.system import handled, share_port
 
 MAIN = "import sys; from pixroute.cli import main; sys.exit(main(sys.argv[1:]))"
 _LISTENING = re.compile(r"Listening: (\S+)/v1")
@@ -56,7 +57,7 @@ def _held(settings: ServeSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     held = socket.socket(family, socket.SOCK_STREAM)
     try:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        share_port(held)
         held.bind((settings.host.strip("[]"), settings.port))
     except BaseException:
         held.close()
@@ -82,17 +83,16 @@ class ServeProcesses:
 
     async def run(self) -> int:
         """Run them until SIGTERM or SIGINT; gives 0, or the exit code of one that could not begin."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
-        if hasattr(signal, "SIGHUP"):
-            loop.add_signal_handler(signal.SIGHUP, self._tell, signal.SIGHUP)
-        await asyncio.gather(*(self._keep() for _ in range(self.count)))
+        with handled({"SIGTERM": self._end, "SIGINT": self._end, "SIGHUP": self._read_again}):
+            await asyncio.gather(*(self._keep() for _ in range(self.count)))
         return self._code
 
     def _end(self) -> None:
         self._ended.set()
         self._tell(signal.SIGTERM)
+
+    def _read_again(self) -> None:
+        self._tell(signal.SIGHUP)
 
     def _tell(self, number: signal.Signals) -> None:
         for process in self._living:

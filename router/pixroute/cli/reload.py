@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import click
 
 from pixroute.errors import PixrouteError
 from pixroute.routing.router import Router
+from pixroute.system import handled
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def reload_on_sighup(router: Router, path: Path) -> Iterator[None]:
     Nothing is done without a file, where there is no such signal (Windows), and on a terminal, where the signal says
     that the terminal is gone.
     """
-    if not (path.is_file() and hasattr(signal, "SIGHUP")) or sys.stdin.isatty():
+    if not path.is_file() or sys.stdin.isatty():
         yield
         return
     loop = asyncio.get_running_loop()
@@ -32,11 +32,8 @@ def reload_on_sighup(router: Router, path: Path) -> Iterator[None]:
         reloads.add(task := loop.create_task(_reload(router, path)))
         task.add_done_callback(reloads.discard)
 
-    loop.add_signal_handler(signal.SIGHUP, begin)
-    try:
+    with handled({"SIGHUP": begin}):
         yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _reload(router: Router, path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -23,6 +22,7 @@ from pixroute.config.serve import ServeSettings
 from pixroute.errors import ConfigError, PixrouteError, Problem
 from pixroute.plugins import load_plugins
 from pixroute.routing.router import Router
+from pixroute.system import handled
 
 if TYPE_CHECKING:
     from pixroute.serve.call import Watching
@@ -168,23 +168,14 @@ async def _router(source: ServeSource, watching: Watching) -> AsyncIterator[tupl
 @contextmanager
 def _signals(ended: asyncio.Event, gateway: Gateway, source: ServeSource) -> Iterator[None]:
     """End at SIGTERM and SIGINT, read the configuration again at SIGHUP."""
-    loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
-        reloads.add(task := loop.create_task(_reload(gateway, source)))
+        reloads.add(task := asyncio.create_task(_reload(gateway, source)))
         task.add_done_callback(reloads.discard)
 
-    handlers = {signal.SIGTERM: ended.set, signal.SIGINT: ended.set}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = reload
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    try:
+    with handled({"SIGTERM": ended.set, "SIGINT": ended.set, "SIGHUP": reload}):
         yield
-    finally:
-        for number in handlers:
-            loop.remove_signal_handler(number)
 
 
 async def _reload(gateway: Gateway, source: ServeSource) -> None:

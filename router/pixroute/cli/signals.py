@@ -12,6 +12,8 @@ from types import FrameType
 
 from attrs import define
 
+from pixroute.system import let_through, only_raised_here
+
 
 @define
 class Outside:
@@ -25,7 +27,7 @@ class Outside:
         """Do as Ctrl-C does; once, for a second one would break into the settling."""
         first, self.terminated = not self.terminated, True
         if first or self.patient:
-            with _let_through():
+            with let_through(signal.SIGINT):
                 signal.raise_signal(signal.SIGINT)
 
     def lose_reader(self) -> None:
@@ -62,25 +64,12 @@ def _ours_alone() -> Iterator[None]:
 
     asyncio ends its main task by SIGINT only where that is not ignored; so it is blocked instead.
     """
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN or sys.platform == "win32":
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         yield
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-@contextmanager
-def _let_through() -> Iterator[None]:
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with only_raised_here(signal.SIGINT):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -61,7 +61,7 @@ class Breaker(Phases):
         A look that is due may open it, so it must come before the place is taken: then `admit`, in the same instant,
         finds what `places` has said.
         """
-        idle = now < self._due and now < self._listening.at
+        idle = now < self.next_check and now < self._listening.at
         return idle and self.state is State.CLOSED and self._last_throttle == -inf and self._forced is None
 
     def throttled(self, now: float) -> bool:
@@ -93,9 +93,9 @@ class Breaker(Phases):
         token = AdmissionToken(request, evidence, self.generation, now, expected, timeout, survival)
         self._in_flight.add(token, live=self.state is State.CLOSED or self._room() > 0)
         if self.state is not State.CLOSED:
-            self._due = self._next()
+            self.next_check = self._next()
         elif self._silence:  # no earlier than this can one more call be overdue; `_advance` looks closer
-            self._due = min(self._due, now + self.policy.overdue_after * expected.p99)
+            self.next_check = min(self.next_check, now + self.policy.overdue_after * expected.p99)
         return token
 
     def settle(
@@ -135,7 +135,7 @@ class Breaker(Phases):
     def forget(self, token: AdmissionToken) -> None:
         """Take back an admission as if it had never been; one that was settled is left alone."""
         self._in_flight.forget(token)
-        self._due = self._next()
+        self.next_check = self._next()
 
     def hint(self, seconds: float, now: float) -> None:
         """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
@@ -148,7 +148,7 @@ class Breaker(Phases):
             self._until = until
             self._move(State.OPEN, OpenReason.HINT, now)
         self._until = max(self._until, until)
-        self._due = self._next()
+        self.next_check = self._next()
 
     def open_now(self, reason: OpenReason, seconds: float, now: float) -> None:
         """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
@@ -174,7 +174,7 @@ class Breaker(Phases):
             self._clear_up(now)
         else:
             self._tell(now)
-        self._due = self._next()
+        self.next_check = self._next()
         self.by_operator = False
 
     def release(self, now: float) -> None:
@@ -231,7 +231,7 @@ class Breaker(Phases):
             self._sicken(self._reason_again, now, token)
         elif signal is not HealthSignal.NEUTRAL:
             self._ramp.halve(len(self._in_flight.live), now)
-        self._due = max(now, self._next())  # what is left alone may be too old for a probe, from now on
+        self.next_check = max(now, self._next())  # what is left alone may be too old for a probe, from now on
 
     def _settle_evidence(
         self, token: AdmissionToken, signal: HealthSignal, now: float, *, hinted: bool, counts_from: float | None

@@ -39,9 +39,10 @@ class Window:
         """Count the numbers above this one."""
         return len(self._by_size) - bisect_right(self._by_size, number)
 
-    def quantile(self, share: float) -> float:
-        """Give the smallest number that at least this share does not exceed."""
-        return self._by_size[ceil(share * len(self._by_size)) - 1]
+    def quantiles(self, *shares: float) -> list[float]:
+        """Give, for each share, the smallest number that at least this share does not exceed."""
+        count = len(self._by_size)
+        return [self._by_size[ceil(share * count) - 1] for share in shares]
 
 
 class LearnedLatency:
@@ -71,8 +72,8 @@ class LearnedLatency:
     def quantiles(self) -> Quantiles:
         """P50, P95 and P99 in seconds."""
         if self._quantiles is None:
-            at, least = self._successes.quantile, self._least
-            self._quantiles = Quantiles.computed(at(0.5), max(at(0.95), least.p95), max(at(0.99), least.p99))
+            (p50, p95, p99), least = self._successes.quantiles(0.5, 0.95, 0.99), self._least
+            self._quantiles = Quantiles.computed(p50, max(p95, least.p95), max(p99, least.p99))
         return self._quantiles
 
     @property

@@ -59,7 +59,8 @@ class Phases:
         self._spared_until = -inf
         self._last_success = -inf
         self._last_throttle = -inf
-        self._due = inf
+        self.next_check = inf
+        """The earliest instant at which time alone can change its state; inf for never."""
 
     def copied(self) -> Self:
         """Give a copy that time may act on while this one stays as it is; nobody is told of what the copy does."""
@@ -106,11 +107,6 @@ class Phases:
         first = self.state is State.HALF_OPEN and self._ramp.allowed == 1 and not self._ramp.proven
         return first and self._forced is not Forced.OBSERVE
 
-    @property
-    def next_check(self) -> float:
-        """The earliest instant at which time alone can change its state; inf for never."""
-        return self._due
-
     def doublings(self, now: float) -> int:
         """Tell how many times the length of its next opening is doubled."""
         return self._backoff.doublings(self.policy, now)
@@ -124,7 +120,7 @@ class Phases:
 
     def evaluate(self, now: float) -> None:
         """Let time act: reopening, ramp, overdue calls, stall, the end of what was forced."""
-        if now >= self._due:
+        if now >= self.next_check:
             self._advance(now)
         if now >= self._listening.at:
             self._listen(now)
@@ -135,7 +131,7 @@ class Phases:
             self._in_flight.leave_out(pause)
             self._last_success += pause
             self._ramp.leave_out(pause)
-            self._due = self._next()
+            self.next_check = self._next()
 
     # -- what a sibling's probe does
 
@@ -146,7 +142,7 @@ class Phases:
             self._half_open(now)
         if self.state is State.HALF_OPEN:
             self._ramp.prove()
-            self._due = max(now, self._next())
+            self.next_check = max(now, self._next())
 
     def reopen(self, until: float, now: float) -> None:
         """Wait for the next probe with a sibling whose own has failed; no doubling, for nothing was asked here."""
@@ -161,14 +157,14 @@ class Phases:
             if self.policy.stall == "open":
                 self._sicken(OpenReason.STALL, now)
         elif before is None and self._listening.stalled_since is not None:
-            self._due = min(self._due, self._listening.at)
+            self.next_check = min(self.next_check, self._listening.at)
 
     def _advance(self, now: float) -> None:
         heard = self._heard()
-        while (at := max(self._due, self._next(heard))) <= now:
+        while (at := max(self.next_check, self._next(heard))) <= now:
             self._step(at, heard)
-            self._due = -inf
-        self._due = self._next()
+            self.next_check = -inf
+        self.next_check = self._next()
 
     def _step(self, at: float, heard: float) -> None:
         if self._forced_until <= at:
@@ -218,7 +214,7 @@ class Phases:
     def _end_force(self, at: float) -> None:
         """Judge again; what was overdue meanwhile is so from now on."""
         self._forced, self._forced_until, self._judged_from = None, inf, at
-        self._due = self._next()
+        self.next_check = self._next()
         self._tell(at)
 
     # -- what keeps it
@@ -289,7 +285,7 @@ class Phases:
         self.state, self.reason, self.since = state, reason, at
         if state is not State.OPEN:
             self._until = -inf
-        self._due = self._next()
+        self.next_check = self._next()
         self._tell(at)
 
     def _tell(self, at: float) -> None:

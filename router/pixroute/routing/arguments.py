@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from pixroute.policy import Overrides
 from pixroute.request import ImageRequest, Size
 from pixroute.result import Adjustment
-from pixroute.values import Above0, Mistake, check_one, named_file
+from pixroute.values import NO_ENTRIES, Above0, Mistake, check_one, named_file
 from pixroute.words import join, nearest, unknown_key
 
 FIELDS: Mapping[str, Any] = MappingProxyType(
@@ -63,28 +63,26 @@ def _size(size: Any, aspect_ratio: Any) -> Size | None:
 
 
 def check_limits(
-    *, timeout: object = None, chain: object = None, overrides: Mapping[str, Any] = MappingProxyType({})
+    *,
+    timeout: object = None,
+    chain: object = None,
+    overrides: Mapping[str, Any] = NO_ENTRIES,
+    request_id: object = None,
 ) -> None:
-    """Refuse a time-out that is none, a chain's name that is no text, an option that a request has not."""
+    """Refuse a time-out that is none, a chain's name that is no text, an option that a request has not.
+
+    An id must be able to stand in a header and a line of a log.
+    """
     for value, kind, name in ((timeout, _TIMEOUT, "timeout"), (chain, _CHAIN, "chain")):
         if value is not None:
             check_one(value, kind, name)
     for name in overrides:
         if name not in Overrides.__annotations__:
             raise Mistake(unknown_key(name, [*Overrides.__annotations__, *FIELDS, *_CALL]), name)
-
-
-def check_request_id(request_id: object) -> None:
-    """Refuse an id that cannot stand in a header and a line of a log.
-
-    Raises:
-        ValueError: it is no text of 1 to 128 visible ASCII characters.
-    """
-    if request_id is None:
-        return
-    check_one(request_id, str, "request_id")
-    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-        raise Mistake("must be 1 to 128 visible ASCII characters, without spaces", "request_id")
+    if request_id is not None:
+        check_one(request_id, str, "request_id")
+        if not _REQUEST_ID.fullmatch(str(request_id)):
+            raise Mistake("must be 1 to 128 visible ASCII characters, without spaces", "request_id")
 
 
 def check_drain(drain: object) -> None:
@@ -98,10 +96,10 @@ def path_of(into: str | PathLike[str] | None) -> Path | None:
     return None if into is None else named_file(into, "into")
 
 
-def check_extra(extra: Iterable[str], known: Collection[str]) -> None:
-    """Refuse fields for a provider that does not exist."""
+def check_extra(extra: Iterable[str], names: Callable[[], Collection[str]]) -> None:
+    """Refuse fields for a provider that does not exist; `names` gives those that do."""
     for name in extra:
-        if name not in known:
+        if name not in (known := names()):
             others = nearest(name, known) or f"; there are {', '.join(sorted(known))}"
             raise Mistake(f"is for no provider that is known here{others}", join("extra", name))
 

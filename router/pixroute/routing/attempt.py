@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
@@ -65,12 +66,12 @@ class Attempt:
     billing = Billing.FREE
     cost = Cost()
     retry_at: float | None = None
+    join_at = join_free_at = inf  # when another may join it, at the hedge budget's cost and without
     won = False
     bug: BaseException | None = None
     paused = 0.0
     moves = 0
-    trace: Callable[[], str | None] | None = None
-    """Gives the `traceparent` of its span."""
+    trace: Callable[[], str | None] | None = None  # gives the `traceparent` of its span
     on_move: Callable[[], None] | None = None
     task: asyncio.Task[None] | None = None
     passage: Passage | None = None
@@ -79,10 +80,8 @@ class Attempt:
     """Whether it never was: the planner decides anew."""
     _admission: Admission | None = None
     _expired = False
-    _works = False
-    """Whether its provider does."""
-    _here: Here | None = None
-    """Its caller's task, where it runs in that."""
+    _works = False  # whether its provider does
+    _here: Here | None = None  # its caller's task, where it runs in that
     _threads = 0
 
     def __init__(
@@ -100,10 +99,10 @@ class Attempt:
     ) -> None:
         self.request_id = request_id
         self.prepared = prepared
-        self.chain = part.chain
-        self.asked = part.asked
+        self.chain = part.whole.chain.name
+        self.asked = part.whole.asked
         self.part = part.request
-        self.into = part.into
+        self.into = part.whole.into
         self.http = shared.http
         self.started = started
         self.ends_at = ends_at
@@ -113,7 +112,7 @@ class Attempt:
         # A provider without a network reports no stages: from its first moment on, work may have been done.
         self.stage = Stage.CONNECT if prepared.keys.origin else Stage.SEND
         self._loop = asyncio.get_running_loop()
-        self._owner = part.owner
+        self._owner = part.whole.owner
         self._listener = listener
         self._reap = shared.reap
         self._time = shared.heartbeat.look
@@ -190,7 +189,8 @@ class Attempt:
         """
         self._works, self._here = True, Here()
         try:
-            await self._here.run(self._run())
+            with self._here:
+                await self._run()
         finally:
             self._works = False
             self._free_slot()
@@ -364,16 +364,18 @@ class Attempt:
         self._free_slot()
 
     def _free_slot(self) -> None:
-        if self.ended is not None and not self._works and not self._threads and self._admission is not None:
-            try:
-                self._admission.release_slot()
-            except Exception:
-                self._admission.give_back(slot=True)
-                log.exception(
-                    "a bug in pixroute: the slot of attempt %s was given back to nobody",
-                    self.request_id,
-                    extra={"attempt": self.request_id, "provider": self.prepared.name},
-                )
+        if self.ended is None or self._works or self._threads or self._admission is None:
+            return
+        admission, self._admission = self._admission, None
+        try:
+            admission.release_slot()
+        except Exception:
+            admission.give_back(slot=True)
+            log.exception(
+                "a bug in pixroute: the slot of attempt %s was given back to nobody",
+                self.request_id,
+                extra={"attempt": self.request_id, "provider": self.prepared.name},
+            )
 
     # What remains of it
 

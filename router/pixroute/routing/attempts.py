@@ -8,8 +8,6 @@ from functools import partial
 from itertools import count
 from math import inf
 
-from attrs import define, evolve
-
 from pixroute.cost import Cost
 from pixroute.health.admission import Admission
 from pixroute.health.waiting import Waiter
@@ -22,23 +20,6 @@ from pixroute.routing.reserve import leave_out, possibly_billed
 from pixroute.routing.settle import may_retry_quickly
 from pixroute.routing.shared import Shared
 from pixroute.routing.view import SLACK, Start, Tried, View
-
-
-@define
-class _Known:
-    """An attempt and what the planner knows of it."""
-
-    attempt: Attempt
-    tried: Tried
-    beside: str | None = None
-    told: bool = False
-
-    @property
-    def seen(self) -> Tried:
-        """What is known of it now: nobody joins an answer that is coming in."""
-        if self.tried.ended is None and self.attempt.is_answered:
-            return evolve(self.tried, join_at=inf, join_free_at=inf)
-        return self.tried
 
 
 class Attempts:
@@ -59,21 +40,20 @@ class Attempts:
         self._part = part
         self._emitter = emitter
         self._on_change = on_change
-        self._known: list[_Known] = []
+        self._all: list[Attempt] = []
+        self.in_flight: list[Attempt] = []
+        """Those under way, until their end is taken note of."""
+        self._untold: dict[Attempt, str | None] = {}
+        """Those of which nobody was told yet, and beside whom they stand."""
         self._numbers = count(1)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._all)
 
     @property
     def all(self) -> tuple[Attempt, ...]:
         """Every one."""
-        return tuple([one.attempt for one in self._known])
-
-    @property
-    def in_flight(self) -> list[Attempt]:
-        """Those under way."""
-        return [one.attempt for one in self._known if one.tried.ended is None]
+        return tuple(self._all)
 
     @property
     def moves(self) -> int:
@@ -83,35 +63,37 @@ class Attempts:
     @property
     def winner(self) -> Attempt | None:
         """The first that brought a picture."""
-        for one in self._known:
-            if one.attempt.ended is not None and one.attempt.failure is None:
-                one.attempt.won = True
-                return one.attempt
+        for attempt in self._all:
+            if attempt.ended is not None and attempt.failure is None:
+                attempt.won = True
+                return attempt
         return None
 
     def seen(self) -> tuple[Tried, ...]:
-        """Give what the planner knows of each now."""
-        return tuple([one.seen for one in self._known])
+        """Give what the planner knows of each now; nobody joins an answer that is coming in."""
+        return tuple([_tried(attempt, joins=not attempt.is_answered) for attempt in self._all])
 
     def records(self) -> tuple[AttemptRecord, ...]:
         """Give each as a value."""
-        return tuple([record_of(one.attempt, self._part.began) for one in self._known])
+        return tuple([record_of(attempt, self._part.whole.began) for attempt in self._all])
 
     def leave_out(self, view: View, pause: float) -> None:
         """Take a pause of the machine off those under way."""
-        for one in self._known:
-            if one.tried.ended is None:
-                one.tried = leave_out(view, one.tried, pause)
-                one.attempt.leave_out(pause, ends_at=one.tried.ends_at, deadline=view.deadline)
+        for attempt in tuple(self.in_flight):
+            moved = leave_out(view, _tried(attempt), pause)
+            attempt.join_at, attempt.join_free_at = moved.join_at, moved.join_free_at
+            attempt.leave_out(pause, ends_at=moved.ends_at, deadline=view.deadline)
 
     def give_up(self, why: str) -> None:
         """End those under way as CANCELLED."""
-        for one in self._known:
-            one.attempt.give_up(why)
+        for attempt in tuple(self.in_flight):
+            attempt.give_up(why)
 
     def clear(self) -> None:
         """Let go of them, and of who is told: circles would keep pictures until the garbage is collected."""
-        self._known.clear()
+        self._all.clear()
+        self.in_flight.clear()
+        self._untold.clear()
         self._on_change = _tell_nobody
 
     # Starting
@@ -126,72 +108,69 @@ class Attempts:
             round_: counts from 0.
             waiter: whose promised place is taken.
         """
-        prepared = self._part.prepared_providers[start.index]
-        number = next(self._numbers)
+        prepared, part, number = self._part.prepared_providers[start.index], self._part, next(self._numbers)
         attempt = Attempt(
-            request_id=f"{self._part.request_id}-{self._part.number}.{number}",
+            request_id=f"{part.whole.request_id}-{part.number}.{number}",
             prepared=prepared,
-            part=self._part,
+            part=part,
             shared=self._shared,
             listener=self,
             started=now,
             ends_at=start.ends_at,
             deadline=deadline,
-            place=self._place_of(start, number, round_),
+            place=AttemptPlace(
+                part=part.number,
+                number=number,
+                round=round_,
+                index=start.index,
+                retry=start.retry,
+                hedge=start.hedge,
+            ),
         )
-        known = _Known(attempt, _tried(start, attempt), beside=self._silent_one(now) if start.hedge else None)
+        attempt.join_at, attempt.join_free_at = start.join_at, start.join_free_at
+        self._untold[attempt] = self._silent_one(now) if start.hedge else None
         gate = self._shared.gate
         refused = self._emitter.refused(attempt) if gate is None else None
-        self._part.budget.reserve(prepared.candidate.price)
+        part.whole.budget.reserve(prepared.candidate.price)
         if refused is None:
             attempt.own(admission := self._admitted(attempt, waiter))
-        self._known.append(known)  # from here on `give_up` ends it, whatever is raised
+        self._all.append(attempt)  # from here on `give_up` ends it, whatever is raised
+        self.in_flight.append(attempt)
         if gate is not None:
-            attempt.passage = gate.passage(attempt, admission, partial(self._passed, known))
+            attempt.passage = gate.passage(attempt, admission, partial(self._passed, attempt))
             if attempt.passage is not None:
                 return attempt  # it is told once the gate lets it pass
             refused = self._emitter.refused(attempt)
-        self._tell(known)
+        self._tell(attempt)
         if refused is not None:
             attempt.reached(Stage.QUEUED)
             attempt.end(refused)
         return attempt
 
-    def _passed(self, known: _Known) -> Failure | None:
+    def _passed(self, attempt: Attempt) -> Failure | None:
         """Write down and tell that an attempt begins, now that the gate lets it pass; give why it is not sent."""
-        refused = self._emitter.refused(known.attempt)
-        self._tell(known)
+        refused = self._emitter.refused(attempt)
+        self._tell(attempt)
         return refused
 
-    def _tell(self, known: _Known) -> None:
-        known.told = True
-        self._emitter.begin(known.attempt, beside=known.beside)
-
-    def _place_of(self, start: Start, number: int, round_: int) -> AttemptPlace:
-        return AttemptPlace(
-            part=self._part.number,
-            number=number,
-            round=round_,
-            retry=start.retry,
-            hedge=start.hedge,
-            fell_back=start.index > 0,
-        )
+    def _tell(self, attempt: Attempt) -> None:
+        self._emitter.begin(attempt, beside=self._untold.pop(attempt))
 
     def _silent_one(self, now: float) -> str:
         """Name the provider whose attempt is joined, and pay for it where that is not free."""
-        live = [one for one in self._known if one.tried.ended is None]
-        if any(one.tried.join_at <= now < one.tried.join_free_at - SLACK for one in live):
+        live = self.in_flight
+        if any(attempt.join_at <= now < attempt.join_free_at - SLACK for attempt in live):
             self._shared.hedge_budget.draw()
-        return live[0].attempt.prepared.name
+        return live[0].prepared.name
 
     def _admitted(self, attempt: Attempt, waiter: Waiter | None) -> Admission:
         prepared = attempt.prepared
         return self._shared.health.admit(
             prepared.keys,
             attempt.started,
-            policy=self._part.policy.breaker,
+            policy=self._part.whole.policy.breaker,
             request=attempt.request_id,
-            evidence=self._part.asked.fingerprint,
+            evidence=self._part.whole.asked.fingerprint,
             expected=prepared.candidate.expected,
             timeout=prepared.candidate.timeout,
             waiter=waiter,
@@ -207,7 +186,7 @@ class Attempts:
         """Draw when the same provider is asked once more, if it may be."""
         if attempt.place.retry or attempt.place.round > 0:
             return None
-        retry, given = self._part.policy.retry, self._part.timeout is not None
+        retry, given = self._part.whole.policy.retry, self._part.whole.timeout is not None
         if not may_retry_quickly(failure, seconds=now - attempt.started, policy=retry, timeout_given=given):
             return None
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
@@ -219,44 +198,35 @@ class Attempts:
     def ended(self, attempt: Attempt) -> None:
         """Feed an ended attempt back."""
         try:
-            self._take_note(next(one for one in self._known if one.attempt is attempt))
+            self._take_note(attempt)
             self.bug = self.bug or attempt.bug
         except Exception as error:  # noqa: BLE001 - nobody waits for what is raised here: it ends the request
             self.bug = error
         self._on_change()
 
-    def _take_note(self, known: _Known) -> None:
-        """Take note of money, of what the planner knows, and tell."""
-        attempt, price = known.attempt, known.attempt.prepared.candidate.price
-        now = attempt.ended if attempt.ended is not None else asyncio.get_running_loop().time()
-        self._part.budget.settle(price, None if attempt.billing is Billing.FREE else price)
+    def _take_note(self, attempt: Attempt) -> None:
+        """Take note of the money, and tell."""
+        price = attempt.prepared.candidate.price
+        self._part.whole.budget.settle(price, None if attempt.billing is Billing.FREE else price)
         if self._shared.gate is not None:
             self._shared.gate.leave(attempt)
+        self.in_flight.remove(attempt)
         if attempt.withdrawn:
-            self._known.remove(known)
+            self._all.remove(attempt)
             return
-        if not known.told:
+        if attempt in self._untold:
             self._emitter.refused(attempt)
-            self._tell(known)
-        known.tried = evolve(
-            known.tried,
-            ended=now,
-            failure=attempt.failure,
-            may_be_billed=possibly_billed(attempt.failure, price),
-            retry_at=attempt.retry_at,
-        )
+            self._tell(attempt)
         self._emitter.finish(attempt)
-        if attempt.retry_at is not None:
+        if attempt.retry_at is not None and attempt.ended is not None:
             round_, name = attempt.place.round, attempt.prepared.name
-            self._emitter.retry(now, self._part.number, name, attempt.retry_at, round_)
+            self._emitter.retry(attempt.ended, self._part.number, name, attempt.retry_at, round_)
 
     def corrected(self, attempt: Attempt, was: Cost) -> None:
         """Take back what an ended attempt may have cost; its request may be over."""
-        for one in self._known:
-            if one.attempt is attempt:
-                self._part.budget.settle(attempt.prepared.candidate.price, None)
-                one.tried = evolve(one.tried, failure=attempt.failure, may_be_billed=False)
-                self._on_change()
+        if attempt in self._all:
+            self._part.whole.budget.settle(attempt.prepared.candidate.price, None)
+            self._on_change()
         self._emitter.corrected(attempt, was)
 
 
@@ -264,16 +234,21 @@ def _tell_nobody() -> None:
     """Do nothing: the part is over."""
 
 
-def _tried(start: Start, attempt: Attempt) -> Tried:
+def _tried(attempt: Attempt, *, joins: bool = True) -> Tried:
+    place, price = attempt.place, attempt.prepared.candidate.price
+    failure, live = attempt.failure, attempt.ended is None
     return Tried(
-        index=start.index,
-        round=attempt.place.round,
-        started=attempt.started,
-        ends_at=start.ends_at,
-        join_at=start.join_at,
-        join_free_at=start.join_free_at,
-        may_be_billed=attempt.prepared.candidate.price != 0,
-        retry=start.retry,
+        index=place.index,
+        round=place.round,
+        started=attempt.started + attempt.paused,
+        ends_at=attempt.ends_at,
+        join_at=attempt.join_at if joins else inf,
+        join_free_at=attempt.join_free_at if joins else inf,
+        ended=attempt.ended,
+        failure=failure,
+        may_be_billed=price != 0 if live else possibly_billed(failure, price),
+        retry=place.retry,
+        retry_at=attempt.retry_at,
     )
 
 

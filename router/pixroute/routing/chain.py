@@ -112,7 +112,9 @@ class Chain:
     policy: Policy
     currency: str = "USD"
     groups: tuple[GroupTurns, ...] = ()
-    _ready: dict[tuple[object, ...], PreparedProvider] = field(factory=dict, init=False, eq=False, repr=False)
+    _ready: dict[tuple[object, ...], tuple[PreparedProvider, ...]] = field(
+        factory=dict, init=False, eq=False, repr=False
+    )
 
     @classmethod
     def of(cls, name: str, members: Sequence[Member], policy: Policy, groups: tuple[GroupTurns, ...] = ()) -> Chain:
@@ -128,21 +130,29 @@ class Chain:
         placed = tuple([evolve(one, group=own[at]) if at in own else one for at, one in enumerate(members)])
         return cls(name=name, members=placed, policy=policy, currency=next(iter(currencies), "USD"), groups=groups)
 
-    def ready(self, member: Member, request: ImageRequest, health: Health) -> PreparedProvider:
-        """Prepare a member under the chain's own policy: once for each shape of a request, as far as nothing changed.
+    def ready(self, request: ImageRequest, health: Health) -> tuple[PreparedProvider, ...]:
+        """Prepare every member under the chain's own policy: once for each shape of a request, but for learned times.
 
         The shape is all that decides but the prompt's length; a reload brings chains that have prepared nothing yet.
         """
-        formats = (one.format for one in request.pictures)
-        shape = (member.name, request.size, request.n, request.sensitive, request.mask is None, *formats)
+        formats = [one.format for one in request.pictures] if request.references else ()
+        shape = (request.size, request.n, request.sensitive, request.mask is None, *formats)
         before = self._ready.get(shape)
-        found = before.timed(health, self.policy) if before is not None and before.still_serves(request) else None
-        if found is None:
-            found = _prepared(member, request, self.policy, health, {}, self.currency)
-        if found is not before:
-            if len(self._ready) >= MOST_SHAPES:
-                self._ready.clear()
-            self._ready[shape] = found
+        if before is None or not all(one.still_serves(request) for one in before):
+            return self._prepared(request, health, shape)
+        found = tuple([now for one in before if (now := one.timed(health, self.policy)) is not None])
+        if len(found) < len(before):
+            return self._prepared(request, health, shape)
+        self._ready[shape] = found
+        return found
+
+    def _prepared(
+        self, request: ImageRequest, health: Health, shape: tuple[object, ...]
+    ) -> tuple[PreparedProvider, ...]:
+        found = prepared_providers(self, request, self.policy, health, {})
+        if len(self._ready) >= MOST_SHAPES:
+            self._ready.clear()
+        self._ready[shape] = found
         return found
 
 
@@ -160,6 +170,7 @@ class PreparedProvider:
     size_tolerance: float
     adjustments: tuple[Adjustment, ...] = ()
     unfit: str = ""
+    prompt_too_long: bool = False
 
     @property
     def name(self) -> str:
@@ -176,22 +187,41 @@ class PreparedProvider:
         return part if part.size == self.size else part.altered(size=self.size)
 
     def still_serves(self, request: ImageRequest) -> bool:
-        """Tell whether it can do what it could, and whether this prompt is not too long for it."""
-        can = self.provider.capabilities()
-        fits = can.max_prompt is None or len(request.prompt) <= can.max_prompt
-        return fits and not self.unfit and can == self.candidate.abilities
+        """Tell whether it can do what it could, and whether neither this prompt nor that before is too long for it.
+
+        One whose plugin raised is asked again.
+        """
+        before = self.candidate.abilities
+        try:
+            can = self.provider.capabilities()
+        except RAISED_BY_PLUGINS:  # whoever prepares it anew tells of it
+            return False
+        if not isinstance(before, Capabilities) or (can is not before and can != before):
+            return False
+        return not self.prompt_too_long and (can.max_prompt is None or len(request.prompt) <= can.max_prompt)
 
     def timed(self, health: Health, policy: Policy) -> PreparedProvider | None:
         """Give it with the times as they are learned now; None where nothing was learned yet."""
-        learned, candidate = health.learned(self.keys), self.candidate
+        learned, before = health.learned(self.keys), self.candidate
         if learned is None:
             return None
-        if learned is self.learned and learned.quantiles is candidate.expected:
-            return self
         expected = learned.quantiles
-        hedge_after = _hedge_after(self.member, policy, {}, expected)
-        known = self.keys.resolution in self.member.latency.table or learned.learned
-        candidate = evolve(candidate, expected=expected, known=known, hedge_after=hedge_after)
+        if learned is self.learned and expected is before.expected:
+            return self
+        candidate = Candidate(
+            name=before.name,
+            upstream=before.upstream,
+            account=before.account,
+            timeout=before.timeout,
+            expected=expected,
+            known=learned.learned or self.keys.resolution in self.member.latency.table,
+            hedge_after=_hedge_after(self.member, policy, {}, expected),
+            price=before.price,
+            barred=before.barred,
+            abilities=before.abilities,
+            waits_when_full=before.waits_when_full,
+            group=before.group,
+        )
         return evolve(self, candidate=candidate, learned=learned)
 
     def kept(self, facts: dict[str, Any]) -> dict[str, Any]:
@@ -233,12 +263,7 @@ def prepared_providers(
         member = each.now()
         try:
             if not member.broken:
-                prepared = (
-                    _prepared(member, request, policy, health, overrides, chain.currency)
-                    if overrides
-                    else chain.ready(member, request, health)
-                )
-                ready.append(prepared)
+                ready.append(_prepared(member, request, policy, health, overrides, chain.currency))
                 continue
         except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
             _log_once(member.name, member.provider, member.told, error)
@@ -296,8 +321,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
 ) -> PreparedProvider:
     can = member.provider.capabilities()
     fitted = fit(request, can, upgrade=policy.upgrade)
-    unfit = fitted.reason if isinstance(fitted, Unfit) else ""
-    resolution: Resolution = request.resolution if isinstance(fitted, Unfit) else fitted.resolution
+    unfit, resolution = (fitted.reason, request.resolution) if isinstance(fitted, Unfit) else ("", fitted.resolution)
     keys, timeout = member.keys[resolution], _timeout(member, resolution, policy, overrides)
     learned = health.latency(keys, member.latency.at(resolution, timeout), member.latency.least(resolution, timeout))
     unit_price = member.price.at(resolution) if member.price else None
@@ -325,6 +349,7 @@ def _prepared(  # noqa: PLR0917 - one call site, in the same file
         size_tolerance=can.size_tolerance,
         adjustments=() if isinstance(fitted, Unfit) else fitted.adjustments,
         unfit=unfit,
+        prompt_too_long=len(request.prompt) > (can.max_prompt or inf),
     )
 
 

@@ -78,8 +78,6 @@ class Delivery:
 
         A picture that is not converted at the loop's time `deadline` stays as it is.
         """
-        if request.output_format is None and into is None and not result.extra:
-            return result
         images, adjustments = list(result.images), list(result.adjustments)
         if request.output_format is not None:
             for place, image in enumerate(images):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pixroute import errors, events, trace
 from pixroute.cost import Cost
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage, Success
-from pixroute.request import ImageRequest
 from pixroute.result import ImageResult
 from pixroute.routing.observers import Observers
 from pixroute.routing.view import Plan, Verdict, Wait
@@ -21,6 +20,7 @@ from pixroute.sanitizer import Sanitizer
 if TYPE_CHECKING:
     from pixroute.routing.attempt import Attempt
     from pixroute.routing.chain import PreparedProvider
+    from pixroute.routing.part import WholeRequest
     from pixroute.routing.shared import Shared
 
 log = logging.getLogger("pixroute.routing")
@@ -53,54 +53,43 @@ class Emitter:
 
     Args:
         shared: holds the observers and what the router's log was told already.
-        request_id: the request's id.
-        chain: its chain's name.
-        request: what was asked; only its size, its number and its tags are told.
-        began: when, on the loop's clock.
-        currency: of its chain's prices.
-        overdue_after: times P99, after which an attempt is told to be overdue.
+        whole: the request; of what is asked only its size, its number and its tags are told.
     """
 
-    def __init__(
-        self,
-        shared: Shared,
-        request_id: str,
-        *,
-        chain: str,
-        request: ImageRequest,
-        began: float,
-        currency: str = "USD",
-        overdue_after: float = 1.5,
-    ) -> None:
+    def __init__(self, shared: Shared, whole: WholeRequest) -> None:
         self._observers: Observers | None = shared.observers
         self._warned = shared.warned
-        self._asked = request
-        self._began = began
-        self._overdue_after = overdue_after
-        self.request_id = request_id
-        self._chain = chain
+        self._whole = whole
+        self._asked = whole.asked
+        self.request_id = whole.request_id
         self._traceparent = trace.current()
         self._skipped: set[tuple[int, str, Verdict]] = set()
         self._watches: dict[str, AttemptWatch] = {}
-        self._cost = Cost(currency=currency)
+        self._costs: list[Cost] = []
         self._last: Failure | None = None
         self._attempts = 0
         self._fell_back = False
 
     def _common(self, at: float, part: int = 0) -> dict[str, Any]:
-        return {"at": at, "request": self.request_id, "part": part, "chain": self._chain, "tags": self._asked.tags}
+        return {
+            "at": at,
+            "request": self.request_id,
+            "part": part,
+            "chain": self._whole.chain.name,
+            "tags": self._asked.tags,
+        }
 
     # The request
 
-    def start(self, timeout: float | None) -> None:
+    def start(self) -> None:
         """Tell that it begins."""
         if self._observers is not None:
             self._observers.emit(
                 events.RequestStarted(
-                    **self._common(self._began),
+                    **self._common(self._whole.began),
                     size=str(self._asked.size or "any"),
                     n=self._asked.n,
-                    timeout=timeout,
+                    timeout=self._whole.timeout,
                     traceparent=self._traceparent,
                 )
             )
@@ -109,9 +98,9 @@ class Emitter:
         """Tell how it ended, to the log too."""
         result = end if isinstance(end, ImageResult) else None
         provider, error = (result.provider, None) if result else (None, type(end).__name__)
-        seconds = now - self._began
+        seconds = now - self._whole.began
         if log.isEnabledFor(logging.INFO):
-            fields = {"request": self.request_id, "chain": self._chain, "provider": provider, "error": error}
+            fields = {"request": self.request_id, "chain": self._whole.chain.name, "provider": provider, "error": error}
             log.info(
                 "request %s: %s after %.1f s",
                 self.request_id,
@@ -121,7 +110,10 @@ class Emitter:
             )
         if self._observers is None:
             return
-        told = end.cost if isinstance(end, ImageResult | errors.RequestFailed | errors.ShuttingDown) else self._cost
+        if isinstance(end, ImageResult | errors.RequestFailed | errors.ShuttingDown):
+            told = end.cost
+        else:
+            told = Cost.total(self._costs, self._whole.chain.currency)
         self._observers.emit(
             events.RequestFinished(
                 **self._common(now),
@@ -177,7 +169,8 @@ class Emitter:
 
     def begin(self, attempt: Attempt, *, beside: str | None) -> None:
         """Tell that an attempt begins, before anything is sent; `beside`: the provider whose attempt it joins."""
-        attempt.trace = partial(self._trace_of, attempt.request_id)
+        if self._observers is not None or self._traceparent is not None:
+            attempt.trace = partial(self._trace_of, attempt.request_id)
         if self._observers is None:
             return
         if beside is not None:
@@ -204,7 +197,8 @@ class Emitter:
     def _started(self, attempt: Attempt) -> events.AttemptStarted:
         prepared, place = attempt.prepared, attempt.place
         candidate = prepared.candidate
-        overdue_at = attempt.started + self._overdue_after * candidate.expected.p99 if candidate.known else None
+        overdue_after = self._whole.policy.breaker.overdue_after * candidate.expected.p99
+        overdue_at = attempt.started + overdue_after if candidate.known else None
         return events.AttemptStarted(
             **self._of(attempt, attempt.started),
             model=prepared.member.model,
@@ -247,7 +241,7 @@ class Emitter:
             return
         if watch := self._watches.pop(attempt.request_id, None):
             watch.end()
-        self._cost = self._cost + attempt.cost
+        self._costs.append(attempt.cost)
         self._observers.emit(self._finished(attempt, attempt.ended))
         if attempt.failure is not None and attempt.failure.ignored_hint is not None:
             common = self._common(attempt.ended, attempt.place.part)

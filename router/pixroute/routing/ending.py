@@ -8,6 +8,7 @@ from attrs import frozen
 
 from pixroute.routing.attempt import Attempt
 from pixroute.routing.chain import PreparedProvider
+from pixroute.routing.part import RequestPart
 from pixroute.routing.record import AttemptRecord, Decision
 from pixroute.routing.view import Action, Plan, Round, Start, Stop, Verdict, Wait
 
@@ -31,18 +32,10 @@ class PartEnding:
 
 
 class Decisions:
-    """The decisions of one part in order; one that repeats the last is left out.
+    """The decisions of one part in order; one that repeats the last is left out."""
 
-    Args:
-        began: the loop's time from which they are counted.
-        part: the part's number.
-        names: the chain's providers.
-    """
-
-    def __init__(self, began: float, part: int, names: Sequence[str]) -> None:
-        self._began = began
+    def __init__(self, part: RequestPart) -> None:
         self._part = part
-        self._names = names
         self._made: list[tuple[float, Action, tuple[Verdict, ...]]] = []
 
     @property
@@ -55,16 +48,20 @@ class Decisions:
         last = self._made[-1] if self._made else None
         if last is not None and type(last[1]) is type(decided.action) and last[2] == decided.verdicts:
             return False
-        self._made.append((now - self._began, decided.action, decided.verdicts))
+        self._made.append((now - self._part.whole.began, decided.action, decided.verdicts))
         return True
 
     def told(self) -> tuple[Decision, ...]:
         """Give them as they stand in a record."""
-        return tuple([self._told(*one) for one in self._made])
-
-    def _told(self, at: float, action: Action, verdicts: tuple[Verdict, ...]) -> Decision:
-        found = dict(zip(self._names, verdicts, strict=True))
-        return Decision(at=at, part=self._part, action=_say(action, self._names), verdicts=found)
+        names, number = [prepared.member.name for prepared in self._part.prepared_providers], self._part.number
+        return tuple(
+            [
+                Decision(
+                    at=at, part=number, action=_say(action, names), verdicts=dict(zip(names, verdicts, strict=True))
+                )
+                for at, action, verdicts in self._made
+            ]
+        )
 
 
 def _say(action: Action, names: Sequence[str]) -> str:

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import define, evolve, field
+from attrs import evolve
 
-from pixroute.content import Owner
 from pixroute.errors import PixrouteError, RequestFailed
-from pixroute.policy import Overrides, Policy
+from pixroute.policy import Overrides
 from pixroute.references import loaded
 from pixroute.request import ImageRequest
 from pixroute.result import Adjustment, ImageResult
@@ -23,8 +22,8 @@ from pixroute.routing.deliver import in_memory, obstacle, shortened
 from pixroute.routing.emitter import Emitter
 from pixroute.routing.ending import PartEnding
 from pixroute.routing.groups import GroupDraw
-from pixroute.routing.part import RequestPart
-from pixroute.routing.record import Drawn, Record
+from pixroute.routing.part import RequestPart, WholeRequest
+from pixroute.routing.record import Record
 from pixroute.routing.run import Run
 from pixroute.routing.shared import Shared
 
@@ -44,128 +43,93 @@ async def fulfil(
     """Get the pictures of one request; arguments and errors as `Router.generate`."""
     clock = asyncio.get_running_loop().time
     began, policy = clock(), chain.policy.overlaid(overrides)
-    timeout = timeout if timeout is not None else policy.timeout
-    request = await loaded(request)
-    if into is not None:
-        _check_into(into, request)
-    shared.hedge_budget.earn(policy.hedge_share)
-    emitter = _emitter(shared, request_id, request, chain, policy, began)
-    emitter.start(timeout)
-    one = _Request(request, shared, chain, policy, emitter, request_id, began, timeout, into)
+    whole = WholeRequest(
+        request_id=request_id,
+        chain=chain,
+        asked=await loaded(request) if request.references else request,
+        policy=policy,
+        began=began,
+        timeout=timeout if timeout is not None else policy.timeout,
+        budget=RequestBudget(policy.max_cost),
+        into=into,
+    )
+    emitter = _begun(whole, shared)
+    endings: list[PartEnding] = []
     try:
-        result = await one.result(overrides)
+        await _drive([Run(shared, emitter, part) for part in _parts(whole, shared, overrides)], endings)
+        result = await _delivered(
+            conclude(endings, _record(whole, endings), whole.asked, chain.currency), whole, shared
+        )
     except BaseException as error:
-        told = await one.told(error)
+        told = await _told(error, whole, endings)
         emitter.end(told, clock())
         if told is error:
             raise
         raise told from error
     finally:
-        one.owner.close()
+        whole.owner.close()
     emitter.end(result, clock())
     return result
 
 
-def _emitter(  # noqa: PLR0917 - one call site, just above
-    shared: Shared, request_id: str, request: ImageRequest, chain: Chain, policy: Policy, began: float
-) -> Emitter:
-    return Emitter(
-        shared,
-        request_id,
-        chain=chain.name,
-        request=request,
-        began=began,
-        currency=chain.currency,
-        overdue_after=policy.breaker.overdue_after,
+def _begun(whole: WholeRequest, shared: Shared) -> Emitter:
+    if whole.into is not None:
+        _check_into(whole.into, whole.asked)
+    shared.hedge_budget.earn(whole.policy.hedge_share)
+    emitter = Emitter(shared, whole)
+    emitter.start()
+    return emitter
+
+
+def _parts(whole: WholeRequest, shared: Shared, overrides: Overrides) -> list[RequestPart]:
+    chain, health, cuts = whole.chain, shared.health, cut(whole.asked, whole.chain)
+    if overrides:
+        ready = [prepared_providers(chain, part, whole.policy, health, overrides) for part in cuts]
+    else:
+        ready = [chain.ready(part, health) for part in cuts]
+    if chain.groups:
+        draw, now = GroupDraw(chain.groups, health), shared.heartbeat.look()
+        ready = [draw.order(number, one, now) for number, one in enumerate(ready)]
+        whole.drawn.extend(draw.told)
+    return [
+        RequestPart(whole=whole, number=number, request=part, prepared_providers=ready[number])
+        for number, part in enumerate(cuts)
+    ]
+
+
+def _record(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record:
+    seconds = asyncio.get_running_loop().time() - whole.began
+    return record_of(
+        endings,
+        request_id=whole.request_id,
+        chain=whole.chain.name,
+        seconds=seconds,
+        request=whole.asked,
+        drawn=tuple(whole.drawn),
     )
 
 
-@define
-class _Request:
-    """A request under way; `endings` are those of its parts, once there are any."""
-
-    asked: ImageRequest
-    shared: Shared
-    chain: Chain
-    policy: Policy
-    emitter: Emitter
-    request_id: str
-    began: float
-    timeout: float | None
-    into: Path | None
-    owner: Owner = field(factory=Owner)
-    endings: Sequence[PartEnding] = ()
-    drawn: tuple[Drawn, ...] = ()
-
-    async def result(self, overrides: Overrides) -> ImageResult:
-        """Drive its parts, and give what they brought as it was asked for."""
-        self.endings = await _drive([Run(self.shared, self.emitter, part) for part in self._parts(overrides)])
-        concluded = conclude(self.endings, self._record(), self.asked, self.chain.currency)
-        deadline = None if self.timeout is None else self.began + self.timeout
-        result = await _delivered(concluded, self.asked, self.shared, self.into, deadline)
-        names = [member.name for member in self.chain.members]
-        if unused := unused_extra(self.asked.extra, names, self.chain.name):
-            result = evolve(result, adjustments=(*unused, *result.adjustments))
-        for image in (*result.images, *result.extra):
-            self.owner.give(image.content)
-        return result
-
-    def _parts(self, overrides: Overrides) -> list[RequestPart]:
-        budget, cuts = RequestBudget(self.policy.max_cost), cut(self.asked, self.chain)
-        prepared = [prepared_providers(self.chain, part, self.policy, self.shared.health, overrides) for part in cuts]
-        if self.chain.groups:
-            draw, now = GroupDraw(self.chain.groups, self.shared.health), self.shared.heartbeat.look()
-            prepared = [draw.order(number, ready, now) for number, ready in enumerate(prepared)]
-            self.drawn = draw.told
-        return [
-            RequestPart(
-                request_id=self.request_id,
-                number=number,
-                chain=self.chain.name,
-                asked=self.asked,
-                request=part,
-                prepared_providers=prepared[number],
-                policy=self.policy,
-                began=self.began,
-                timeout=self.timeout,
-                budget=budget,
-                into=self.into,
-                owner=self.owner,
-            )
-            for number, part in enumerate(cuts)
-        ]
-
-    def _record(self) -> Record:
-        seconds = asyncio.get_running_loop().time() - self.began
-        return record_of(
-            self.endings,
-            request_id=self.request_id,
-            chain=self.chain.name,
-            seconds=seconds,
-            request=self.asked,
-            drawn=self.drawn,
+def _record_if_any(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record:
+    try:
+        return _record(whole, endings)
+    except Exception:  # it may be the very thing that broke
+        log.exception(
+            "a bug in pixroute: request %s has no record", whole.request_id, extra={"request": whole.request_id}
         )
+        seconds = asyncio.get_running_loop().time() - whole.began
+        return Record(request_id=whole.request_id, chain=whole.chain.name, seconds=seconds, tags=whole.asked.tags)
 
-    async def told(self, error: BaseException) -> BaseException:
-        """Give the error as its caller gets it: a bug of our own with all that is known, pictures in memory."""
-        told = error
-        if isinstance(error, Exception) and not isinstance(error, PixrouteError):
-            told = broken(error, self._record_if_any(), self.endings, self.chain.currency)
-        if isinstance(told, RequestFailed):
-            told.images = tuple([await in_memory(image) for image in told.images])
-            for image in told.images:
-                self.owner.give(image.content)
-        return told
 
-    def _record_if_any(self) -> Record:
-        try:
-            return self._record()
-        except Exception:  # it may be the very thing that broke
-            log.exception(
-                "a bug in pixroute: request %s has no record", self.request_id, extra={"request": self.request_id}
-            )
-            seconds = asyncio.get_running_loop().time() - self.began
-            return Record(request_id=self.request_id, chain=self.chain.name, seconds=seconds, tags=self.asked.tags)
+async def _told(error: BaseException, whole: WholeRequest, endings: Sequence[PartEnding]) -> BaseException:
+    """Give the error as its caller gets it: a bug of our own with all that is known, pictures in memory."""
+    told = error
+    if isinstance(error, Exception) and not isinstance(error, PixrouteError):
+        told = broken(error, _record_if_any(whole, endings), endings, whole.chain.currency)
+    if isinstance(told, RequestFailed):
+        told.images = tuple([await in_memory(image) for image in told.images])
+        for image in told.images:
+            whole.owner.give(image.content)
+    return told
 
 
 def _check_into(into: Path, request: ImageRequest) -> None:
@@ -175,12 +139,25 @@ def _check_into(into: Path, request: ImageRequest) -> None:
         raise ValueError(f"into={shortened(into)!r}: {why}; nothing was sent")
 
 
-async def _delivered(
-    result: ImageResult, request: ImageRequest, shared: Shared, into: Path | None, deadline: float | None
-) -> ImageResult:
+async def _delivered(concluded: ImageResult, whole: WholeRequest, shared: Shared) -> ImageResult:
+    """Give what came as it was asked for; the pictures are the caller's now."""
+    result, asked = concluded, whole.asked
+    if asked.output_format is not None or whole.into is not None or result.extra:
+        result = await _as_asked(result, whole, shared)
+    if asked.extra:
+        names = [member.name for member in whole.chain.members]
+        unused = unused_extra(asked.extra, names, whole.chain.name)
+        result = evolve(result, adjustments=(*unused, *result.adjustments))
+    for image in (*result.images, *result.extra):
+        whole.owner.give(image.content)
+    return result
+
+
+async def _as_asked(result: ImageResult, whole: WholeRequest, shared: Shared) -> ImageResult:
     """Deliver; a picture in hand is given as it came where that breaks."""
+    deadline = None if whole.timeout is None else whole.began + whole.timeout
     try:
-        return await shared.delivery.deliver(result, request, into, deadline=deadline)
+        return await shared.delivery.deliver(result, whole.asked, whole.into, deadline=deadline)
     except Exception as error:
         text = "a bug in pixroute: a picture could not be delivered as asked, and is given as it came"
         log.exception(text, extra={"request": result.record.request_id})
@@ -199,12 +176,14 @@ def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:
     return [request.altered(n=size) for size in sizes]
 
 
-async def _drive(runs: Sequence[Run]) -> list[PartEnding]:
+async def _drive(runs: Sequence[Run], endings: list[PartEnding]) -> None:
+    """Drive all parts to their endings."""
     if len(runs) == 1:
-        return [await runs[0].drive()]
+        endings.append(await runs[0].drive())
+        return
     tasks = [asyncio.ensure_future(run.drive()) for run in runs]
     try:
-        return list(await asyncio.gather(*tasks))  # cancels in order, as a TaskGroup's set of tasks would not
+        endings += await asyncio.gather(*tasks)  # cancels in order, as a TaskGroup's set of tasks would not
     finally:
         for task in tasks:
             task.cancel()

@@ -238,6 +238,8 @@ def make_gate(
     if told is not None:
         leases.told = partial(told, "kept")
     places = None if shared is None or health is None else Places(leases, health)
+    if places is not None:
+        leases.greet()
     return Gate(budgets, leases, time.time, stores, places)
 
 

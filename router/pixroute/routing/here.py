@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import Any
+from types import TracebackType
 
 
 class Here:
@@ -32,23 +31,23 @@ class Here:
         self._is_cut = True
         self._task.cancel()
 
-    async def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work; context variables that it sets have their values back afterwards.
+    def __enter__(self) -> None:
+        self._context = copy_context()
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None) -> bool:
+        """Take the cut back, and give context variables that the work has set their values back.
 
         Raises:
             asyncio.CancelledError: somebody else cancelled the task, be it in the same turn.
         """
-        context = copy_context()
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not self._is_cut:
-                raise
-        finally:
-            _restore(context)
-            cancelled = self._is_cut and self._task.uncancel() > self._before
-        if cancelled:
-            raise asyncio.CancelledError
+        _restore(self._context)
+        del self._context
+        if not self._is_cut:
+            return False
+        ours = kind is not None and issubclass(kind, asyncio.CancelledError)
+        if self._task.uncancel() > self._before and (ours or kind is None):
+            raise asyncio.CancelledError from None
+        return ours
 
 
 def _restore(before: Context) -> None:

@@ -12,8 +12,8 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,8 +31,8 @@ from pixroute.routing.opening import make_shared
 from pixroute.routing.operator import Operator
 from pixroute.routing.reaper import REAP, Reaper
 from pixroute.routing.reload import closed, quietly, retired, started
+from pixroute.routing.requests import OpenRequests
 from pixroute.routing.shared import Shared
-from pixroute.values import Mistake
 
 if TYPE_CHECKING:
     from pixroute.config.shared import SharedSettings
@@ -88,8 +88,7 @@ class Life:
         self._awaited: asyncio.Future[None] | None = None
         self._started: dict[str, Provider] = {}
         self._stack = AsyncExitStack()
-        self._requests: dict[asyncio.Future[None], None] = {}
-        self._callers_ids: set[str | None] = set()
+        self.requests = OpenRequests(self.new_id, self._go_on)
         self._claims: set[asyncio.Future[None]] = set()
         self._reaper = Reaper()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -227,28 +226,6 @@ class Life:
 
     # Requests
 
-    @contextmanager
-    def request(self, request_id: str | None = None) -> Iterator[str]:
-        """Let whoever closes the router, or providers after a reload, know when a request has ended; give its id.
-
-        Raises:
-            ValueError: the caller's id is that of a request in flight.
-        """
-        if request_id in self._callers_ids:
-            raise Mistake(f"{request_id!r} is in flight already; give every request an id of its own", "request_id")
-        if request_id is not None:
-            self._callers_ids.add(request_id)
-        ended = asyncio.get_running_loop().create_future()
-        self._requests[ended] = None
-        try:
-            yield request_id or self.new_id()
-        finally:
-            del self._requests[ended]
-            self._callers_ids.discard(request_id)
-            ended.set_result(None)
-            if not self._requests:
-                self._go_on()
-
     async def claim(self, work: Coroutine[Any, Any, T], name: str) -> T:
         """Do what is no run, so that closing the router ends it and not its caller's task.
 
@@ -260,7 +237,7 @@ class Life:
         task = loop.create_task(work)
         self._claims.add(over)
         try:
-            with self.request():
+            with self.requests.enter():
                 ends: list[asyncio.Future[Any]] = [task, over]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 if over.done() and not task.done():
@@ -323,7 +300,7 @@ class Life:
         for name in providers:
             self._started.pop(name, None)
         task = asyncio.create_task(
-            retired(providers, observers, list(self._requests), lambda: list(self._reaper.tasks))
+            retired(providers, observers, list(self.requests.ends), lambda: list(self._reaper.tasks))
         )
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -364,7 +341,7 @@ class Life:
 
     async def _drained(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._requests and loop.time() < self._drains_until:
+        while self.requests and loop.time() < self._drains_until:
             self._awaited = loop.create_future()
             timer = loop.call_at(self._drains_until, self._go_on)
             try:
@@ -390,8 +367,8 @@ class Life:
 
     async def _left_over(self) -> None:
         """Give what was ended a moment to be over, and close what a reload left behind."""
-        if self._requests:
-            await asyncio.wait(list(self._requests), timeout=REAP)
+        if self.requests:
+            await asyncio.wait(list(self.requests.ends), timeout=REAP)
         if pending := self._reaper.tasks | self._retiring | ({self._opening} if self._opening else set()):
             await asyncio.wait(pending, timeout=REAP)
         for task in self._retiring:

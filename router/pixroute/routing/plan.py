@@ -7,7 +7,6 @@ multiply, cannot be written. It does no I/O, reads no clock and draws no randomn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 
 from pixroute.health.scopes import Block
@@ -33,15 +32,17 @@ from pixroute.routing.view import (
 
 def plan(view: View) -> Plan:
     """Decide what to do now."""
-    live = [tried for tried in view.tried if tried.ended is None]
-    verdicts = tuple([rule(view, index, live) for index in range(len(view.candidates))])
+    verdicts = tuple([rule(view, index) for index in range(len(view.candidates))])
+    if not view.tried:
+        return Plan(_choose(view, verdicts), verdicts)
+    live = view.past.live
     if any(_is_final(tried.failure, view.policy) for tried in view.tried):
         return Plan(Wait(inf) if live else Stop(), verdicts)
     if len(live) >= MOST_IN_FLIGHT:
         return Plan(Wait(inf), verdicts)
     if live and (joins_at := _next_join(view, live[0])) > view.now + SLACK:
         return Plan(Wait(joins_at), verdicts)
-    return Plan(_choose(view, verdicts, live), verdicts)
+    return Plan(_choose(view, verdicts), verdicts)
 
 
 def _next_join(view: View, tried: Tried) -> float:
@@ -59,29 +60,37 @@ _SILENT = (OpenReason.OVERDUE, OpenReason.STALL)
 # What is chosen
 
 
-def _choose(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) -> Action:
-    for index in _in_order_of_preference(view, verdicts):
-        retry_at = pending_retry(view, index)
-        if retry_at is not None and retry_at > view.now + SLACK:
-            return Wait(retry_at, (), Verdict.RETRY)
-        if not view.statuses[index].admits:
-            mates = _mates(view, verdicts, index)
-            free = next((mate for mate in mates if view.statuses[mate].admits), None)
-            if free is None:
-                return Wait(_latest_start(view, index), mates, Verdict.FULL)
-            return _start(view, free, retry=False, hedge=bool(live))
-        return _start(view, index, retry=retry_at is not None, hedge=bool(live))
-    return _wait_or_stop(view, verdicts, live)
+def _choose(view: View, verdicts: tuple[Verdict, ...]) -> Action:
+    index = _preferred(view, verdicts)
+    if index is None:
+        return _wait_or_stop(view, verdicts)
+    retry_at = pending_retry(view, index)
+    if retry_at is not None and retry_at > view.now + SLACK:
+        return Wait(retry_at, (), Verdict.RETRY)
+    if not view.statuses[index].admits:
+        mates = _mates(view, verdicts, index)
+        free = next((mate for mate in mates if view.statuses[mate].admits), None)
+        if free is None:
+            return Wait(_latest_start(view, index), mates, Verdict.FULL)
+        return _start(view, free, retry=False)
+    return _start(view, index, retry=retry_at is not None)
 
 
-def _in_order_of_preference(view: View, verdicts: tuple[Verdict, ...]) -> Iterator[int]:
-    """Give the providers that may start: a quick retry, then other upstreams, then siblings, each in chain order."""
+def _preferred(view: View, verdicts: tuple[Verdict, ...]) -> int | None:
+    """Give the provider that is to start: a quick retry, then other upstreams, then siblings, each in chain order."""
     startable = [index for index, verdict in enumerate(verdicts) if verdict in _STARTABLE]
-    yield from (index for index in startable if pending_retry(view, index) is not None)
-    ready = [index for index in startable if view.statuses[index].admits or view.candidates[index].waits_when_full]
-    yield from (index for index in ready if verdicts[index] is not Verdict.SIBLING)
-    if view.round == 0:
-        yield from (index for index in ready if verdicts[index] is Verdict.SIBLING)
+    if view.tried:
+        for index in startable:
+            if pending_retry(view, index) is not None:
+                return index
+    sibling = None
+    for index in startable:
+        if view.statuses[index].admits or view.candidates[index].waits_when_full:
+            if verdicts[index] is not Verdict.SIBLING:
+                return index
+            if sibling is None and view.round == 0:
+                sibling = index
+    return sibling
 
 
 def _mates(view: View, verdicts: tuple[Verdict, ...], index: int) -> tuple[int, ...]:
@@ -105,8 +114,8 @@ def _mates(view: View, verdicts: tuple[Verdict, ...], index: int) -> tuple[int, 
 _STARTABLE = (Verdict.READY, Verdict.FULL, Verdict.SIBLING)
 
 
-def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
-    candidate, remaining = view.candidates[index], view.remaining
+def _start(view: View, index: int, *, retry: bool) -> Start:
+    candidate, remaining, hedge = view.candidates[index], view.remaining, bool(view.past.live)
     kept = remaining - reserve(view, index, remaining)
     if candidate.hedge_after == inf:
         return Start(index, inf, inf, view.now + min(candidate.timeout, kept), retry, hedge)
@@ -121,10 +130,10 @@ def _start(view: View, index: int, *, retry: bool, hedge: bool) -> Start:
     )
 
 
-def _wait_or_stop(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) -> Action:
-    on = tuple(index for index, verdict in enumerate(verdicts) if _is_worth_waiting_for(view, index, verdict, live))
+def _wait_or_stop(view: View, verdicts: tuple[Verdict, ...]) -> Action:
+    on = tuple(index for index, verdict in enumerate(verdicts) if _is_worth_waiting_for(view, index, verdict))
     latest = max((_latest_start(view, index) for index in on), default=inf)
-    if live:
+    if view.past.live:
         return Wait(latest, on)
     if not any(verdicts[index] is Verdict.FULL for index in on):  # a slot is waited for as long as it is of use
         latest = min(latest, view.now + view.patience)
@@ -136,11 +145,11 @@ def _wait_or_stop(view: View, verdicts: tuple[Verdict, ...], live: list[Tried]) 
     return Stop(_retry_after(view))
 
 
-def _is_worth_waiting_for(view: View, index: int, verdict: Verdict, live: list[Tried]) -> bool:
-    if verdict not in _WAITED_FOR or hindered(view, index, live) is not None:
+def _is_worth_waiting_for(view: View, index: int, verdict: Verdict) -> bool:
+    if verdict not in _WAITED_FOR or hindered(view, index) is not None:
         return False
     latest = _latest_start(view, index)
-    if not live and verdict is not Verdict.FULL:
+    if not view.past.live and verdict is not Verdict.FULL:
         latest = min(latest, view.now + view.patience - SLACK)
     return (view.statuses[index].until or view.now) <= latest
 
@@ -156,7 +165,7 @@ def _round_at(view: View, verdicts: tuple[Verdict, ...]) -> float:
     """Give the time of the next round; inf if there is to be none."""
     waits = view.policy.retry.rounds
     ended = [tried for tried in view.tried if tried.round == view.round]
-    if view.round >= len(waits) or not ended or any(tried.may_be_billed for tried in view.tried):
+    if view.round >= len(waits) or not ended or view.past.billed:
         return inf
     if not any(tried.failure and tried.failure.reaction.repeats_rounds for tried in ended):
         return inf

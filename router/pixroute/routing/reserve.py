@@ -40,7 +40,7 @@ def reserve(view: View, index: int, remaining: float) -> float:
         if (
             other.upstream != own.upstream
             and other.barred is None
-            and not (view.tried and _was_asked_or_excluded(view, later))
+            and not (view.tried and (later in view.past.last or excluded(view, later) is not None))
             and would_admit(view.statuses[later])
             and (other.expected.p95 if other.known else shortest(view, other)) <= remaining
             and shortest(view, other) <= left
@@ -54,10 +54,6 @@ def _kept_for(view: View, candidate: Candidate) -> float:
     if not candidate.known:
         return shortest(view, candidate)
     return view.policy.reserve_factor * candidate.expected.p95 + view.policy.reserve_extra
-
-
-def _was_asked_or_excluded(view: View, index: int) -> bool:
-    return any(tried.index == index for tried in view.tried) or excluded(view, index) is not None
 
 
 def leave_out(view: View, tried: Tried, pause: float) -> Tried:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pixroute.config.shared import SharedSettings
     from pixroute.http.jobs import Job
     from pixroute.http.transport import Transport
+    from pixroute.routing.shared import Shared
     from pixroute.shared.budgets import Budget
 
 
@@ -273,35 +274,35 @@ class Router(Operations):
             "extra": extra,
         }
         try:
-            check_limits(timeout=timeout, chain=chain, overrides=overrides)
-            given.check_request_id(request_id)
-            request = request_of(prompt, fields)
-            given.check_extra(request.extra, self._known_names())
-            return await self._fulfil(request, chain, timeout, path_of(into), overrides, request_id)
+            check_limits(timeout=timeout, chain=chain, overrides=overrides, request_id=request_id)
+            request, file = request_of(prompt, fields), path_of(into)
+            given.check_extra(request.extra, self._known_names)
+            shared = await self._life.open()
+            with self._life.requests.enter(request_id) as own_id:
+                return await self._fulfil(request, shared, chain, timeout, file, overrides, own_id)
         except Exception:
             await asyncio.sleep(0)  # a caller who asks again and again lets others run
             raise
 
-    async def _fulfil(  # noqa: PLR0917 - one call site, just above
+    def _fulfil(  # noqa: PLR0917 - one call site, just above
         self,
         request: ImageRequest,
+        shared: Shared,
         chain: str | None,
         timeout: float | None,
         into: Path | None,
         overrides: Overrides,
-        request_id: str | None,
-    ) -> ImageResult:
-        shared = await self._life.open()
-        with self._life.request(request_id) as own_id:
-            return await fulfil(
-                request,
-                shared=shared,
-                chain=self._chain(request, chain),
-                timeout=timeout,
-                into=into,
-                overrides=overrides,
-                request_id=own_id,
-            )
+        request_id: str,
+    ) -> Coroutine[Any, Any, ImageResult]:
+        return fulfil(
+            request,
+            shared=shared,
+            chain=self._chain(request, chain),
+            timeout=timeout,
+            into=into,
+            overrides=overrides,
+            request_id=request_id,
+        )
 
     def _chain(self, request: ImageRequest, name: str | None) -> Chain:
         wanted = name or self._choose(request) or ("default" if "default" in self._chains else None)

@@ -10,8 +10,6 @@ import asyncio
 from functools import partial
 from math import inf
 
-from attrs import evolve
-
 from pixroute.health.waiting import Waiter
 from pixroute.http.wire.clock import Grace, after_a_turn
 from pixroute.routing.attempt import Attempt
@@ -56,9 +54,11 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._candidates = tuple([prepared.candidate for prepared in part.prepared_providers])
         self._attempts = Attempts(shared, part, emitter, self.poke)
-        self._decisions = Decisions(part.began, part.number, [prepared.name for prepared in part.prepared_providers])
-        self._decided_at = part.began
-        self._budget_seconds = part.timeout
+        self.in_flight = self._attempts.in_flight
+        """The attempts under way."""
+        self._decisions = Decisions(part)
+        self._decided_at = part.whole.began
+        self._budget_seconds = part.whole.timeout
         self._jitter = shared.random.random()
 
     async def drive(self) -> PartEnding:
@@ -84,11 +84,8 @@ class Run:
     async def _drive(self) -> PartEnding:
         heard = False
         while True:
-            winner = self._attempts.winner
-            if winner is not None:
-                return self._ending(winner, None)
-            if self._attempts.bug is not None or self._shut:
-                return self._ending(None, None, bug=self._attempts.bug)
+            if (over := self._over()) is not None:
+                return over
             view = self._view()
             decided = plan(view)
             if isinstance(decided.action, Start) and self.in_flight and not heard:
@@ -96,19 +93,31 @@ class Run:
                 heard = True
                 continue
             heard = False
-            decided = self._note(view, decided)
-            if isinstance(decided.action, Stop):
-                return self._ending(None, decided.action)
-            ending = await self._act(decided.action)
-            if ending is not None:
-                return ending
+            action = self._note(view, decided)
+            if isinstance(action, Start):
+                attempt = self._start(action)
+                if attempt.task is not None:
+                    await self._pause(self._silent_until(action))
+                elif attempt.ended is None:
+                    await self._carry(attempt, self._silent_until(action))
+                    if self._beside is not None:
+                        return await self._beside
+            elif isinstance(action, Wait):
+                await self._wait(action)
+            elif isinstance(action, Round):
+                await self._begin_round(action)
+            else:
+                return self._ending(None, action)
+
+    def _over(self) -> PartEnding | None:
+        winner = self._attempts.winner
+        if winner is not None:
+            return self._ending(winner, None)
+        if self._attempts.bug is not None or self._shut:
+            return self._ending(None, None, bug=self._attempts.bug)
+        return None
 
     # What others may do with it
-
-    @property
-    def in_flight(self) -> list[Attempt]:
-        """The attempts under way."""
-        return self._attempts.in_flight
 
     @property
     def waits_for_slot(self) -> bool:
@@ -138,7 +147,7 @@ class Run:
 
     def leave_out(self, pause: float) -> None:
         """Take a pause of the machine off what is in flight, and off a deadline that we computed."""
-        if self._part.timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
+        if self._part.whole.timeout is None and self._budget_seconds is not None and not self._waits_for_first_slot:
             self._budget_seconds += pause
         if self.in_flight:
             self._attempts.leave_out(self._view(), pause)
@@ -148,28 +157,26 @@ class Run:
 
     def _view(self) -> View:
         now, part = self._shared.heartbeat.look(), self._part
-        status, limit = self._shared.health.status, part.policy.give_up_after
-        view = View(
+        status, limit = self._shared.health.status, part.whole.policy.give_up_after
+        view = partial(
+            View,
             now=now,
-            deadline=self._deadline(),
             candidates=self._candidates,
             statuses=tuple([status(prepared.keys, now, self._waiter) for prepared in part.prepared_providers]),
-            policy=part.policy,
+            policy=part.whole.policy,
             tried=self._attempts.seen(),
             round=self._round,
             round_jitter=self._jitter,
-            money_left=part.budget.left,
+            money_left=part.whole.budget.left,
             hedge_allowed=self._shared.hedge_budget.can_pay,
             patience=inf if isinstance(limit, str) else max(0.0, limit - self._waited),
-            budget=inf if self._budget_seconds is None else self._budget_seconds,
         )
         if self._budget_seconds is None:
-            self._budget_seconds = default_budget(view)
-            return evolve(view, deadline=self._deadline(), budget=self._budget_seconds)
-        return view
+            self._budget_seconds = default_budget(view(deadline=inf))
+        return view(deadline=self._deadline(), budget=self._budget_seconds)
 
     def _deadline(self) -> float:
-        return inf if self._budget_seconds is None else self._part.began + self._slot_wait + self._budget_seconds
+        return inf if self._budget_seconds is None else self._part.whole.began + self._slot_wait + self._budget_seconds
 
     async def _hear(self) -> None:
         """Let what has arrived of the attempts in flight be handled, before another is bought for their silence."""
@@ -181,45 +188,31 @@ class Run:
             if self._attempts.winner is not None or not grace.lasts(self._loop.time(), self._attempts.moves):
                 return
 
-    def _note(self, view: View, decided: Plan) -> Plan:
+    def _note(self, view: View, decided: Plan) -> Action:
         """Keep what was decided, unless the router is closing: then nothing starts."""
         self._decided_at = view.now
         if self._shared.closing.is_set():
             decided = Plan(Wait(inf) if self.in_flight else Stop(), decided.verdicts)
         if self._decisions.add(view.now, decided):
             self._emitter.skips(view.now, self._part.number, self._part.prepared_providers, decided)
-        if not isinstance(decided.action, Start):
+        if self._waiter is not None and not isinstance(decided.action, Start):
             self._close_waiter()
-        return decided
+        return decided.action
 
     # Acting
 
-    async def _act(self, action: Action) -> PartEnding | None:
-        """Do what was decided, and wait as long as nothing new can be; give the ending if another task came to it."""
-        if isinstance(action, Start):
-            return await self._start(action)
-        if isinstance(action, Round):
-            await self._begin_round(action)
-        elif isinstance(action, Wait):
-            await self._wait(action)
-        return None
-
-    async def _start(self, start: Start) -> PartEnding | None:
-        """Start an attempt, and wait until another may join it."""
+    def _start(self, start: Start) -> Attempt:
+        """Start an attempt, in a task of its own unless the task that drives may carry it."""
         if self._shared.gate is not None and self._place_in_line is None:
             self._place_in_line = self._shared.health.arrive()  # who comes later waits behind it, if the fleet is full
         attempt = self._attempts.start(
             start, self._decided_at, deadline=self._deadline(), round_=self._round, waiter=self._waiter
         )
-        self._close_waiter()
-        if attempt.ended is not None:
-            return None
-        until = self._silent_until(start)
-        if self._may_carry(attempt):
-            return await self._carry(attempt, until)
-        attempt.start()
-        await self._pause(until)
-        return None
+        if self._waiter is not None:
+            self._close_waiter()
+        if attempt.ended is None and not self._may_carry(attempt):
+            attempt.start()
+        return attempt
 
     def _silent_until(self, start: Start) -> float:
         """Give the time until which there is nothing to decide while the attempts in flight are silent."""
@@ -232,7 +225,7 @@ class Run:
         alone = self._beside is None and self.in_flight == [attempt]
         return alone and getattr(attempt.prepared.provider, "awaits_only_ours", False)
 
-    async def _carry(self, attempt: Attempt, until: float) -> PartEnding | None:
+    async def _carry(self, attempt: Attempt, until: float) -> None:
         """Run the attempt in this task; what is to be decided meanwhile, from `until` on, a task beside it decides."""
         self._carried = attempt
         timer = self._loop.call_at(max(until, self._loop.time() + SLACK), self.poke) if until < inf else None
@@ -242,7 +235,6 @@ class Run:
             self._carried = None
             if timer is not None:
                 timer.cancel()
-        return None if self._beside is None else await self._beside
 
     async def _begin_round(self, action: Round) -> None:
         self._emitter.retry(self._loop.time(), self._part.number, None, action.until, self._round + 1)
@@ -264,7 +256,7 @@ class Run:
     @property
     def _waits_for_first_slot(self) -> bool:
         """Whether this time is none of our deadline's."""
-        return self._stands_for_slot and not self._attempts and self._part.timeout is None
+        return self._stands_for_slot and not self._attempts and self._part.whole.timeout is None
 
     async def _pause(self, until: float, on: tuple[int, ...] = ()) -> None:
         """Wait until a time, an attempt's end, a place at one of `on`, or a poke."""
@@ -285,6 +277,8 @@ class Run:
 
     def _leave(self) -> None:
         self._close_waiter()
+        if not self.in_flight:
+            return
         why = "The router was closed while this attempt ran." if self._shut else "The request no longer needed it."
         self._attempts.give_up(why)
 

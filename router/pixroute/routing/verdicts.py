@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from pixroute.health.scopes import AdmissionStatus, Block
 from pixroute.outcome import Next
-from pixroute.routing.view import SLACK, Candidate, Tried, Verdict, View
+from pixroute.routing.view import SLACK, Candidate, Verdict, View
 
 
-def rule(view: View, index: int, live: list[Tried]) -> Verdict:
-    """Give the verdict on one provider; `live` are the attempts in flight."""
+def rule(view: View, index: int) -> Verdict:
+    """Give the verdict on one provider."""
     candidate, status = view.candidates[index], view.statuses[index]
     if candidate.barred is not None:
         return candidate.barred
-    ruled_out = excluded(view, index) if view.tried else None
-    if ruled_out is not None:
+    if view.tried and (ruled_out := excluded(view, index)) is not None:
         return ruled_out
     if not status.admits and status.block is not Block.SLOT:
         return _BLOCKED[status.block] if status.block else Verdict.OPEN
-    hindrance = hindered(view, index, live)
+    hindrance = hindered(view, index)
     if hindrance is not None:
         return hindrance
-    if view.tried and is_sibling(view, index):
+    if is_sibling(view, index):
         return Verdict.SIBLING
     return Verdict.READY if status.admits else Verdict.FULL
 
 
-def hindered(view: View, index: int, live: list[Tried]) -> Verdict | None:
+def hindered(view: View, index: int) -> Verdict | None:
     """Say what would bar a provider that had a place; a request waits only for a provider it could use."""
     candidate, status = view.candidates[index], view.statuses[index]
-    if live and not _may_join(view, index, live):
+    if view.past.live and not _may_join(view, index):
         return Verdict.NOT_BESIDE
     short = short_of_money(view, candidate)
     if short is not None:
         return short
     least = shortest(view, candidate) + (-SLACK if status.admits else SLACK)  # who must wait needs time to wait
-    if view.remaining <= least:
+    if view.deadline - view.now <= least:
         return Verdict.NO_TIME
     return Verdict.SIBLING if view.round > 0 and is_sibling(view, index) else None
 
@@ -55,45 +54,36 @@ def would_admit(status: AdmissionStatus) -> bool:
 
 def excluded(view: View, index: int) -> Verdict | None:
     """Say why the attempts so far leave this provider out, until another round or for good."""
-    candidate = view.candidates[index]
-    for tried in view.tried:
-        other, failure = view.candidates[tried.index], tried.failure
-        if failure is None:  # in flight: a picture would have ended the part
-            if tried.index == index:
+    candidate, past = view.candidates[index], view.past
+    for place, after in past.rules_out:
+        other = view.candidates[place]
+        if after is None:  # in flight: a picture would have ended the part
+            if place == index:
                 return Verdict.IN_FLIGHT
-            continue
-        after = failure.reaction.next
-        if after is Next.OTHER_ACCOUNTS and other.account == candidate.account:
-            return Verdict.SAME_ACCOUNT
-        if after in (Next.NOT_SIBLINGS, Next.AS_POLICY_SAYS) and other.upstream == candidate.upstream:
+        elif after is Next.OTHER_ACCOUNTS:
+            if other.account == candidate.account:
+                return Verdict.SAME_ACCOUNT
+        elif after is Next.OTHER_CAPABILITIES:
+            if other.abilities == candidate.abilities:
+                return Verdict.SAME_ABILITIES
+        elif other.upstream == candidate.upstream:
             return Verdict.SAME_UPSTREAM
-        if after is Next.OTHER_CAPABILITIES and other.abilities == candidate.abilities:
-            return Verdict.SAME_ABILITIES
-    if pending_retry(view, index) is not None:
-        return None
-    asked = any(tried.index == index and tried.round == view.round for tried in view.tried)
-    return Verdict.TRIED if asked else None
+    return Verdict.TRIED if index in past.asked and pending_retry(view, index) is None else None
 
 
 def is_sibling(view: View, index: int) -> bool:
     """Tell whether this provider shares the upstream of a failure of this round that puts others first."""
-    upstream = view.candidates[index].upstream
-    return any(
-        tried.failure is not None
-        and tried.index != index
-        and tried.round == view.round
-        and view.candidates[tried.index].upstream == upstream
-        and (view.round > 0 or tried.failure.reaction.next is Next.OTHER_UPSTREAMS_FIRST)
-        for tried in view.tried
-    )
+    put_off, candidates = view.past.put_off, view.candidates
+    if not put_off:
+        return False
+    upstream = candidates[index].upstream
+    return any(place != index and candidates[place].upstream == upstream for place in put_off)
 
 
 def pending_retry(view: View, index: int) -> float | None:
     """Give the time of this provider's quick retry, if one is to come."""
-    for tried in reversed(view.tried):
-        if tried.index == index:
-            return tried.retry_at if tried.round == view.round else None
-    return None
+    last = view.past.last.get(index)
+    return last.retry_at if last is not None and last.round == view.round else None
 
 
 def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = None) -> Verdict | None:
@@ -103,7 +93,7 @@ def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = 
         return Verdict.ATTEMPTS
     if candidate.price == 0:
         return None
-    billed = sum(tried.may_be_billed for tried in view.tried) + (beside is not None and beside.price != 0)
+    billed = view.past.billed + (beside is not None and beside.price != 0)
     if billed >= view.policy.max_possibly_billed:
         return Verdict.SPENT
     if view.money_left is None:
@@ -114,10 +104,10 @@ def short_of_money(view: View, candidate: Candidate, beside: Candidate | None = 
     return Verdict.NO_MONEY if candidate.price > left else None
 
 
-def _may_join(view: View, index: int, live: list[Tried]) -> bool:
-    upstream = view.candidates[index].upstream
+def _may_join(view: View, index: int) -> bool:
+    upstream, candidates = view.candidates[index].upstream, view.candidates
     return not view.statuses[index].throttled and all(
-        view.candidates[tried.index].upstream != upstream for tried in live
+        candidates[tried.index].upstream != upstream for tried in view.past.live
     )
 
 

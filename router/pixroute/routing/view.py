@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from math import inf
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pixroute.health.scopes import AdmissionStatus
 from pixroute.latency import Quantiles
-from pixroute.outcome import Failure
+from pixroute.outcome import Failure, Next
 from pixroute.policy import Policy
 
 SLACK = 0.001
@@ -92,6 +93,51 @@ class Tried:
     retry_at: float | None = None
 
 
+@frozen
+class Past:
+    """What the attempts so far say, read once for a whole decision.
+
+    Args:
+        live: those in flight.
+        billed: how many may be billed.
+        last: the latest of each provider, by its place in the chain.
+        asked: the places of those asked in this round.
+        rules_out: in order, whom an attempt rules out beside its own provider, by its place; None: it is in flight.
+        put_off: the places whose failure in this round puts others before those of its upstream.
+    """
+
+    live: tuple[Tried, ...] = ()
+    billed: int = 0
+    last: Mapping[int, Tried] = {}
+    asked: AbstractSet[int] = frozenset()
+    rules_out: tuple[tuple[int, Next | None], ...] = ()
+    put_off: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, tried: Sequence[Tried], round_: int) -> Past:
+        """Read the attempts of a part in its present round."""
+        rules_out: list[tuple[int, Next | None]] = []
+        put_off = []
+        for one in tried:
+            after = one.failure.reaction.next if one.failure is not None else None
+            if after is None or after in _RULES_OUT:
+                rules_out.append((one.index, after))
+            if after is not None and one.round == round_ and (round_ > 0 or after is Next.OTHER_UPSTREAMS_FIRST):
+                put_off.append(one.index)
+        return cls(
+            tuple([one for one in tried if one.ended is None]),
+            sum([one.may_be_billed for one in tried]),
+            {one.index: one for one in tried},
+            {one.index for one in tried if one.round == round_},
+            tuple(rules_out),
+            tuple(put_off),
+        )
+
+
+_RULES_OUT = (Next.OTHER_ACCOUNTS, Next.NOT_SIBLINGS, Next.AS_POLICY_SAYS, Next.OTHER_CAPABILITIES)
+_NOTHING = Past()
+
+
 @frozen(kw_only=True)
 class View:
     """Everything known about one part of a request at one instant.
@@ -113,6 +159,11 @@ class View:
     hedge_allowed: bool = True
     patience: float = inf
     budget: float = inf
+    past: Past = field(init=False, eq=False, repr=False)
+
+    @past.default
+    def _past(self) -> Past:
+        return Past.of(self.tried, self.round) if self.tried else _NOTHING
 
     @property
     def remaining(self) -> float:

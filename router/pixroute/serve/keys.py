@@ -18,6 +18,7 @@ import attrs
 from attrs import define, evolve, field, frozen
 
 from pixroute.config.serve import forbidden
+from pixroute.system import lock
 from pixroute.values import Count, Form, Mistake, check
 
 Role = Literal["caller", "operator", "metrics"]
@@ -113,10 +114,8 @@ def changing(path: Path) -> Iterator[dict[str, ApiKey]]:
     Raises:
         ValueError, OSError: as `read_keys`; it cannot be written.
     """
-    import fcntl  # noqa: PLC0415 - not on Windows, where nobody changes it at the same time
-
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with path.with_name(f"{path.name}.lock").open("w") as guard:
+        lock(guard)
         keys = read_keys(path)
         yield keys
         rows = [attrs.asdict(key) for key in keys.values()]

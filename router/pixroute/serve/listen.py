@@ -27,6 +27,7 @@ from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureSt
 from pixroute.serve.together import TABLES, ServeStore
 from pixroute.shared.ports import Kept, StoreAway
 from pixroute.shared.stores import open_kept
+from pixroute.system import share_port
 
 
 class AccessLine(AbstractAccessLogger):
@@ -225,7 +226,7 @@ def _bound(settings: ServeSettings) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if settings.reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            share_port(sock)
         sock.bind((settings.host.strip("[]"), settings.port))
     except BaseException:
         sock.close()

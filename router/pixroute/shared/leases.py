@@ -112,6 +112,10 @@ class Leases:
         """How many calls are still to be written."""
         return len(self._calls) + len(self._batch)
 
+    def greet(self) -> None:
+        """Let the store know that this process is there, and see what it has; nobody waits for that."""
+        self._start()
+
     async def take(self, lease: Lease) -> LeaseRefused | None:
         """Take all that an attempt needs; None: it has it. A caller that is cancelled holds nothing."""
         if self.is_away:
@@ -210,11 +214,14 @@ class Leases:
 
     def _enqueue(self, call: _Call) -> None:
         self._calls.append(call)
+        self._start()
+
+    def _start(self) -> None:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
-        while self._calls or self.is_away:
+        while True:
             if self.is_away:
                 await asyncio.sleep(AGAIN)
             batch, self._calls = self._calls[:TOGETHER], self._calls[TOGETHER:]
@@ -225,9 +232,14 @@ class Leases:
                 written = await self.kept.transact(self._write)
             except StoreAway as error:
                 self._went_away(error)
+            except Exception as error:
+                log.exception("a bug in pixroute, or in the store's driver: the store is taken for away")
+                self._went_away(StoreAway(f"The store's driver raised {type(error).__name__}: its text is in the log."))
             else:
                 self._succeeded(written)
             self._batch = ()
+            if not self._calls and not self.is_away:
+                return
 
     def _count(self, call: _Call) -> None:
         """Add a settlement to our totals in the transaction that takes its lease away: never both, never neither."""

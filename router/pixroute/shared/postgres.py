@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from pixroute.shared import schema
@@ -46,10 +47,17 @@ class PostgresDatabase:
             try:
                 connection = await self._connected(asyncpg)
                 async with connection.transaction():
-                    return await work(self._query)
+                    return await work(partial(_query, connection))
             except StoreAway:
                 raise
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            except (
+                OSError,
+                TimeoutError,
+                ValueError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,  # of a connection that the server ended between two transactions
+            ) as error:
                 self._give_up()
                 raise StoreAway(f"PostgreSQL failed ({_told(error)}): {_advice(error)}.") from error
             finally:
@@ -72,22 +80,18 @@ class PostgresDatabase:
         if self._connection is None or self._connection.is_closed():
             # a pooler gives each transaction another server, on which no prepared statement of ours is known
             cache = {"statement_cache_size": 0} if self._pooler else {}
-            self._connection = await asyncpg.connect(self._url, timeout=PATIENCE, **cache)
-            async with self._connection.transaction():
-                await self._connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            self._connection = connection = await asyncpg.connect(self._url, timeout=PATIENCE, **cache)
+            async with connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 for table in self._tables:
-                    await self._connection.execute(table.format(unlogged="UNLOGGED"))
+                    await connection.execute(table.format(unlogged="UNLOGGED"))
+            return connection
         return self._connection
 
     def _give_up(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-
-    async def _query(self, sql: str, /, **values: object) -> list[Row]:
-        places = {name: f"${number}::{_type(value)}" for number, (name, value) in enumerate(values.items(), 1)}
-        text = _NAME.sub(lambda found: places[found[1]], sql.format(now=NOW))
-        return [dict(row) for row in await self._connection.fetch(text, *values.values())]
 
 
 class PostgresKept(PostgresDatabase):
@@ -142,6 +146,12 @@ class PostgresTold:
         await self._database.aclose()
 
 
+async def _query(connection: Any, sql: str, /, **values: object) -> list[Row]:
+    places = {name: f"${number}::{_type(value)}" for number, (name, value) in enumerate(values.items(), 1)}
+    text = _NAME.sub(lambda found: places[found[1]], sql.format(now=NOW))
+    return [dict(row) for row in await connection.fetch(text, *values.values())]
+
+
 def _type(value: object) -> str:
     return "text[]" if isinstance(value, list) else _TYPES[type(value)]
 
@@ -159,6 +169,8 @@ def _advice(error: BaseException) -> str:
         return "it has no connection left; raise max_connections, or put a pooler in front of it"
     if "InvalidCatalog" in name:
         return "there is no such database; make it"
+    if "PreparedStatement" in name or "InvalidSQLStatementName" in name:
+        return "a pooler stands in front of it: say pooler = true in [shared]"
     if "ReadOnly" in name:
         return "it takes no writes; give the primary's address, not a replica's"
     if isinstance(error, ValueError):

@@ -42,6 +42,7 @@ class SqliteDatabase:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pixroute-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None  # which file that path was when it was opened
+        self._failed = False
         self._turn = asyncio.Lock()
 
     async def transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
@@ -81,15 +82,15 @@ class SqliteDatabase:
     # In the thread
 
     def _begin(self) -> None:
-        if self._connection is not None and self._file != self._which():
-            self._let_go()  # somebody put another file in its place
+        if self._failed or (self._connection is not None and self._file != self._which()):
+            self._let_go()  # somebody put another file in its place; or it was opened read-only, and would stay so
         if self._connection is None:
             self._connection = self._opened()
             self._file = self._which()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
-            self._let_go()  # what was opened read-only would stay so
+            self._failed = True
             raise
 
     def _which(self) -> tuple[int, int] | None:
@@ -101,6 +102,7 @@ class SqliteDatabase:
 
     def _let_go(self) -> None:
         """Open it anew next time; what is in memory alone would be lost by that."""
+        self._failed = False
         if self._connection is not None and self._path != MEMORY:
             self._connection.close()
             self._connection = None
@@ -122,7 +124,11 @@ class SqliteDatabase:
 
     def _execute(self, sql: str, values: Mapping[str, object]) -> list[Row]:
         assert self._connection is not None
-        return [dict(row) for row in self._connection.execute(sql, values)]
+        try:
+            return [dict(row) for row in self._connection.execute(sql, values)]
+        except sqlite3.Error:
+            self._failed = True
+            raise
 
     def _end(self, word: str) -> None:
         """Commit or roll back; a connection that cannot is opened anew."""

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from attrs import frozen
 
+from pixroute.system import keep_alive_options
+
 Reach = Literal["any", "private", "public"]
 """Which addresses may be connected to."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -64,7 +66,7 @@ def socket_factory(keep_alive: KeepAlive, reach: Reach) -> Callable[[AddressInfo
     Raises (when called):
         AddressRefused: the address is out of reach.
     """
-    options = list(_options(keep_alive))
+    options = tcp_options(keep_alive)
 
     def create(info: AddressInfo) -> socket.socket:
         family, kind, protocol, _, address = info
@@ -72,7 +74,7 @@ def socket_factory(keep_alive: KeepAlive, reach: Reach) -> Callable[[AddressInfo
             raise AddressRefused(reach)
         sock = socket.socket(family, kind, protocol)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in options:
+        for option, value in options.values():
             with suppress(OSError):  # an old Windows knows the name and not the option
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
         return sock
@@ -80,12 +82,11 @@ def socket_factory(keep_alive: KeepAlive, reach: Reach) -> Callable[[AddressInfo
     return create
 
 
-def _options(keep_alive: KeepAlive) -> list[tuple[int, int]]:
-    wanted = {
-        "TCP_KEEPIDLE": keep_alive.idle,
-        "TCP_KEEPALIVE": keep_alive.idle,  # macOS calls it so
-        "TCP_KEEPINTVL": keep_alive.interval,
-        "TCP_KEEPCNT": keep_alive.count,
-        "TCP_USER_TIMEOUT": keep_alive.user_timeout and keep_alive.user_timeout * 1000,
-    }
-    return [(getattr(socket, name), value) for name, value in wanted.items() if value and hasattr(socket, name)]
+def tcp_options(keep_alive: KeepAlive) -> dict[str, tuple[int, int]]:
+    """Give the options of a kept-alive connection that the system has, by name: the option and its value."""
+    return keep_alive_options(
+        idle=keep_alive.idle,
+        interval=keep_alive.interval,
+        count=keep_alive.count,
+        unacknowledged=keep_alive.user_timeout,
+    )
