@@ -38,4 +38,6 @@ def price_of(model: str) -> Price | None:
     return Price(
         amounts={"1K": Decimal(first), **at_2k},  # type: ignore[dict-item]  # names of classes
         source="others' lists of Black Forest Labs' prices, November 2026; each answer tells its own",
+        listed="others",
+        as_of="2026-11",
     )

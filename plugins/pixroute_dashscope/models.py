@@ -27,7 +27,7 @@ class DashScopeModel:
 
 
 def _price(amount: str) -> Price:
-    return Price(amounts={"other": Decimal(amount)}, source=_SOURCE)
+    return Price(amounts={"other": Decimal(amount)}, source=_SOURCE, listed="others", as_of="2026-11")
 
 
 _QWEN = DashScopeModel(

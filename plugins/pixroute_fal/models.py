@@ -23,7 +23,12 @@ class FalModel:
 
 def _price(**amounts: str) -> Price:
     by_class = {f"{name[-1]}K": Decimal(amount) for name, amount in amounts.items()}
-    return Price(amounts=by_class, source="litellm's table of prices, November 2026; not read at fal itself")  # type: ignore[arg-type]  # names of classes
+    return Price(
+        amounts=by_class,  # type: ignore[arg-type]  # names of classes
+        source="litellm's table of prices, November 2026; not read at fal itself",
+        listed="others",
+        as_of="2026-11",
+    )
 
 
 _FORMATS = frozenset({"png", "jpeg"})

@@ -24,7 +24,12 @@ from pixroute import (
 from pixroute.dialects import gemini, openai_images
 from pixroute.http import Call, Details, Item, Reply, TwoRoutes
 
-PRICE = Price(amounts={"other": Decimal("0.09")}, source="APIYI's price list, November 2026: one price for 1K to 4K")
+PRICE = Price(
+    amounts={"other": Decimal("0.09")},
+    source="APIYI's price list, November 2026: one price for 1K to 4K",
+    listed="vendor",
+    as_of="2026-11",
+)
 LATENCY = Latency(
     table={"1K": Quantiles(45, 90, 150), "2K": Quantiles(65, 120, 180), "4K": Quantiles(120, 170, 250)},
     source="the vendor's guide of January 2026",

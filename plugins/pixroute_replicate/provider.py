@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pixroute import Capabilities, ImageRequest
 from pixroute.http import Call, Item, Job, JobProvider, JobSettings, Progress, Reply
-from pixroute_replicate.wire import ASPECT_RATIOS, MANY, call, outputs, state
+from pixroute_replicate.wire import ASPECT_RATIOS, MANY, call, is_model, outputs, state
 
 
 @frozen(kw_only=True)
@@ -39,6 +39,12 @@ class Replicate(JobProvider[ReplicateSettings]):
     versions = ("/v1",)
     models_path = "account"
     waits = True
+
+    def __init__(self, name: str, settings: ReplicateSettings) -> None:
+        super().__init__(name, settings)
+        if not is_model(settings.model):
+            said = f"`model` is {settings.model!r}"
+            raise ValueError(f"provider {name!r}: {said}; give owner/name, or the id of a version")
 
     def capabilities(self) -> Capabilities:
         """Tell what the models have in common."""

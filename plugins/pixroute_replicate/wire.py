@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,11 @@ _ENDED = {
     "canceled": "The prediction was cancelled.",
     "aborted": "The prediction was aborted before it began or by a deadline.",
 }
+
+
+def is_model(text: str) -> bool:
+    """Tell whether it is `owner/name`, with or without a version, or a version's id."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+(:\w+)?|[0-9a-f]{7,}", text) is not None
 
 
 def call(request: ImageRequest, *, model: str, field: str, many: bool) -> Call:

@@ -27,7 +27,8 @@ class SeedreamModel:
 
 
 def _price(amount: str) -> Price:
-    return Price(amounts={"other": Decimal(amount)}, source="BytePlus's price list, the same at APIYI, November 2026")
+    source = "BytePlus's price list, the same at APIYI, November 2026"
+    return Price(amounts={"other": Decimal(amount)}, source=source, listed="vendor", as_of="2026-11")
 
 
 _ANY = Capabilities(max_images=MOST_PICTURES, size_tolerance=SIZE_TOLERANCE)
@@ -48,6 +49,8 @@ _5_0_PRO_LATENCY = Latency(
 _FLASH_PRICE = Price(
     amounts={"other": Decimal("0.018")},
     source="two resellers' price lists, autumn 2026; its limits are taken for pro's",
+    listed="others",
+    as_of="2026-11",
 )
 
 MODELS: Mapping[str, SeedreamModel] = {

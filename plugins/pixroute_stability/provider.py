@@ -50,7 +50,7 @@ class Stability(HttpProvider[StabilitySettings]):
     def __init__(self, name: str, settings: StabilitySettings) -> None:
         super().__init__(name, settings)
         if amount := _PRICES.get(settings.model):
-            self.price = Price(amounts={"1K": Decimal(amount)}, source=_SOURCE)
+            self.price = Price(amounts={"1K": Decimal(amount)}, source=_SOURCE, listed="others", as_of="2026-11")
 
     def capabilities(self) -> Capabilities:
         """Tell what the models have in common; `core` takes no reference pictures."""

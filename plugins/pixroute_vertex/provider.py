@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from attrs import Factory, evolve, field, frozen
+from attrs import Factory, field, frozen
 
-from pixroute import Capabilities, Failure, HttpProvider, HttpSettings, ImageRequest, Latency, Price, Quantiles
-from pixroute.dialects import gemini
-from pixroute.http import Call, Details, Item, Reply, Tokens
+from pixroute import HttpSettings, ImageRequest, Latency, Price, Quantiles
+from pixroute.dialects.families import GeminiFamily
+from pixroute.http import Call, Tokens
 from pixroute_vertex.google import TokenFetch, account_of
-from pixroute_vertex.wire import base_url_of, call
+from pixroute_vertex.wire import base_url_of, call, is_of_another_region
 
 PRO = "gemini-3-pro-image"
 PRO_PRICE = Price(
     amounts={"1K": Decimal("0.134"), "2K": Decimal("0.134"), "4K": Decimal("0.24")},
     source="Google's price list for gemini-3-pro-image, read by others, 2026-10; batch and flex cost half",
+    listed="others",
+    as_of="2026-10",
 )
 PRO_LATENCY = Latency(
     table={"1K": Quantiles(45, 90, 150), "2K": Quantiles(65, 120, 180), "4K": Quantiles(120, 170, 250)},
@@ -51,9 +52,10 @@ class VertexSettings(HttpSettings):
     credentials: Path | None = field(default=None, converter=_path)
 
 
-class Vertex(HttpProvider[VertexSettings]):
+class Vertex(GeminiFamily[VertexSettings]):
     """Speaks `generateContent`; refusals and failed calls are not billed by picture, as far as Google says."""
 
+    output_formats = ("png", "jpeg")
     versions = ("/v1beta1", "/v1")
     models_path = "publishers/google/models?pageSize=1"
 
@@ -66,34 +68,13 @@ class Vertex(HttpProvider[VertexSettings]):
             account = email or f"metadata server of {self._project}"
             self.tokens = Tokens(TokenFetch(settings.credentials), account=account)
         super().__init__(name, settings)
+        if is_of_another_region(settings.base_url, settings.location):
+            self.recommendation = (
+                f"say location as base_url does, or leave base_url out: it is not {settings.location}'s"
+            )
         if settings.model.startswith(PRO):
             self.price, self.latency = PRO_PRICE, PRO_LATENCY
-
-    def capabilities(self) -> Capabilities:
-        """Tell what Nano Banana Pro can do; the lite model makes 1K only."""
-        return _LITE if "-lite-" in self.settings.model else _PRO
 
     def encode(self, request: ImageRequest) -> Call:
         """Ask by shape and class."""
         return call(request, project=self._project, location=self.settings.location, model=self.settings.model)
-
-    def decode(self, reply: Reply) -> Sequence[Item]:
-        """Give the one picture."""
-        return gemini.pictures(reply)
-
-    def classify(self, reply: Reply) -> Failure | None:
-        """Find the refusals in a 200."""
-        return gemini.refusal(reply)
-
-    def details(self, reply: Reply) -> Details:
-        """Give model and tokens."""
-        return gemini.details(reply)
-
-
-_PRO = Capabilities(
-    resolutions={"1K", "2K", "4K"},
-    aspect_ratios=gemini.ASPECT_RATIOS,
-    output_formats={"png", "jpeg"},
-    references=gemini.REFERENCES,
-)
-_LITE = evolve(_PRO, resolutions={"1K"})

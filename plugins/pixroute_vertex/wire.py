@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from attrs import evolve
 
 from pixroute import ImageRequest
@@ -13,6 +15,12 @@ def base_url_of(location: str) -> str:
     """Give the host of a region; "global" has one of its own."""
     host = "" if location == "global" else f"{location}-"
     return f"https://{host}aiplatform.googleapis.com/v1beta1"
+
+
+def is_of_another_region(base_url: str, location: str) -> bool:
+    """Tell whether the host is Google's, and not that of the location."""
+    host = urlsplit(base_url).hostname or ""
+    return host.endswith("aiplatform.googleapis.com") and host != urlsplit(base_url_of(location)).hostname
 
 
 def call(request: ImageRequest, *, project: str, location: str, model: str) -> Call:

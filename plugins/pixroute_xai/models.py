@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from pixroute import Capabilities, Latency, Price, Quantiles
 
@@ -11,10 +12,15 @@ SIZE_TOLERANCE = 0.15
 """Its pixels are not documented; the usual 1280x720 of a 16:9 picture is 12 % fewer than the 1024x1024 of its class."""
 _SOURCE = "xAI's price list as read by others, November 2026; each answer states its own price, which counts"
 
+
+def _price(amounts: Mapping[Any, Decimal]) -> Price:
+    return Price(amounts=amounts, source=_SOURCE, listed="others", as_of="2026-11")
+
+
 PRICES: Mapping[str, Price] = {
-    "grok-imagine-image-2.0": Price(amounts={"1K": Decimal("0.04"), "2K": Decimal("0.06")}, source=_SOURCE),
-    "grok-imagine-image-quality": Price(amounts={"other": Decimal("0.05")}, source=_SOURCE),
-    "grok-imagine-image": Price(amounts={"other": Decimal("0.02")}, source=_SOURCE),
+    "grok-imagine-image-2.0": _price({"1K": Decimal("0.04"), "2K": Decimal("0.06")}),
+    "grok-imagine-image-quality": _price({"other": Decimal("0.05")}),
+    "grok-imagine-image": _price({"other": Decimal("0.02")}),
 }
 """By model; another's is unknown until it is configured."""
 LATENCY = Latency(

@@ -93,9 +93,9 @@ class BreakerPolicy:
         max_failures: opens after so many requests in a row failed hard within `failures_within` seconds.
         failure_rate: opens when this share of at least `min_requests` requests failed hard or were throttled within
             the window, `max(window, 2 × attempt time-out)` seconds.
-        max_overdue: opens when so many requests in flight are older than `overdue_after` × P99, and weigh enough.
-        overdue_share: they weigh enough when they and what failed within a P95 are this share of both and of what
-            succeeded meanwhile.
+        max_overdue, overdue_share: opens when so many requests in flight, and this share of them, are older than
+            `overdue_after` × P99.
+        overdue_rate: and they and what failed within a P95 are this share of both and of what succeeded meanwhile.
         stall: whether the likelihood of silence may open it, or is only observed.
         stall_likelihood: below it the silence is not chance.
         stall_slowdown: the healthy provider it is compared with may be this many times slower (θ).
@@ -112,7 +112,8 @@ class BreakerPolicy:
     min_requests: Count = 6
     window: Above0 = 300.0
     max_overdue: Count = 3
-    overdue_share: Share = 0.25
+    overdue_share: Share = 0.01
+    overdue_rate: Share = 0.25
     overdue_after: Above0 = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: ShareAbove0 = 1e-6

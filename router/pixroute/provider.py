@@ -45,6 +45,8 @@ RAISED_BY_PLUGINS = (Exception, SystemExit)
 
 BreakerState = Literal["open", "closed", "observe"]
 Sure = Literal["documented", "captured", "second hand", ""]
+Listed = Literal["vendor", "others", "assumed", ""]
+Month = Annotated[str, Form(r"(20\d\d-(0[1-9]|1[0-2]))?", "of a month such as 2026-11")]
 Currency = Annotated[str, Form("[A-Z]{3}", "of three capital letters")]
 
 
@@ -111,11 +113,17 @@ def _amounts(values: Mapping[Resolution, Decimal | str | float]) -> Mapping[Reso
 
 @frozen(kw_only=True)
 class Price:
-    """What one picture costs, by the resolution sent; a resolution left out falls to "other", else is unknown."""
+    """What one picture costs, by the resolution sent; a resolution left out falls to "other", else is unknown.
+
+    `source` says in words where it was read; `listed` whose list it stands in, the "vendor"'s or that of "others", or
+    that it is "assumed"; `as_of` in which month it was so. Empty: not said.
+    """
 
     amounts: Mapping[Resolution, Money] = field(converter=_amounts)
     currency: Currency = "USD"
     source: str = ""
+    listed: Listed = ""
+    as_of: Month = ""
 
     def __attrs_post_init__(self) -> None:
         check(self)
@@ -308,6 +316,7 @@ class ProviderSpec:
         sure: how its wire is known: "documented" by the vendor or its own clients, "captured" in traffic, "second hand"
             from what others write; empty: nobody says.
         example: settings without which none can be made, as a reader may fill them in.
+        emulated: a lazy `"module:PLACE"` of an `EmulatedPlace`, by which `--emulated` plays the type; None: it cannot.
     """
 
     name: str
@@ -316,6 +325,7 @@ class ProviderSpec:
     summary: str = ""
     sure: Sure = ""
     example: Mapping[str, Any] = field(factory=dict)
+    emulated: str | None = None
 
     @property
     def settings(self) -> type:

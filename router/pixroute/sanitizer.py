@@ -46,7 +46,8 @@ class Sanitizer:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         packed = dict.fromkeys("".join(secret.split()) for secret in secrets)
         long = [secret for secret in packed if len(secret) >= SHORT]
-        short = "|".join(re.escape(secret) for secret in packed if 0 < len(secret) < SHORT)
+        self._shorts = [secret for secret in packed if 0 < len(secret) < SHORT]
+        short = "|".join(map(re.escape, self._shorts))
         self._short = re.compile(rf"(?<!\w)(?:{short})(?!\w)") if short else None
         self._characters = "".join(long)
         self._folded = [form for secret in long for form in (_Form.plain(secret), _Form.hex(secret))]
@@ -54,7 +55,7 @@ class Sanitizer:
 
     def holds(self, text: str) -> bool:
         """Tell whether a secret stands in the text, in any form."""
-        if self._short is not None and self._short.search(text):
+        if self._short is not None and any(one in text for one in self._shorts) and self._short.search(text):
             return True
         if not self._folded:
             return False

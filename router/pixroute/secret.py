@@ -25,6 +25,11 @@ class Secret:
         """Give the secret itself; call it only where the wire needs it."""
         return self._source if isinstance(self._source, str) else self._source()
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same at each use."""
+        return isinstance(self._source, str)
+
     def ask(self, wrong: Callable[[object], str | None] | None = None) -> str:
         """Give the secret if it is one that can be sent.
 

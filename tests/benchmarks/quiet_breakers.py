@@ -1,6 +1,6 @@
 """Openings without the router: the quiet day's calls, played to the breakers of its first upstream alone.
 
-    python tests/benchmarks/quiet_breakers.py [--rate 1 …] [--share 0.25 …] [--hours 24] [--seeds 5] [--hang 0.5 …]
+    python tests/benchmarks/quiet_breakers.py [--rate 1 …] [--least 0.25 …] [--hours 24] [--seeds 5] [--hang 0.5 …]
 
 Calls take the times that `pixroute simulate` draws for the same seed, and are cut where a fallback's picture would
 end them. It needs a twentieth of the simulator's time, so that a rule can be swept over rates and many days. With
@@ -137,8 +137,8 @@ def _hung(given: argparse.Namespace, scenario: Scenario, policy: BreakerPolicy, 
 def _tell(given: argparse.Namespace, world: Scenario) -> None:
     for rate in given.rate:
         scenario = evolve(world, hours=given.hours, callers=evolve(world.callers, rate=rate))
-        for share in given.share:
-            policy, begins = BreakerPolicy(overdue_share=share, stall="off"), f"| {rate:g} | {share:g} |"
+        for share in given.least:
+            policy, begins = BreakerPolicy(overdue_rate=share, stall="off"), f"| {rate:g} | {share:g} |"
             for hang in given.hang:
                 click.echo(f"{begins} {_hung(given, scenario, policy, hang)}")
             if not given.hang:
@@ -150,13 +150,13 @@ def main() -> None:
     """Sweep the share that overdue calls must be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--share", type=float, nargs="+", default=[BreakerPolicy().overdue_share])
+    parser.add_argument("--least", type=float, nargs="+", default=[BreakerPolicy().overdue_rate])
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--hang", type=float, nargs="+", default=[], help="shares of the calls that hang")
     given = parser.parse_args()
     last = "calls that hang | noticed after s | not at all |" if given.hang else "false openings a day | for |"
-    click.echo(f"| requests a second | overdue_share | {last}\n{'|---' * (5 if given.hang else 4)}|")
+    click.echo(f"| requests a second | overdue_rate | {last}\n{'|---' * (5 if given.hang else 4)}|")
     _tell(given, load_scenario(QUIET_DAY))
 
 

@@ -15,6 +15,7 @@ def test_the_built_in_chain_is_explained_without_a_key(pixroute):
         "banana-https  4K    600 s = P95 170 + 430 margin  44 s     375 s       $0.09\n"
         "seedream      4K    600 s = P95 27 + 573 margin   0 s      60 s        $0.04\n"
         "\n"
+        "seedream: reserve 0, for nobody follows.\n"
         "Chain default: first start banana-http.\n"
         "Worst case: 674 s and $0.18.\n"
     )

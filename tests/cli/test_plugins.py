@@ -33,7 +33,8 @@ def test_every_built_in_plugin_is_listed_with_what_it_can_do(pixroute):
     assert set(TYPES) <= rows(abilities).keys()
     assert set(TYPES) <= rows(terms).keys()
     assert "1K 2K 4K" in rows(abilities)["nano-banana-pro-http"]
-    assert rows(terms)["seedream"].split() == ["seedream", "-", "$0.04", "$0.04", "11", "18", "documented"]
+    assert rows(terms)["seedream"].split() == ["seedream", "-", "$0.04", "$0.04", "vendor", "11", "18", "documented"]
+    assert terms.count("2026-11") == 8  # below whose list it is
     assert rows(terms)["azure-openai"].split()[1:4] == ["?", "?", "-"]
     assert "depends on its settings" not in run.out
 

@@ -17,7 +17,7 @@ from pixroute.serve.gateway import Gateway
 from pixroute.serve.keys import changing, mint
 from pixroute.serve.listen import key_ring, listening, repeats_of
 from pixroute.serve.names import Menu
-from pixroute.testing.emulated import DEFAULT_CHAIN, emulated_router
+from pixroute.testing.emulated import emulated_router
 from pixroute.testing.emulator import Emulator
 from pixroute.testing.fake import blank_png
 
@@ -53,7 +53,7 @@ every 0.3 s and the picture takes longer, a wrong API key, and too many requests
 async def gateway(stack, faults, folder, **settings):
     """Serve the emulated chain with these faults; gives the URL."""
     emulator = await stack.enter_async_context(Emulator(time_scale=SCALE, tls=True, faults=faults))
-    chains = {"default": tuple(DEFAULT_CHAIN)}
+    chains = {"default": ("banana-http", "banana-https", "seedream")}
     router = await stack.enter_async_context(
         emulated_router(emulator, time_scale=SCALE, observers={"gateway": Watching()}, chains=chains)
     )

@@ -46,5 +46,5 @@ def test_mistakes_are_findings_too():
     with pytest.raises(ConfigError) as caught:
         config_of('[chains]\ndefault = ["nobody"]')
 
-    (found,) = mistakes(caught.value)
+    (found,) = mistakes(caught.value.problems)
     assert (found.level, found.path) == ("error", "chains.default[0]")

@@ -347,6 +347,18 @@ class TestOverdue:
 
             assert p.at(150).state is state
 
+    def test_many_in_flight_need_more_than_three_overdue(self, patient):
+        """A share of them: of a hundred calls three slow ones are chance."""
+        p = patient(overdue_share=0.1)
+        for _ in range(3):
+            p.start()
+        p.at(100)
+        for _ in range(97):
+            p.start()
+
+        assert p.at(249).state is State.CLOSED
+        assert p.at(250).is_open_for(OpenReason.OVERDUE)
+
     def test_they_are_looked_at_again_while_the_successes_grow_old(self, patient):
         """Every second: what succeeded longer than P95 ago speaks for nobody."""
         p = patient()
@@ -372,7 +384,7 @@ class TestOverdue:
 
     def test_a_single_probe_that_is_slow_needs_no_company(self, patient):
         """Its question was whether a call succeeds."""
-        p = patient(overdue_share=1.0)
+        p = patient(overdue_rate=1.0)
         p.half_open(OpenReason.OVERDUE)
         p.start()
 

@@ -41,6 +41,7 @@ def answer(number, *, extra=b""):
         (ResponseHandler, "is_connected", set()),
         (ResponseHandler, "force_close", set()),
         (ResponseHandler, "data_received", {"data"}),
+        (ResponseHandler, "resume_reading", set()),
         (ResponseHandler, "feed_data", {"data"}),
         (ResponseHandler, "set_exception", {"exc"}),
         (ResponseHandler, "exception", set()),
@@ -64,6 +65,7 @@ async def test_an_attribute_that_is_read_or_set_is_there():
         assert connector._factory.func is ResponseHandler
     protocol = ResponseHandler(asyncio.get_running_loop())
     assert (protocol._payload, protocol.transport, protocol.should_close) == (None, None, False)
+    assert protocol._reading_paused is False
     assert isinstance(inspect.getattr_static(ResponseHandler, "should_close"), property)
 
 

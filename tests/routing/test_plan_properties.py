@@ -40,6 +40,7 @@ CANDIDATES = st.builds(
     barred=st.sampled_from([*[None] * 9, *NEVER_STARTED]),
     abilities=st.sampled_from([1, 2]),
     waits_when_full=st.booleans(),
+    group=st.sampled_from([None, None, 0, 1]),
 )
 
 
@@ -166,6 +167,23 @@ def test_a_wait_is_for_a_time_to_come_or_for_what_wakes_it(view):
     for index in action.on:
         assert not view.statuses[index].admits
         assert action.until <= view.deadline
+
+
+@several
+@given(views())
+def test_a_group_is_waited_for_as_one(view):
+    """Nobody waits for a slot of one while another of its group, that may start as well, has one."""
+    decided = plan(view)
+    action = decided.action
+    if not isinstance(action, Wait) or action.why is not Verdict.FULL or in_flight(view):
+        return
+    first = action.on[0]
+    group = view.candidates[first].group
+    mates = [place for place, candidate in enumerate(view.candidates) if candidate.group == group is not None]
+
+    ready = [place for place in mates if decided.verdicts[place] is Verdict.READY]
+    event(f"{len(mates)} mates")
+    assert decided.verdicts[first] is Verdict.SIBLING or not ready
 
 
 @several

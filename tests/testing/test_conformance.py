@@ -128,6 +128,41 @@ def test_what_is_written_wrong(encode, test, text):
         getattr(kit, test)(provider, requests_for(provider))
 
 
+MASKED = {"references": 1, "mask_formats": {"png"}}
+
+
+def masked(_, request):
+    images = [reference.data for reference in request.references]
+    images += [request.mask.data] if request.mask else []
+    return Call(
+        method="POST",
+        path="edits",
+        form=[Part(name="image", value=data, filename="a.png", media_type="image/png") for data in images],
+    )
+
+
+@pytest.mark.parametrize(
+    ("able", "encode", "text"),
+    [
+        (MASKED, Good.encode, "The mask is 0 times in the call"),
+        ({"mask_formats": {"png"}}, masked, "formats of masks, and no reference pictures"),
+        (MASKED, bodiless, "its reference 0 times"),
+    ],
+)
+def test_a_mask_that_is_promised_and_not_sent(able, encode, text):
+    """A whole picture would be changed."""
+    provider = make(encode=encode, capabilities=lambda _: Capabilities(**able))
+
+    with fails(text):
+        kit.test_a_mask_arrives(at(provider, "https://upstream.test"))
+
+
+def test_a_mask_that_is_sent_is_right():
+    provider = make(encode=masked, capabilities=lambda _: Capabilities(**MASKED))
+
+    kit.test_a_mask_arrives(at(provider, "https://upstream.test"))
+
+
 def greedy(_, reply):
     return [reply.json.pop("picture")]
 

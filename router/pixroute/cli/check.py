@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import click
@@ -17,19 +15,18 @@ from rich.text import Text
 
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
+from pixroute.cli.planned import Planned, foretold
 from pixroute.cli.words import amount, console, say, table
-from pixroute.config.build import Built, build
+from pixroute.config.build import Built, build_what_can
 from pixroute.config.check import examine, links, mistakes, worst_first
 from pixroute.config.model import Config
 from pixroute.config.walk import CLASSES, ConfigFinding, Level
 from pixroute.errors import ConfigError
 from pixroute.request import ImageRequest, Size
-from pixroute.routing.explain import Explanation
 from pixroute.routing.router import Router
 
 WORST_HEADS = ("chain", "size", "asked first", "worst time", "worst cost")
 WORDS: Mapping[Level, str] = {"error": "mistake", "warning": "warning", "note": "note"}
-Worst = tuple[str, Explanation]
 
 
 @click.command()
@@ -37,8 +34,9 @@ Worst = tuple[str, Explanation]
 @click.option("--online", is_flag=True, help="Also ask each provider, by a call that costs nothing.")
 @click.option("--strict", is_flag=True, help="End with 1 if there are warnings.")
 @click.option("--without-keys", is_flag=True, help="Take unset variables for keys, as where CI has no secrets.")
+@click.option("--emulated", is_flag=True, help="Also tell what of it --emulated would not use; keys may be missing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, as_json: bool) -> int:
+def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, emulated: bool, as_json: bool) -> int:
     """Tell every mistake of a configuration at once, and what it may be regretted for.
 
     Each with its place and a fix; then the worst time and cost of a request by chain and size. Nothing is sent, but
@@ -47,36 +45,45 @@ def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, 
 
     Ends with 0 if all is well or only to be known, 1 if there are warnings and --strict, 2 if there are mistakes.
     """
-    if online and without_keys:
+    if online and (without_keys or emulated):
         raise click.UsageError("--online needs the keys.")
-    findings, worst, sentence = _examined(file, _AnyKey(os.environ) if without_keys else os.environ, online=online)
+    findings, worst, sentence = _examined(file, online=online, keys=not (without_keys or emulated))
+    if emulated and not found_mistakes(findings):
+        findings = worst_first([*findings, *_unplayed(file)])
     if as_json:
         click.echo(_document(findings, worst, sentence))
     else:
         _print(findings, worst, sentence)
-    levels = {finding.level for finding in findings}
-    return Exit.USAGE if "error" in levels else Exit.FAILED if strict and "warning" in levels else Exit.OK
+    if found_mistakes(findings):
+        return Exit.USAGE
+    return Exit.FAILED if strict and any(finding.level == "warning" for finding in findings) else Exit.OK
 
 
-class _AnyKey(dict[str, str]):
-    """The environment, in which every key is set; our own variables stay as they are."""
-
-    def get(self, name: str, default: object = None) -> Any:
-        own = name.startswith("PIXROUTE_")
-        return super().get(name) or (default if own else f"{name}, which is not set")
-
-
-def _examined(
-    file: Path | None, env: Mapping[str, str], *, online: bool
-) -> tuple[Sequence[ConfigFinding], Sequence[Worst], str]:
+def _examined(file: Path | None, *, online: bool, keys: bool) -> tuple[Sequence[ConfigFinding], Sequence[Planned], str]:
     """Give what is found, the worst cases and a sentence on which configuration it is."""
     try:
-        config, sentence = choose.read_config(file, plaintext=None, env=env)
-        built = build(config)
+        reading, sentence = choose.reading(file, keys=keys)
     except ConfigError as error:
-        return mistakes(error), (), f"Read {error.source}."
-    asked = asyncio.run(_asked(built)) if online else []
-    return worst_first([*asked, *examine(built)]), asyncio.run(_worst(config)), sentence
+        return mistakes(error.problems), (), f"Read {error.source}."
+    told = [one for one in reading.problems if keys or one not in reading.keyless]
+    built, wrong = build_what_can(reading.config)
+    whole = not wrong and len(reading.problems) == len(reading.keyless)
+    found = [*mistakes([*told, *wrong]), *examine(built, whole=whole)]
+    if online and not found_mistakes(found):
+        found += asyncio.run(_asked(built))
+    worst = asyncio.run(_worst(reading.config)) if whole else []
+    return worst_first([*found, *foretold(built, worst)]), worst, sentence
+
+
+def _unplayed(file: Path | None) -> Iterator[ConfigFinding]:
+    """Tell what of a configuration `--emulated` would not use."""
+    for one in choose.staged(file, plaintext=None, time_scale=None, faults=()).rehearsal.unused:
+        yield ConfigFinding(level="note", path=one, message="--emulated does not use it")
+
+
+def found_mistakes(found: Sequence[ConfigFinding]) -> bool:
+    """Tell whether a mistake is among what was found."""
+    return any(finding.level == "error" for finding in found)
 
 
 async def _asked(built: Built) -> list[ConfigFinding]:
@@ -93,9 +100,9 @@ async def _asked(built: Built) -> list[ConfigFinding]:
     return [finding for each in found for finding in each]
 
 
-async def _worst(config: Config) -> list[Worst]:
+async def _worst(config: Config) -> list[Planned]:
     router = Router.from_config(config)  # never entered: nothing is started to be explained
-    explained: list[Worst] = [
+    explained: list[Planned] = [
         (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
         for name in config.chains
         for size in CLASSES
@@ -104,7 +111,7 @@ async def _worst(config: Config) -> list[Worst]:
     return explained
 
 
-def _print(findings: Sequence[ConfigFinding], worst: Sequence[Worst], sentence: str) -> None:
+def _print(findings: Sequence[ConfigFinding], worst: Sequence[Planned], sentence: str) -> None:
     say(sentence)
     click.echo()
     screen = console()
@@ -146,7 +153,7 @@ def _text(finding: ConfigFinding) -> str:
     return f"{where}{finding.message}" + (f"\n  Fix: {finding.fix}" if finding.fix else "")
 
 
-def _row(worst: Worst) -> Iterator[str]:
+def _row(worst: Planned) -> Iterator[str]:
     size, one = worst
     _, starts, first = one.first.partition("start ")
     yield from (one.chain, size)
@@ -155,7 +162,7 @@ def _row(worst: Worst) -> Iterator[str]:
     )
 
 
-def _document(findings: Sequence[ConfigFinding], worst: Sequence[Worst], sentence: str) -> str:
+def _document(findings: Sequence[ConfigFinding], worst: Sequence[Planned], sentence: str) -> str:
     document = {
         "configuration": sentence,
         "findings": [attrs.asdict(finding) for finding in findings],

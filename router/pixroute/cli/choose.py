@@ -13,7 +13,15 @@ import click
 from attrs import frozen
 
 from pixroute.cli.reload import reload_on_sighup
-from pixroute.config.load import KEY_VARIABLE, default_config, find_config, load
+from pixroute.config.load import (
+    KEY_VARIABLE,
+    AnyKey,
+    ConfigReading,
+    default_config,
+    find_config,
+    load_without_keys,
+    read_file,
+)
 from pixroute.config.model import Config
 from pixroute.events import Observer
 from pixroute.plugins import PluginsOnDemand
@@ -21,6 +29,7 @@ from pixroute.routing.router import Router
 
 if TYPE_CHECKING:
     from pixroute.testing.emulator import Emulator
+    from pixroute.testing.rehearsal import Rehearsal
 
 TIME_SCALE = 0.02
 FAULTS = ("banana-http=overloaded",)
@@ -55,29 +64,72 @@ def source(
         ConfigError: the file has mistakes.
     """
     if emulated:
-        if config or plaintext:
-            raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
-        return _emulator(time_scale or TIME_SCALE, read_faults(faults or default_faults))
+        stage = staged(config, plaintext=plaintext, time_scale=time_scale, faults=faults, default_faults=default_faults)
+        return RouterSource(
+            open=partial(_emulated, stage), sentence=stage.sentence, emulated=True, time_scale=stage.time_scale
+        )
     if time_scale or faults:
         raise click.UsageError("--time-scale and --fault are for --emulated.")
     read, sentence = read_config(config, plaintext=plaintext, env=os.environ)
     return RouterSource(open=partial(configured, read), sentence=sentence, emulated=False)
 
 
-def _emulator(time_scale: float, faults: Mapping[str, str]) -> RouterSource:
-    from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - heavy: a server
+@frozen(kw_only=True)
+class EmulatedStage:
+    """What is played, how fast and with which faults, and a sentence that says so."""
 
-    emulator = Emulator(time_scale=time_scale, tls=True, faults=faults)
-    return RouterSource(
-        open=partial(_emulated, emulator, time_scale),
-        sentence=emulation_sentence(time_scale, faults),
-        emulated=True,
-        time_scale=time_scale,
-    )
+    rehearsal: Rehearsal
+    time_scale: float
+    faults: Mapping[str, str]
+    sentence: str
+
+    def emulator(self) -> Emulator:
+        """Make the emulator; it is not running yet.
+
+        Raises:
+            ValueError: there is no such fault, or it is on nobody there is.
+        """
+        from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - heavy: a server
+
+        faults = {self.rehearsal.selector(selector): fault for selector, fault in self.faults.items()}
+        return Emulator(time_scale=self.time_scale, doors=self.rehearsal.origins, faults=faults)
 
 
-def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, str]) -> tuple[Config, str]:
-    """Read the configuration, and say in a sentence which it is.
+def staged(
+    file: Path | None,
+    *,
+    plaintext: str | None,
+    time_scale: float | None,
+    faults: Sequence[str],
+    default_faults: Sequence[str] = FAULTS,
+) -> EmulatedStage:
+    """Choose what an emulator plays: the configuration that would be used, or without one the built-in chain.
+
+    Raises:
+        click.ClickException: --plaintext, or a fault that cannot be read.
+        ConfigError: the file has mistakes, or nobody of it can be played.
+    """
+    from pixroute.testing.emulated import default_rehearsal  # noqa: PLC0415 - heavy: a server
+    from pixroute.testing.rehearsal import rehearse  # noqa: PLC0415 - as above
+
+    if plaintext:
+        raise click.UsageError("--emulated needs no --plaintext: nothing leaves this machine.")
+    path, which = find_config(file, os.environ, Path.cwd())
+    if path is None:
+        rehearsal, which = default_rehearsal(), ""
+        faults = faults or default_faults
+    else:
+        rehearsal = rehearse(load_without_keys(path, PluginsOnDemand()))
+        which = which.removeprefix("Using ").rstrip(".")
+    scale, read = time_scale or TIME_SCALE, read_faults(faults)
+    sentence = emulation_sentence(which, scale, read, rehearsal.unused)
+    return EmulatedStage(rehearsal=rehearsal, time_scale=scale, faults=read, sentence=sentence)
+
+
+def read_config(
+    file: Path | None, *, plaintext: str | None, env: Mapping[str, str], ask_keys: bool = True
+) -> tuple[Config, str]:
+    """Read the configuration, and say in a sentence which it is; `ask_keys` false: nobody will use the keys.
 
     Raises:
         click.ClickException: there is neither a file nor a key.
@@ -87,7 +139,9 @@ def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, s
     if path is not None:
         if plaintext:
             raise click.UsageError('--plaintext is for the built-in chain; in a file, say plaintext = "accept" there.')
-        return load(path, PluginsOnDemand(), env=env), sentence
+        return read_file(path, PluginsOnDemand(), env=env).checked(keys=ask_keys), sentence
+    if not ask_keys:
+        env = AnyKey(env)
     if not env.get(KEY_VARIABLE, "").strip():
         raise click.ClickException(
             f"there is no key: set {KEY_VARIABLE}, or write a pixroute.toml; or add --emulated, which needs neither."
@@ -95,6 +149,15 @@ def read_config(file: Path | None, *, plaintext: str | None, env: Mapping[str, s
     if not plaintext:
         sentence += " Its HTTP port is left out: there the key travels in clear (--plaintext accept)."
     return default_config(PluginsOnDemand(), env=env, plaintext=plaintext), sentence
+
+
+def reading(file: Path | None, *, keys: bool) -> tuple[ConfigReading, str]:
+    """Read the configuration with what is wrong beside it, and say in a sentence which it is; as `read_config`."""
+    path, sentence = find_config(file, os.environ, Path.cwd())
+    if path is not None:
+        return read_file(path, PluginsOnDemand()), sentence
+    config, sentence = read_config(file, plaintext=None, env=os.environ, ask_keys=keys)
+    return ConfigReading(config=config, problems=(), keyless=()), sentence
 
 
 def read_faults(words: Sequence[str]) -> dict[str, str]:
@@ -116,13 +179,14 @@ def read_faults(words: Sequence[str]) -> dict[str, str]:
     return faults
 
 
-def emulation_sentence(time_scale: float, faults: Mapping[str, str]) -> str:
-    """Say that nothing here is real."""
+def emulation_sentence(which: str, time_scale: float, faults: Mapping[str, str], unused: Sequence[str] = ()) -> str:
+    """Say that nothing here is real, what is played, and what of it is not used."""
     told = ", ".join(f"{selector}={fault}" for selector, fault in faults.items()) or "none"
-    return (
-        "EMULATED: no provider is asked, no key is used, nothing is billed, whatever price is shown; "
-        f"{1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
+    sentence = (
+        f"EMULATED: {which and f'{which}; '}no provider is asked, no key is used, nothing is billed, whatever price is "
+        f"shown; {1 / time_scale:g} times faster than life (times shown are real seconds); faults: {told}."
     )
+    return f"{sentence} Not used: {'; '.join(unused)}." if unused else sentence
 
 
 @asynccontextmanager
@@ -134,9 +198,12 @@ async def configured(config: Config, observers: Mapping[str, Observer]) -> Async
 
 
 @asynccontextmanager
-async def _emulated(emulator: Emulator, time_scale: float, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
-    """Open a router for the default chain before an emulator that is not running yet."""
-    from pixroute.testing.emulated import emulated_router  # noqa: PLC0415 - heavy: a server, certificates
+async def _emulated(stage: EmulatedStage, observers: Mapping[str, Observer]) -> AsyncIterator[Router]:
+    """Open a router for what is played, before an emulator of its own."""
+    from pixroute.testing.rehearsal import rehearsed_router  # noqa: PLC0415 - heavy: a server, certificates
 
-    async with emulator, emulated_router(emulator, time_scale=time_scale, observers=observers) as router:
+    async with (
+        stage.emulator() as emulator,
+        rehearsed_router(stage.rehearsal, emulator, scale=stage.time_scale, observers=observers) as router,
+    ):
         yield router

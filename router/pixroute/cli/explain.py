@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from pixroute.cli import choose
 from pixroute.cli.options import RequestOptions, configuration_options, request_options
 from pixroute.cli.origins import citations, origins
 from pixroute.cli.words import amount, console, say, table
-from pixroute.config.load import KEY_VARIABLE
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
 from pixroute.routing.view import Verdict
@@ -32,8 +32,7 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
     another upstream, which joins a silent attempt after the time shown or when only the reserve is left.
     """
     options = RequestOptions(**asked)
-    env = {**os.environ, KEY_VARIABLE: os.environ.get(KEY_VARIABLE, "").strip() or "none; nothing is sent"}
-    read, sentence = choose.read_config(config, plaintext=plaintext, env=env)
+    read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ, ask_keys=False)
     say(sentence)
     asyncio.run(_explain(read, options))
 
@@ -64,11 +63,25 @@ def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:
     )
 
 
+def no_reserve(plan: ProviderPlan) -> Iterator[str]:
+    """Say why no time is kept for a fallback; nothing where it is, or where it is not asked itself."""
+    if plan.reserve or plan.verdict != Verdict.READY.value:
+        return
+    if not plan.not_kept:
+        yield "reserve 0, for nobody follows."
+    whose: dict[str, list[str]] = {}
+    for name, why in plan.not_kept.items():
+        whose.setdefault(why, []).append(name)
+    for why, names in whose.items():
+        yield f"reserve 0 for {', '.join(names)}: {why}."
+
+
 def _summary(explanation: Explanation) -> list[str]:
     parts = f", in {explanation.parts} parts at once" if explanation.parts > 1 else ""
     worst = amount(explanation.worst_cost, explanation.currency)
     return [
         *(f"{plan.name}: {plan.verdict}." for plan in explanation.providers if plan.verdict != Verdict.READY.value),
+        *(f"{plan.name}: {line}" for plan in explanation.providers for line in no_reserve(plan)),
         *(f"{drawn}." for drawn in explanation.drawn),
         *(f"{plan.name}: its breaker is forced: {plan.forced}." for plan in explanation.providers if plan.forced),
         f"Chain {explanation.chain}{parts}: first {explanation.first}.",

@@ -15,8 +15,8 @@ from pixroute.request import RESOLUTIONS
 PLUGIN_HEADS = ("plugin", "version", "provider types")
 NAME = "provider type"
 ABILITIES = ("sizes", "exact", "shapes", "formats", "refs", "mask", "n")
-TERMS = ("1K", "2K", "4K", "usual, s", "known")
-WIDE = 140
+TERMS = ("1K", "2K", "4K", "prices by", "usual, s", "wire")
+WIDE = 160
 """Columns from which one table holds everything."""
 _CLASSES = RESOLUTIONS[:3]
 
@@ -27,8 +27,8 @@ def plugins() -> None:
 
     Of each provider type, as it is without further settings: the classes it makes; which sizes may be asked exactly;
     how many shapes; formats to choose from; most reference pictures; whether it takes a mask; most pictures of one
-    call (n); the price of a picture of each class; the seconds that half the pictures of each class take (none known:
-    ?); and how its wire is known.
+    call (n); the price of a picture of each class, whose list it stands in ("assumed": in nobody's) and in which month;
+    the seconds that half the pictures of each class take (none known: ?); and how its wire is known.
     """
     found = load_plugins()
     screen = console()
@@ -76,6 +76,7 @@ def _row(spec: ProviderSpec) -> tuple[str, ...]:
         "yes" if can.mask_formats else "no",
         str(can.max_images),
         *_prices(provider.price, can),
+        "-" if provider.price is None else f"{provider.price.listed or 'not said'} {provider.price.as_of}".rstrip(),
         _usual(provider.latency, can),
         spec.sure or "not said",
     )

@@ -62,6 +62,8 @@ def _print_record(record: Record) -> None:
     if rows:
         click.echo()
         console().print(table(HEADS, rows, right=("seconds",), whole=("provider", "stage", "billing")))
+        for drawn in record.drawn:
+            say(f"{drawn}.")
         click.echo()
 
 

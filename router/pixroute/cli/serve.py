@@ -36,8 +36,14 @@ class ServeSource:
 
     config: Config | None
     sentence: str
-    time_scale: float = choose.TIME_SCALE
-    faults: tuple[str, ...] = ()
+    stage: choose.EmulatedStage | None = None
+
+    @property
+    def settings(self) -> ServeSettings:
+        """Its `[serve]`."""
+        if self.stage is not None:
+            return self.stage.rehearsal.serve
+        return self.config.serve if self.config else ServeSettings()
 
 
 @click.command()
@@ -73,8 +79,7 @@ def serve(
     said: dict[str, Any] = {
         "host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "processes": processes,
     }  # fmt: skip
-    base = source.config.serve if source.config else ServeSettings()
-    settings = evolve(base, **{name: value for name, value in said.items() if value is not None})
+    settings = evolve(source.settings, **{name: value for name, value in said.items() if value is not None})
     if part:
         return asyncio.run(_serve(source, evolve(settings, reuse_port=True), until=ended_with(sys.stdin)))
     if settings.processes > 1:
@@ -89,11 +94,8 @@ def _source(
     *, config: Path | None, plaintext: str | None, time_scale: float | None, faults: tuple[str, ...], emulated: bool
 ) -> ServeSource:
     if emulated:
-        if config or plaintext:
-            raise click.UsageError("--emulated brings its own chain: leave -c and --plaintext out.")
-        scale, wanted = time_scale or choose.TIME_SCALE, faults or choose.FAULTS
-        sentence = choose.emulation_sentence(scale, choose.read_faults(wanted))
-        return ServeSource(config=None, sentence=sentence, time_scale=scale, faults=tuple(wanted))
+        stage = choose.staged(config, plaintext=plaintext, time_scale=time_scale, faults=faults)
+        return ServeSource(config=None, sentence=stage.sentence, stage=stage)
     if time_scale or faults:
         raise click.UsageError("--time-scale and --fault are for --emulated.")
     read, sentence = choose.read_config(config, plaintext=plaintext, env=os.environ)
@@ -151,18 +153,15 @@ async def _router(source: ServeSource, watching: Watching) -> AsyncIterator[tupl
         async with Router.from_config(wide, observers={"gateway": watching}) as router:
             yield router, menu_of(wide)
         return
-    from pixroute.testing.emulated import DEFAULT_CHAIN, emulated_router  # noqa: PLC0415 - heavy: a server
-    from pixroute.testing.emulator import Emulator  # noqa: PLC0415 - as above
+    from pixroute.testing.rehearsal import rehearsed  # noqa: PLC0415 - heavy: a server
 
-    chains = {"default": tuple(DEFAULT_CHAIN), **{name: (name,) for name in DEFAULT_CHAIN}}
-    emulator = Emulator(time_scale=source.time_scale, tls=True, faults=choose.read_faults(source.faults))
-    async with (
-        emulator,
-        emulated_router(
-            emulator, time_scale=source.time_scale, observers={"gateway": watching}, chains=chains
-        ) as router,
-    ):
-        yield router, Menu(chains=chains, models={"gpt-image-1": "default"})
+    assert source.stage is not None
+    rehearsal, scale = source.stage.rehearsal, source.stage.time_scale
+    async with source.stage.emulator() as emulator, rehearsed(rehearsal, emulator, scale=scale) as config:
+        wide = widened(config)
+        models = wide.serve.models or {"gpt-image-1": wide.default_chain.name}
+        async with Router.from_config(wide, observers={"gateway": watching}) as router:
+            yield router, Menu(chains=menu_of(wide).chains, models=models)
 
 
 @contextmanager

@@ -30,6 +30,14 @@ def build(config: Config, before: Built | None = None) -> Built:
     Raises:
         ConfigError: some could not be created, or a chain's prices turn out to be in two currencies.
     """
+    built, problems = build_what_can(config, before)
+    if problems:
+        raise ConfigError(problems, source=config.source)
+    return built
+
+
+def build_what_can(config: Config, before: Built | None = None) -> tuple[Built, list[Problem]]:
+    """Create as `build` does; give what could be created and what is wrong."""
     enabled = {name: provider for name, provider in config.providers.items() if provider.enabled}
     providers, problems = _create(
         "providers",
@@ -55,9 +63,7 @@ def build(config: Config, before: Built | None = None) -> Built:
         breaker_states(providers)
     except ValueError as error:
         problems.append(Problem("providers", str(error)))
-    if problems:
-        raise ConfigError(problems, source=config.source)
-    return Built(config=config, providers=providers, observers=observers)
+    return Built(config=config, providers=providers, observers=observers), problems
 
 
 def two_currencies(path: str, prices: Mapping[str, Price | None]) -> list[Problem]:

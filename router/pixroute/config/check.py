@@ -6,13 +6,18 @@ from collections.abc import Iterable
 
 from pixroute.config import check_chains, check_groups, check_places, check_serve, check_tables
 from pixroute.config.build import Built
+from pixroute.config.model import ChainConfig
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
-from pixroute.errors import ConfigError
+from pixroute.errors import Problem
 
 
-def examine(built: Built) -> tuple[ConfigFinding, ...]:
-    """Find what is likely to be regretted, the worst first."""
+def examine(built: Built, *, whole: bool = True) -> tuple[ConfigFinding, ...]:
+    """Find what is likely to be regretted, the worst first.
+
+    `whole` false: mistakes left something out, so only what is complete is looked at.
+    """
     by_name = {link.name: link for link in links(built)}
+    chains = [chain for chain in built.config.chains.values() if whole or _complete(chain, built)]
     walks = [
         Walk(
             name=chain.name,
@@ -20,9 +25,10 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
             policy=chain.policy,
             groups=tuple(tuple(by_name[name] for name in group.any) for group in chain.groups),
         )
-        for chain in built.config.chains.values()
+        for chain in chains
     ]
-    rules = (*check_tables.RULES, *check_places.RULES, *check_serve.RULES)
+    tables = check_tables.RULES if whole else check_tables.SINGLE
+    rules = (*tables, *check_places.RULES, *check_serve.RULES)
     found = [finding for rule in rules for finding in rule(built, walks)]
     found += [
         finding
@@ -31,6 +37,10 @@ def examine(built: Built) -> tuple[ConfigFinding, ...]:
         for finding in rule(built, walk)
     ]
     return worst_first(found)
+
+
+def _complete(chain: ChainConfig, built: Built) -> bool:
+    return bool(chain.providers) and all(name in built.providers for name in chain.providers)
 
 
 def worst_first(found: Iterable[ConfigFinding]) -> tuple[ConfigFinding, ...]:
@@ -47,6 +57,6 @@ def links(built: Built) -> tuple[Link, ...]:
     )
 
 
-def mistakes(error: ConfigError) -> tuple[ConfigFinding, ...]:
+def mistakes(problems: Iterable[Problem]) -> tuple[ConfigFinding, ...]:
     """Give the problems of a configuration that cannot be used."""
-    return tuple(ConfigFinding(level="error", path=one.path, message=one.message) for one in error.problems)
+    return tuple(ConfigFinding(level="error", path=one.path, message=one.message) for one in problems)

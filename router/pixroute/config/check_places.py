@@ -8,6 +8,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pixroute.config.build import Built
+from pixroute.config.secrets import StandIn
 from pixroute.config.walk import ConfigFinding, Walk
 from pixroute.sanitizer import tried
 from pixroute.secret import Secret
@@ -15,7 +16,8 @@ from pixroute.words import join
 
 _ROUTE = re.compile(
     r"/(?:images(?:/(?:generations|edits|variations)(?:/async)?)?|chat/completions|completions|responses"
-    r"|openai(?:/deployments/[^/]+)?|models(?:/[^/]*)?|files|(?:services|projects|publishers)(?:/.*)?|compatible-mode)$"
+    r"|openai(?:/deployments/[^/]+)?|models(?:/.*)?|files|(?:services|projects|publishers)(?:/.*)?|compatible-mode"
+    r"|predictions(?:/[^/]*)?|fal-ai/.*|flux-[\w.-]+|get_result|stable-image(?:/.*)?|tasks(?:/[^/]*)?)$"
 )
 _VERSION = re.compile(r"(?:/api)?/v\d+(?:alpha|beta)?\d*$")
 _KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -63,7 +65,7 @@ def keys(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         secret = getattr(provider.settings, "api_key", None)
         host = urlsplit(getattr(provider.settings, "base_url", "")).hostname or ""
-        key = tried(secret.reveal) if isinstance(secret, Secret) else ""
+        key = tried(secret.reveal) if isinstance(secret, Secret) and not isinstance(secret, StandIn) else ""
         if key and (wrong := _of_another(key, host)) is not None:
             yield ConfigFinding(
                 level="warning",

@@ -9,6 +9,7 @@ import attrs
 
 from pixroute.config.build import Built
 from pixroute.config.model import Rule
+from pixroute.config.secrets import StandIn
 from pixroute.config.walk import ConfigFinding, Level, Walk
 from pixroute.sanitizer import tried
 from pixroute.secret import Secret, doubts
@@ -79,7 +80,8 @@ def _keys(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
     for name, provider in built.providers.items():
         for one in attrs.fields(type(provider.settings)) if attrs.has(type(provider.settings)) else ():
             secret = getattr(provider.settings, one.name)
-            key = tried(secret.reveal) if isinstance(secret, Secret) else ""
+            given = isinstance(secret, Secret) and not isinstance(secret, StandIn)
+            key = tried(secret.reveal) if given else ""
             for doubt in doubts(key) if key else ():
                 yield ConfigFinding(
                     level="warning",
@@ -100,10 +102,11 @@ def _recommended(built: Built, _: Sequence[Walk]) -> Iterator[ConfigFinding]:
             )
 
 
-RULES: tuple[Callable[[Built, Sequence[Walk]], Iterator[ConfigFinding]], ...] = (
-    _unreached,
+SINGLE: tuple[Callable[[Built, Sequence[Walk]], Iterator[ConfigFinding]], ...] = (
     _shadowed,
     _plaintext,
     _keys,
     _recommended,
 )
+"""Those that hold of what there is, whatever is left out."""
+RULES = (_unreached, *SINGLE)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from pixroute.config.model import Config
 from pixroute.errors import ConfigError, Problem
 from pixroute.plugins import PluginSource
@@ -81,21 +83,81 @@ def structure(
     Raises:
         ConfigError: it has mistakes; all of them are told.
     """
+    reading = read_mapping(mapping, plugins, base=base, env=env, source=source, clear_keys=clear_keys)
+    return reading.checked()
+
+
+@frozen(kw_only=True)
+class ConfigReading:
+    """What could be read of a configuration, and what is wrong with it.
+
+    Where there are problems, entries that cannot be read are missing. `keyless` are those problems that are keys which
+    are not there; in `config` something stands for them.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+    keyless: tuple[Problem, ...]
+
+    def checked(self, *, keys: bool = True) -> Config:
+        """Give the configuration; `keys` false: nobody will use the keys, so they may be missing.
+
+        Raises:
+            ConfigError: it has mistakes; all of them are told.
+        """
+        wrong = [one for one in self.problems if keys or one not in self.keyless]
+        if wrong:
+            raise ConfigError(wrong, source=self.config.source)
+        return self.config
+
+
+def read_mapping(
+    mapping: Mapping[str, Any],
+    plugins: PluginSource,
+    *,
+    base: Path,
+    env: Mapping[str, str] = os.environ,
+    source: str = "configuration",
+    clear_keys: bool = True,
+) -> ConfigReading:
+    """Read a mapping as `structure` does, with what is wrong beside it.
+
+    Raises:
+        ConfigError: it is no table.
+    """
     from pixroute.config.reader import ConfigReader  # noqa: PLC0415 - cattrs takes 50 ms to import
     from pixroute.config.strict import strict_converter  # noqa: PLC0415
 
     if not isinstance(mapping, Mapping):
         raise ConfigError([Problem("", f"must be a table, not {shown(mapping)}")], source=source)
-    reader = ConfigReader(mapping, plugins, strict_converter(base=base, env=env, clear_keys=clear_keys), source)
+    converter = strict_converter(base=base, env=env, clear_keys=clear_keys)
+    reader = ConfigReader(mapping, plugins, converter, source)
     config = reader.config()
-    if reader.problems:
-        raise ConfigError(reader.problems, source=source)
-    return config
+    return ConfigReading(config=config, problems=tuple(reader.problems), keyless=tuple(reader.keyless))
+
+
+class AnyKey(dict[str, str]):
+    """An environment in which every key is set; our own variables stay as they are in the one it is made of."""
+
+    def get(self, name: str, default: object = None) -> Any:
+        """Give what is set, or words that stand for it."""
+        own = name.startswith("PIXROUTE_")
+        return super().get(name) or (default if own else f"{name}, which is not set")
+
+
+def read_file(path: Path, plugins: PluginSource, *, env: Mapping[str, str] = os.environ) -> ConfigReading:
+    """Read a file with what is wrong beside it; raises `ConfigError` like `read_toml`."""
+    return read_mapping(read_toml(path), plugins, base=path.parent, env=env, source=str(path), clear_keys=False)
 
 
 def load(path: Path, plugins: PluginSource, *, env: Mapping[str, str] = os.environ) -> Config:
     """Read a file; raises `ConfigError` like `read_toml` and `structure`."""
-    return structure(read_toml(path), plugins, base=path.parent, env=env, source=str(path), clear_keys=False)
+    return read_file(path, plugins, env=env).checked()
+
+
+def load_without_keys(path: Path, plugins: PluginSource) -> Config:
+    """Read a file whose keys nobody will use, so they may be missing; raises `ConfigError` like `load`."""
+    return read_file(path, plugins).checked(keys=False)
 
 
 def default_config(

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 from cattrs import Converter
 
 from pixroute.config.build import two_currencies
 from pixroute.config.model import DEFAULT_CHAIN, ChainConfig, Config, ObserverConfig, ProviderConfig, Rule, overlay
+from pixroute.config.secrets import stand_ins
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
 from pixroute.config.strict import problems_of, unknown_keys
@@ -25,6 +26,7 @@ from pixroute.values import Mistake
 from pixroute.words import join, nearest
 
 T = TypeVar("T")
+S = TypeVar("S", bound=ProviderSettings)
 TABLES = ("chains", "rules", "providers", "policy", "observers", "budgets", "shared", "serve")
 SHARED = {
     "breaker": "all chains share the breakers: say it in [policy.breaker]",
@@ -35,7 +37,7 @@ SHARED = {
 
 @define
 class ConfigReader:
-    """One reading: what was said, and what is wrong with it so far.
+    """One reading: what was said, and what is wrong with it so far; `keyless`: those problems that are missing keys.
 
     What its methods give is complete only where `problems` stayed empty.
     """
@@ -44,7 +46,8 @@ class ConfigReader:
     plugins: PluginSource
     converter: Converter
     source: str
-    problems: list[Problem] = field(factory=list)
+    problems: list[Problem] = field(factory=list, init=False)
+    keyless: list[Problem] = field(factory=list, init=False)
 
     def config(self) -> Config:
         """Read everything."""
@@ -93,7 +96,7 @@ class ConfigReader:
         if settings is None:
             return None
         if settings.enabled:
-            self.check_secrets(settings, own, path)
+            settings = self.with_keys(settings, own, path)
         return ProviderConfig(name=name, spec=spec, settings=settings)
 
     def provider_type(self, said: Mapping[str, Any], path: str) -> ProviderSpec | None:
@@ -122,6 +125,13 @@ class ConfigReader:
             return ObserverConfig(name=name, spec=spec)
         return ObserverConfig(name=name, spec=spec, settings=self.value(said, spec.settings, path))
 
+    def with_keys(self, settings: S, own: Mapping[str, Any], path: str) -> S:
+        """Give settings whose missing keys are told, and replaced by stand-ins: all else of them can be looked at."""
+        self.check_secrets(settings, own, path)
+        given = {name: said for name, said in own.items() if isinstance(said, Mapping)}
+        replaced: dict[str, Any] = {**stand_ins(settings, given)}
+        return evolve(settings, **replaced) if replaced else settings
+
     def check_secrets(self, settings: object, own: Mapping[str, Any], path: str) -> None:
         """Ask every secret that a table points to, so that a missing key is told now; a callable is left alone."""
         for name, said in own.items():
@@ -130,7 +140,8 @@ class ConfigReader:
                 try:
                     secret.reveal()
                 except LookupError as error:
-                    self.wrong(join(path, name), str(error))
+                    self.keyless.append(Problem(join(path, name), str(error)))
+                    self.problems.append(self.keyless[-1])
 
     def chain(
         self, name: str, said: Any, policy: Policy, providers: Mapping[str, ProviderConfig]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -56,6 +57,22 @@ class FromFile:
         if version != self._version:
             self._key = self.path.read_text(encoding="utf-8-sig").strip() or self._key
             self._version = version
+
+
+class StandIn(Secret):
+    """Stands for a key that is not there, where nobody uses it; accounts are told apart by where theirs would be."""
+
+    __slots__ = ()
+
+
+def stand_ins(settings: object, said: Mapping[str, Any]) -> dict[str, StandIn]:
+    """Give a stand-in, by field, for each secret of settings that cannot be had; `said` is how it is pointed to."""
+    secrets = {name: getattr(settings, name, None) for name in said}
+    return {
+        name: StandIn(f"the key of {said[name]!r}")
+        for name, secret in secrets.items()
+        if isinstance(secret, Secret) and not tried(secret.reveal)
+    }
 
 
 @frozen(kw_only=True)

@@ -27,6 +27,10 @@ class Backoff:
             self._doublings += 1
         return lasts
 
+    def at_least(self, doublings: int) -> None:
+        """Go on from the doublings of another process, as if they were one's own."""
+        self._doublings = max(self._doublings, doublings)
+
     def opened(self) -> None:
         """Forget nothing while it is open."""
         self._closed_since = inf

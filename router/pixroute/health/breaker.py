@@ -16,18 +16,16 @@ from math import inf
 
 from pixroute.health.backoff import Backoff
 from pixroute.health.force import Forced
-from pixroute.health.in_flight import AdmissionToken
-from pixroute.health.phases import Phases
+from pixroute.health.hearing import ENDED_BY_LATE_SUCCESS, Hearing
+from pixroute.health.in_flight import REFUSED_WITHIN, AdmissionToken
 from pixroute.health.sickness import sickness
 from pixroute.health.stall import Survival
 from pixroute.health.states import BreakerView, OpenReason, State
 from pixroute.latency import Quantiles
 from pixroute.outcome import HealthSignal
 
-_ENDED_BY_LATE_SUCCESS = frozenset({OpenReason.OVERDUE, OpenReason.STALL, OpenReason.RATE})
 
-
-class Breaker(Phases):
+class Breaker(Hearing):
     """The health of one upstream and resolution, or of one origin.
 
     Args:
@@ -137,26 +135,6 @@ class Breaker(Phases):
         self._in_flight.forget(token)
         self.next_check = self._next()
 
-    def hint(self, seconds: float, now: float) -> None:
-        """Wait for what the provider asked: opens a closed breaker, extends an open one, ends a half-open."""
-        self.evaluate(now)
-        until = now + min(max(seconds, 1.0), self.policy.max_hint)
-        self._hinted_until = max(self._hinted_until, until)
-        if self.state is State.HALF_OPEN:
-            self._open(self._reason_again, until, now, answered=self._ramp.answered)
-        elif self.state is State.CLOSED:
-            self._until = until
-            self._move(State.OPEN, OpenReason.HINT, now)
-        self._until = max(self._until, until)
-        self.next_check = self._next()
-
-    def open_now(self, reason: OpenReason, seconds: float, now: float) -> None:
-        """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
-        self.evaluate(now)
-        self._told = max(self._told, (now + seconds, reason))
-        if self.state is not State.OPEN or now + seconds > self._until:
-            self._open(reason, now + seconds, now, answered=True)
-
     # -- what an operator does
 
     def force(self, forced: Forced, until: float, now: float) -> None:
@@ -195,6 +173,7 @@ class Breaker(Phases):
         self._forced, self._forced_until = None, inf
         self._hinted_until = self._until = self._last_throttle = -inf
         self._told = (-inf, OpenReason.HINT)
+        self._hinted_here, self._told_here = -inf, self._told
         self.generation += 1
         self._in_flight.retire()
         self._evidence.clear()
@@ -217,7 +196,7 @@ class Breaker(Phases):
     # -- what an outcome does
 
     def _settle_late(self, signal: HealthSignal, now: float) -> None:
-        opened_wrongly = self.state is State.OPEN and self.reason in _ENDED_BY_LATE_SUCCESS
+        opened_wrongly = self.state is State.OPEN and self.reason in ENDED_BY_LATE_SUCCESS
         if signal is HealthSignal.SUCCESS and opened_wrongly and now >= self._hinted_until:
             self._half_open(now)
 
@@ -246,6 +225,7 @@ class Breaker(Phases):
         if signal is HealthSignal.SUCCESS:
             return
         policy = self.policy
-        window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
-        if reason := sickness(self._evidence, self._in_flight, token, now, policy=policy, window=window):
+        self._refused = now - token.started <= REFUSED_WITHIN
+        self._window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
+        if reason := sickness(self._evidence, self._in_flight, token, now, policy=policy, window=self._window):
             self._sicken(reason, now, token)

@@ -14,12 +14,13 @@ MOST_REQUESTS = 1024
 
 
 class BreakerEvidence:
-    """The row of hard failures, and the outcomes within a window, by request."""
+    """The row of hard failures, and the outcomes within a window, by request; `changes` counts what came in."""
 
     def __init__(self) -> None:
         self._row: OrderedDict[Hashable, float] = OrderedDict()
         self._settled: OrderedDict[Hashable, tuple[float, bool]] = OrderedDict()
         self._bad = 0
+        self.changes = 0
         self._suspended: OrderedDict[Hashable, tuple[float, HealthSignal]] = OrderedDict()
 
     def copied(self) -> BreakerEvidence:
@@ -47,6 +48,7 @@ class BreakerEvidence:
 
     def add(self, request: Hashable, signal: HealthSignal, now: float) -> None:
         """Take the outcome of a request in place of its earlier one; anything but HARD ends the row."""
+        self.changes += 1
         self._forget(request)
         bad = signal is not HealthSignal.SUCCESS
         self._settled[request] = (now, bad)
@@ -76,8 +78,19 @@ class BreakerEvidence:
         recent = list(takewhile(lambda each: each[0] >= time, reversed(self._settled.values())))
         return sum(bad for _, bad in recent), len(recent)
 
+    def row(self, since: float) -> list[tuple[Hashable, float]]:
+        """Give the requests of the row from `since` on, the oldest first, with their times."""
+        self.in_a_row(since)
+        return list(self._row.items())
+
+    def bad(self, since: float) -> list[tuple[Hashable, float]]:
+        """Give the requests that failed or were throttled from `since` on, the oldest first, with their times."""
+        self.rate(since)
+        return [(request, at) for request, (at, bad) in self._settled.items() if bad]
+
     def clear(self) -> None:
         """Forget everything."""
+        self.changes += 1
         self._row.clear()
         self._settled.clear()
         self._suspended.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import define
 
@@ -16,6 +16,7 @@ class _Held:
     seconds: float
     credential: Callable[[], str] | None
     fingerprint: str | None
+    first_hand: bool = True
 
 
 class Holds:
@@ -51,6 +52,27 @@ class Holds:
         seconds = min(2 * held.seconds, hold.longest) if held is not None and held.hold == hold else hold.first
         fingerprint = _asked(credential) if credential else None
         self._held[account] = _Held(hold, now + seconds, seconds, credential, fingerprint)
+
+    def told(self, now: float) -> dict[str, tuple[float, str | None]]:
+        """Give what this process was told itself: by account until when, and the credential's fingerprint."""
+        return {
+            account: (held.until, held.fingerprint)
+            for account, held in list(self._held.items())
+            if held.first_hand and self.until(account, now) is not None
+        }
+
+    def hear(self, heard: Mapping[str, tuple[float, Callable[[], str]]], now: float) -> None:
+        """Hold what other processes were told to, until the times given, in place of all that was heard before."""
+        for account in [account for account, held in self._held.items() if not held.first_hand]:
+            if account not in heard:
+                del self._held[account]
+        for account, (until, credential) in heard.items():
+            held = self._held.get(account)
+            if held is None or (not held.first_hand or now >= held.until):
+                seconds = until - now
+                hold = Hold(first=seconds, longest=seconds)
+                fingerprint = _asked(credential)
+                self._held[account] = _Held(hold, until, seconds, credential, fingerprint, first_hand=False)
 
     def until(self, account: str, now: float) -> float | None:
         """Tell until when the account is held; None if it is not."""

@@ -83,6 +83,16 @@ class InFlight:
         """Count the live admissions since a time that are past an overloaded upstream's quick refusal."""
         return sum(since <= token.started <= now - REFUSED_WITHIN for token in self.live)
 
+    def youngest_accepted(self, now: float) -> float:
+        """Tell when the youngest live admission began that is past a quick refusal; -inf: there is none."""
+        return max((token.started for token in self.live if token.started <= now - REFUSED_WITHIN), default=-inf)
+
+    def overdue(self, now: float, factor: float) -> int:
+        """Count the live requests that are older than `factor` × P99."""
+        if not self.live:
+            return 0
+        return len({token.request for token in self._heard() if token.started + factor * token.expected.p99 <= now})
+
     def overdue_at(self, count: int, factor: float) -> float:
         """Tell when `count` live requests will be older than `factor` × P99; inf while there are fewer."""
         by_request: dict[str, float] = {}
@@ -92,8 +102,8 @@ class InFlight:
         first = nsmallest(count, by_request.values())
         return first[-1] if len(first) == count else inf
 
-    def overdue(self, now: float, factor: float) -> tuple[int, float]:
-        """Count the live requests older than `factor` × P99, and give the longest P95 of their calls."""
+    def overdue_lately(self, now: float, factor: float) -> tuple[int, float]:
+        """Count the same, and give the longest P95 of their calls."""
         late = [token for token in self._heard() if token.started + factor * token.expected.p99 <= now]
         return len({token.request for token in late}), max((token.expected.p95 for token in late), default=0.0)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, erfc, log, sqrt
 
+from pixroute.health.sketch import TimesTold, sketch, times
 from pixroute.latency import Quantiles
 
 KEPT = 200
@@ -35,6 +36,10 @@ class Window:
             oldest = self._by_age.popleft()
             del self._by_size[bisect_right(self._by_size, oldest) - 1]
 
+    def last(self, count: int) -> list[float]:
+        """Give the latest, at most so many."""
+        return list(self._by_age)[-count:]
+
     def above(self, number: float) -> int:
         """Count the numbers above this one."""
         return len(self._by_size) - bisect_right(self._by_size, number)
@@ -43,6 +48,34 @@ class Window:
         """Give, for each share, the smallest number that at least this share does not exceed."""
         count = len(self._by_size)
         return [self._by_size[ceil(share * count) - 1] for share in shares]
+
+
+class Pool:
+    """The last times of several processes: each gives an equal part of what one alone would keep."""
+
+    def __init__(self, own: Window, censored: Window, others: Sequence[TimesTold]) -> None:
+        part = ceil(KEPT / (len(others) + 1))
+        self._by_size = sorted([*own.last(part), *(time for one in others for time in times(one.successes))])
+        self._censored = sorted([*censored.last(part), *(time for one in others for time in times(one.censored))])
+
+    def __len__(self) -> int:
+        return len(self._by_size)
+
+    def add(self, number: float) -> None:
+        """Take one of this process's until the others are heard again."""
+        insort(self._by_size, number)
+
+    def above(self, number: float) -> int:
+        """Count the numbers above this one."""
+        return len(self._by_size) - bisect_right(self._by_size, number)
+
+    def outlived(self, number: float) -> int:
+        """Count the calls that ended otherwise, and later."""
+        return len(self._censored) - bisect_right(self._censored, number)
+
+    def quantiles(self, *shares: float) -> list[float]:
+        """Give, for each share, the smallest number that at least this share does not exceed."""
+        return [self._by_size[ceil(share * len(self._by_size)) - 1] for share in shares]
 
 
 class LearnedLatency:
@@ -67,24 +100,50 @@ class LearnedLatency:
         self._successes = Window()
         self._censored = Window()
         self._quantiles: Quantiles | None = table
+        self._pool: Pool | None = None
+        self._told: tuple[int, TimesTold] | None = None
 
     @property
     def quantiles(self) -> Quantiles:
         """P50, P95 and P99 in seconds."""
         if self._quantiles is None:
-            (p50, p95, p99), least = self._successes.quantiles(0.5, 0.95, 0.99), self._least
+            (p50, p95, p99), least = self._known.quantiles(0.5, 0.95, 0.99), self._least
             self._quantiles = Quantiles.computed(p50, max(p95, least.p95), max(p99, least.p99))
         return self._quantiles
 
     @property
     def learned(self) -> bool:
         """Whether enough successes are known to say so."""
-        return len(self._successes) >= ENOUGH
+        return len(self._known) >= ENOUGH
+
+    @property
+    def _known(self) -> Window | Pool:
+        return self._successes if self._pool is None else self._pool
+
+    def told(self, processes: int) -> TimesTold:
+        """Give this process's part of the last times of so many processes."""
+        count, told = ceil(KEPT / processes), self._told
+        if told is None or told[0] != count:
+            parts = (sketch(one.last(count)) for one in (self._successes, self._censored))
+            told = self._told = (count, TimesTold(*parts))
+        return told[1]
+
+    def pool(self, others: Sequence[TimesTold]) -> None:
+        """Learn from what other processes have learned, in place of what they told before."""
+        if not others:
+            changed, self._pool = self._pool is not None, None
+        else:
+            changed, self._pool = True, Pool(self._successes, self._censored, others)
+        if changed:
+            self._quantiles = None if self.learned else self._table
 
     def add(self, seconds: float) -> None:
         """Take in a call that succeeded."""
         if self._learns():
             self._successes.add(seconds)
+            self._told = None
+            if self._pool is not None:
+                self._pool.add(seconds)
             if self.learned:
                 self._quantiles = None
 
@@ -92,13 +151,15 @@ class LearnedLatency:
         """Take in a call that ended otherwise: how long it would have taken is unknown, but longer than its age."""
         if self._learns():
             self._censored.add(age)
+            self._told = None
 
     def survival(self, age: float) -> float:
         """Give the share of calls that take longer than an age, at least 1e-4."""
         if not self.learned:
             return table_survival(self._table, age)
-        outlived = self._censored.above(age)
-        return max(FLOOR, (self._successes.above(age) + outlived) / (len(self._successes) + outlived))
+        known, pool = self._known, self._pool
+        outlived = self._censored.above(age) if pool is None else pool.outlived(age)
+        return max(FLOOR, (known.above(age) + outlived) / (len(known) + outlived))
 
 
 def table_survival(table: Quantiles, age: float) -> float:

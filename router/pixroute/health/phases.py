@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from math import inf
+from math import ceil, inf
 from typing import Self
 
 from pixroute.health.backoff import Backoff
@@ -12,12 +12,12 @@ from pixroute.health.evidence import BreakerEvidence
 from pixroute.health.force import Forced
 from pixroute.health.in_flight import REFUSED_WITHIN, AdmissionToken, InFlight
 from pixroute.health.listening import Listening
+from pixroute.health.merging import NOBODY, SICK, Hearsay, overdue_needed
 from pixroute.health.ramp import Ramp
+from pixroute.health.statement import Statement
 from pixroute.health.states import OpenReason, State
 from pixroute.policy import BreakerPolicy
 
-SICK = frozenset({OpenReason.STREAK, OpenReason.RATE, OpenReason.OVERDUE, OpenReason.STALL})
-"""Reasons that evidence gives; the others are what somebody said."""
 LOOKS_AGAIN = 1.0
 """Seconds after which overdue calls that were too few beside the successes are looked at again."""
 
@@ -52,13 +52,15 @@ class Phases:
         self._listening = Listening(ever=silence)
         self._forced: Forced | None = None
         self._forced_until = inf
-        self._until = -inf
-        self._hinted_until = -inf
+        self._until = self._hinted_until = -inf
         self._told: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
-        self._judged_from = -inf
-        self._spared_until = -inf
-        self._last_success = -inf
-        self._last_throttle = -inf
+        self._hinted_here, self._told_here = self._hinted_until, self._told  # what no other process has told
+        self._heard_of: Hearsay = NOBODY
+        self._said: tuple[object, float, Statement] | None = None
+        self._opened_at = self._recovered_at = -inf
+        self._refused = False
+        self._window = policy.window
+        self._judged_from = self._spared_until = self._last_success = self._last_throttle = -inf
         self.next_check = inf
         """The earliest instant at which time alone can change its state; inf for never."""
 
@@ -196,13 +198,21 @@ class Phases:
     def _overdue_due(self) -> float:
         if not self._silence:
             return inf
-        return max(self._spared_until, self._in_flight.overdue_at(self.policy.max_overdue, self.policy.overdue_after))
+        return max(self._spared_until, self._in_flight.overdue_at(self._overdue_needed(), self.policy.overdue_after))
 
     def _overdue_weigh(self, at: float) -> bool:
         """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: no slow spell."""
-        overdue, window = self._in_flight.overdue(at, self.policy.overdue_after)
+        overdue, window = self._in_flight.overdue_lately(at, self.policy.overdue_after)
         bad, settled = self._evidence.since(at - window)
-        return overdue + bad >= self.policy.overdue_share * (overdue + settled)
+        return overdue + bad >= self.policy.overdue_rate * (overdue + settled)
+
+    def _overdue_needed(self) -> int:
+        """Tell how many must be overdue: a share of the whole fleet's calls, but a third here is enough."""
+        own = len(self._in_flight.live)
+        needed = overdue_needed(self.policy, own)
+        if self._heard_of.in_flight <= own:
+            return needed
+        return max(needed, min(overdue_needed(self.policy, self._heard_of.in_flight), ceil(own / 3)))
 
     def _probe_due(self) -> float:
         probes = self.state is State.HALF_OPEN and self._ramp.allowed == 1
@@ -237,9 +247,15 @@ class Phases:
 
     def _room(self) -> int:
         """Tell how many may be admitted while it is not closed."""
-        if self.state is State.OPEN or (not self._ramp.proven and any(each.probing for each in self.siblings)):
+        if self.state is State.OPEN or (not self._ramp.proven and self._is_probed_elsewhere()):
             return 0
-        return self._ramp.allowed - len(self._in_flight.live)
+        allowed = self._ramp.allowed
+        if self._heard_of.processes > 1 and self._ramp.proven:
+            allowed = max(1, allowed // self._heard_of.processes)
+        return allowed - len(self._in_flight.live)
+
+    def _is_probed_elsewhere(self) -> bool:
+        return self._heard_of.probing or any(each.probing for each in self.siblings)
 
     def _sicken(self, reason: OpenReason | None, at: float, token: AdmissionToken | None = None) -> None:
         """Open for evidence, an answer or without a token a silence, unless an operator has said otherwise."""
@@ -255,8 +271,9 @@ class Phases:
 
     def _open(self, reason: OpenReason | None, until: float, at: float, *, answered: bool) -> None:
         self.generation += 1
+        self._opened_at = at
         if self.state is State.CLOSED:
-            self._ramp.before = len(self._in_flight)
+            self._ramp.before = max(len(self._in_flight), self._heard_of.in_flight)
         self._in_flight.retire()
         self._evidence.clear()
         self._listening.stalled_since = None
@@ -275,6 +292,7 @@ class Phases:
     def _double(self, at: float) -> None:
         self._ramp.double()
         if self._ramp.allowed >= self.policy.half_open_max:
+            self._recovered_at = at
             self._close(at)
 
     def _close(self, at: float) -> None:

@@ -18,6 +18,7 @@ class Ramp:
         proven: whether a call has succeeded since the opening, here or at a sibling.
         answered: whether answers, not silence, had opened; then time without a failure is a good sign too.
         before: calls in flight when it opened.
+        setbacks: how often it was halved, ever.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class Ramp:
         self.proven = False
         self.answered = False
         self.before = 0
+        self.setbacks = 0
         self._from = inf
 
     def begin(self) -> None:
@@ -62,4 +64,5 @@ class Ramp:
     def halve(self, live: int, now: float) -> None:
         """Allow half as many after a failure, but as many as are live."""
         self.allowed = max(self.allowed // 2, live, 1)
+        self.setbacks += 1
         self._from = now

@@ -56,8 +56,8 @@ class Health:
         self._upstreams: dict[str, UpstreamHealth] = {}
         self._origins: dict[str, Scope] = {}
         self._slots: dict[str, Bulkhead] = {}
-        self._latencies: dict[Keys, LearnedLatency] = {}
-        self._holds = Holds()
+        self.latencies: dict[Keys, LearnedLatency] = {}
+        self.holds = Holds()
         self._disabled: set[str] = set()
         self._line = Line(self.pass_on)
         self._passing = False
@@ -73,10 +73,10 @@ class Health:
 
     def latency(self, keys: Keys, table: Quantiles, least: Quantiles | None = None) -> LearnedLatency:
         """Give the times of a provider and resolution, which learn while the upstream's breaker is closed."""
-        latency = self._latencies.get(keys)
+        latency = self.latencies.get(keys)
         if latency is None:
             breaker = self._route(keys).upstream.breaker
-            latency = self._latencies[keys] = LearnedLatency(
+            latency = self.latencies[keys] = LearnedLatency(
                 table, least=least, learns=lambda: breaker.state is State.CLOSED
             )
         return latency
@@ -88,7 +88,7 @@ class Health:
 
     def learned(self, keys: Keys) -> LearnedLatency | None:
         """Give the times of a provider and resolution if anybody has asked for them."""
-        return self._latencies.get(keys)
+        return self.latencies.get(keys)
 
     def report(self, now: float) -> tuple[HealthEntry, ...]:
         """Describe every breaker, hold and provider."""
@@ -96,7 +96,7 @@ class Health:
         return (
             *(breaker_entry("origin", scope, now) for scope in self._origins.values()),
             *(breaker_entry("upstream", scope, now) for scope in upstreams),
-            *(hold_entry(account, until) for account, until in self._holds.active(now).items()),
+            *(hold_entry(account, until) for account, until in self.holds.active(now).items()),
             *(provider_entry(name, slots, enabled=name not in self._disabled) for name, slots in self._slots.items()),
         )
 
@@ -110,8 +110,8 @@ class Health:
             _origins={name: scope.copied() for name, scope in list(self._origins.items())},
             _upstreams={name: upstream.copied() for name, upstream in list(self._upstreams.items())},
             _slots={name: slots.copied() for name, slots in list(self._slots.items())},
-            _latencies=dict(self._latencies),
-            _holds=self._holds.copied(),
+            latencies=dict(self.latencies),
+            holds=self.holds.copied(),
             _disabled=set(self._disabled),
         )
         return copy
@@ -143,7 +143,7 @@ class Health:
             waiter: whose promised place is taken.
         """
         route = self._routes.get(keys) or self._route(keys)
-        survival = (self._latencies.get(keys) or LearnedLatency(expected)).survival
+        survival = (self.latencies.get(keys) or LearnedLatency(expected)).survival
         if waiter is not None:
             waiter.drop_promise()
         route.bulkhead.take()
@@ -183,12 +183,12 @@ class Health:
 
     def hold(self, account: str, hold: Hold, now: float, credential: Callable[[], str] | None = None) -> None:
         """Ask an account no more for a time, or until the fingerprint that `credential` gives changes."""
-        self._holds.place(account, hold, now, credential)
+        self.holds.place(account, hold, now, credential)
 
     def served(self, account: str) -> None:
         """Forget an account's holds: it was served."""
-        if self._holds:
-            self._holds.forget(account)
+        if self.holds:
+            self.holds.forget(account)
 
     def disable(self, provider: str) -> None:
         """Ask a provider no more; what is in flight goes on."""
@@ -203,7 +203,7 @@ class Health:
         """Do as an operator says, also to breakers that nobody has asked for yet."""
         scopes: list[Scope] = []
         if order.scope == "account":
-            self._holds.forget(order.key)
+            self.holds.forget(order.key)
         elif order.scope == "origin":
             scopes = [self._origin(order.key)]
         else:
@@ -225,10 +225,23 @@ class Health:
 
     def changed(self, provider: str, max_in_flight: int | None) -> None:
         """Take note that a provider has other settings: it learns its times anew; what is in flight keeps its slot."""
-        self._latencies = {keys: latency for keys, latency in self._latencies.items() if keys.provider != provider}
+        self.latencies = {keys: latency for keys, latency in self.latencies.items() if keys.provider != provider}
         if provider in self._slots:
             self._slots[provider].limit = max_in_flight
             self.pass_on()
+
+    # -- other processes
+
+    def breakers(self) -> Iterator[tuple[str, str, Breaker]]:
+        """Give every breaker with the name of its origin or upstream, and the resolution; an origin's is empty."""
+        yield from ((name, "", scope.breaker) for name, scope in self._origins.items())
+        for name, upstream in self._upstreams.items():
+            yield from ((name, resolution, scope.breaker) for resolution, scope in upstream.scopes.items())
+
+    def heard(self) -> None:
+        """See to the timers and to whoever waits, after others were heard."""
+        self._arm(*self._scopes())
+        self.pass_on()
 
     def spare(self, provider: str, places: int | None) -> None:
         """Take note how many places of a provider the fleet has left; None: not known to be few."""
@@ -331,7 +344,7 @@ class Health:
             origin = None if keys.origin is None else self._origin(keys.origin)
             named = self._upstreams.setdefault(keys.upstream, UpstreamHealth(keys.upstream))
             upstream = named.scope(keys.resolution, self._scope, self._clock())
-            route = self._routes[keys] = HealthRoute(keys, slots, self._holds, upstream, origin)
+            route = self._routes[keys] = HealthRoute(keys, slots, self.holds, upstream, origin)
         return route
 
     def _origin(self, name: str) -> Scope:

@@ -41,6 +41,7 @@ class Endpoint:
     `origin` is `scheme://host:port`; `connect_timeout` None leaves it to the transport. `others` are secrets beside the
     key. `job_hosts` and `job_origins` are asked for jobs with it.
     `key` is what is sent where the source is not asked again, and `sanitizer` looks for it in what comes back.
+    `is_fixed`: no secret of it ever changes.
     """
 
     base_url: str
@@ -58,6 +59,7 @@ class Endpoint:
     job_origins: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
     sanitizer: Sanitizer = field(factory=Sanitizer, repr=False, eq=False)
+    is_fixed: bool = False
 
     @classmethod
     def of(cls, settings: HttpSettings, auth: Auth | None, tokens: Secret | None = None) -> Endpoint:
@@ -91,13 +93,14 @@ class Endpoint:
         Raises:
             NoSecret: there is no key that can be sent; the text may be shown.
         """
-        key = None if self.api_key is None else self.api_key.ask()
-        if key == self.key and not self.others:
+        if self.is_fixed:
             return self
+        key = None if self.api_key is None else self.api_key.ask()
         sanitizer = _sanitizer(key or "", self.others)
         if key == self.key and sanitizer is self.sanitizer:
             return self
-        return evolve(self, key=key, sanitizer=sanitizer)
+        fixed = (self.api_key is None or self.api_key.is_fixed) and all(secret.is_fixed for secret in self.others)
+        return evolve(self, key=key, sanitizer=sanitizer, is_fixed=fixed)
 
     @property
     def plaintext(self) -> bool:
@@ -166,6 +169,10 @@ def _checked(settings: HttpSettings) -> SplitResult:
         raise ValueError(f"`base_url` is {redact(settings.base_url)!r}; give it as https://host/v1")
     if parts.username or parts.password:
         raise ValueError("`base_url` carries a user name or password; give the credential as `api_key`")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "`base_url` carries a query, which would stand before the path of every call; end it before the ?"
+        )
     _check_headers(settings)
     _check_plaintext(settings, parts)
     return parts

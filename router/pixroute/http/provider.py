@@ -326,7 +326,7 @@ class HttpProvider(ABC, Generic[S]):
         details = self._details(reply)
         if details.served_by:
             http_attempt.note(served_by=details.served_by)
-        if details.revised_prompts:
+        if any(details.revised_prompts):
             pictures = [
                 evolve(one, revised_prompt=text) if text else one
                 for one, text in zip_longest(pictures, details.revised_prompts[: len(pictures)])

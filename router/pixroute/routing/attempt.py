@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,6 +81,7 @@ class Attempt:
     """Whether it never was: the planner decides anew."""
     _admission: Admission | None = None
     _expired = False
+    _stated: tuple[Decimal, str] | None = None  # what its answer says that it cost, of whatever use its pictures are
     _works = False  # whether its provider does
     _here: Here | None = None  # its caller's task, where it runs in that
     _threads = 0
@@ -314,6 +316,8 @@ class Attempt:
 
     def _validated(self, outcome: Success) -> Outcome:
         self.stage = Stage.VALIDATE
+        if outcome.cost is not None:
+            self._stated = outcome.cost, outcome.currency
         for picture in outcome.pictures:
             self._owner.take(picture.content)
         checked = at_most(validate(outcome, self.asked, self.prepared), self.part.n)
@@ -353,9 +357,10 @@ class Attempt:
         self.billing = billing_of(outcome, stage=self.stage, price=self.prepared.candidate.price)
         pictures = len(self.images) or self.part.n
         self.cost = cost_of(self.billing, self.prepared.unit_price, pictures, self.prepared.currency)
-        if isinstance(outcome, Success) and outcome.cost is not None and outcome.currency == self.cost.currency:
+        told = self._stated if self.billing is not Billing.AMBIGUOUS else None
+        if told is not None and told[1] == self.cost.currency:
             self.facts["table_cost"] = None if self.cost.certain is None else str(self.cost.certain)
-            self.cost = evolve(self.cost, certain=outcome.cost)
+            self.cost = evolve(self.cost, certain=told[0])
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

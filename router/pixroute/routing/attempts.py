@@ -164,13 +164,13 @@ class Attempts:
         return live[0].prepared.name
 
     def _admitted(self, attempt: Attempt, waiter: Waiter | None) -> Admission:
-        prepared = attempt.prepared
+        prepared, asked, fleet = attempt.prepared, self._part.whole.asked, self._shared.fleet
         return self._shared.health.admit(
             prepared.keys,
             attempt.started,
             policy=self._part.whole.policy.breaker,
             request=attempt.request_id,
-            evidence=self._part.whole.asked.fingerprint,
+            evidence=asked.fingerprint if fleet is None else fleet.evidence(asked),
             expected=prepared.candidate.expected,
             timeout=prepared.candidate.timeout,
             waiter=waiter,

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from math import inf
+from types import MappingProxyType
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from pixroute.latency import Quantiles
 from pixroute.request import Resolution
 from pixroute.routing.chain import PreparedProvider
 from pixroute.routing.plan import plan
 from pixroute.routing.record import Drawn
-from pixroute.routing.reserve import default_budget, reserve, worst_cost
+from pixroute.routing.reserve import default_budget, hindrance, reserve, worst_cost
 from pixroute.routing.view import Verdict, View
+
+LEAVES_NOTHING = "after one attempt that may be billed, max_cost leaves nothing for it"
+NOT_KEPT = MappingProxyType(
+    {
+        Verdict.SAME_UPSTREAM: "it shares the upstream",
+        Verdict.HOLD: "it is not admitted now",
+        Verdict.NO_TIME: "there is no time for it",
+        Verdict.NO_MONEY: LEAVES_NOTHING,
+        Verdict.NO_PRICE: "its price is not known, and there is a max_cost",
+        Verdict.SPENT: "after one attempt that may be billed, max_possibly_billed allows no other",
+        Verdict.ATTEMPTS: "max_attempts allows no other",
+    }
+)
+"""Why no time is kept for a provider, in words of its own where a verdict's would mislead."""
 
 
 @frozen(kw_only=True)
@@ -22,7 +38,8 @@ class ProviderPlan:
 
     `known` false: `expected` are guesses from the time-out, with which nothing is refused. The sources
     say who gave price and expected times: "configuration", a plugin's words, or nobody. `forced`: what an operator
-    has said of the upstream's breaker ("open", "closed", "observe").
+    has said of the upstream's breaker ("open", "closed", "observe"). `not_kept` tells where `reserve` is 0 why, by
+    provider that follows; empty there: nobody follows.
     """
 
     name: str
@@ -40,6 +57,7 @@ class ProviderPlan:
     upstream: str
     plaintext: bool
     forced: str | None = None
+    not_kept: Mapping[str, str] = field(factory=dict)
 
     @property
     def cut(self) -> str:
@@ -103,6 +121,7 @@ def explain(
 
 def _provider_plan(prepared: PreparedProvider, verdict: Verdict, view: View, place: int) -> ProviderPlan:
     candidate, member = prepared.candidate, prepared.member
+    kept = reserve(view, place, view.budget)
     return ProviderPlan(
         name=prepared.name,
         model=member.model,
@@ -111,7 +130,7 @@ def _provider_plan(prepared: PreparedProvider, verdict: Verdict, view: View, pla
         timeout=candidate.timeout,
         expected=candidate.expected,
         known=candidate.known,
-        reserve=reserve(view, place, view.budget),
+        reserve=kept,
         join_after=None if candidate.hedge_after == inf else candidate.hedge_after,
         price=prepared.unit_price,
         price_source=member.price.source if member.price else "",
@@ -119,7 +138,16 @@ def _provider_plan(prepared: PreparedProvider, verdict: Verdict, view: View, pla
         upstream=candidate.upstream,
         plaintext=member.identity.plaintext,
         forced=view.statuses[place].forced,
+        not_kept={} if kept else _not_kept(view, place),
     )
+
+
+def _not_kept(view: View, place: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for later in range(place + 1, len(view.candidates)):
+        why = hindrance(view, place, later, view.budget)
+        found[view.candidates[later].name] = "no time is left for it" if why is None else NOT_KEPT.get(why, why.value)
+    return found
 
 
 def _latency_source(prepared: PreparedProvider) -> str:

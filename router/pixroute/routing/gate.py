@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from attrs import define, frozen
 
 from pixroute.health.report import HealthEntry
+from pixroute.health.telling import digest
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.routing.places import Places
 from pixroute.secret import Secret
@@ -216,7 +217,7 @@ class Passage:
 
 def make_gate(
     budgets: Mapping[str, Budget],
-    shared: SharedSettings | None,
+    shared: SharedSettings | Stores | None,
     health: Health | None = None,
     told: Callable[[str, str, str], None] | None = None,
 ) -> Gate:
@@ -226,14 +227,11 @@ def make_gate(
 
     Args:
         budgets: by name.
-        shared: where processes keep what they share.
+        shared: where processes keep what they share, or the ports themselves.
         health: of the router; where requests wait for places.
         told: hears what befalls the store: the port, the state, a sentence.
     """
-    place: Path | Secret = Path(":memory:") if shared is None else shared.store
-    stores = open_stores(
-        place.reveal() if isinstance(place, Secret) else str(place), pooler=shared is not None and shared.pooler
-    )
+    stores = shared if isinstance(shared, Stores) else _opened(shared)
     leases = Leases(stores.kept, away="refuse" if shared is None else shared.on_store_down)
     if told is not None:
         leases.told = partial(told, "kept")
@@ -241,6 +239,12 @@ def make_gate(
     if places is not None:
         leases.greet()
     return Gate(budgets, leases, time.time, stores, places)
+
+
+def _opened(shared: SharedSettings | None) -> Stores:
+    place: Path | Secret = Path(":memory:") if shared is None else shared.store
+    pooler = shared is not None and shared.pooler
+    return open_stores(place.reveal() if isinstance(place, Secret) else str(place), pooler=pooler)
 
 
 def _entry(name: str, budget: Budget, hold: LeaseHold, status: Taken) -> BudgetEntry:
@@ -280,7 +284,7 @@ def _of_the_fleet(attempt: Attempt, admission: Admission) -> list[LeaseHold]:
     if settings.shared and settings.max_in_flight is not None:
         holds.append(LeaseHold(kind="slot", name=attempt.prepared.name, limit=settings.max_in_flight))
     seconds = _seconds(attempt) + PROBE_OUTLIVES
-    return [*holds, *(LeaseHold(kind="probe", name=name, seconds=seconds) for name in admission.probes)]
+    return [*holds, *(LeaseHold(kind="probe", name=digest(name), seconds=seconds) for name in admission.probes)]
 
 
 def _skipped(why: str) -> Failure:

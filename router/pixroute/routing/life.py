@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pixroute.http.transport import Transport
     from pixroute.provider import Provider
     from pixroute.shared.budgets import Budget
+    from pixroute.shared.stores import Stores
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class Life:
         connect: float,
         seed: int | None,
         budgets: Mapping[str, Budget],
-        sharing: SharedSettings | None,
+        sharing: SharedSettings | Stores | None,
     ) -> None:
         self.providers = dict(providers)
         self._operator = Operator(providers)
@@ -105,7 +106,7 @@ class Life:
         """
         if self._shared is None:
             self._shared = self._alarm.shared = self._made(asyncio.get_running_loop())
-            self._operator.take_over(self._shared.health, self.now)
+            self._operator.take_over(self._shared, self.now)
             self._opening = asyncio.create_task(self._start())
         self.check_here()
         if self._opening is not None and not self._closing:
@@ -152,10 +153,9 @@ class Life:
         if shared.gate is not None:
             shared.gate.budgets = self.budgets
         elif self.budgets or self.sharing is not None:
-            from pixroute.routing.gate import make_gate  # noqa: PLC0415 - for those who have budgets, or a fleet
+            from pixroute.routing.fleet import begin_sharing  # noqa: PLC0415 - for those who have budgets, or a fleet
 
-            shared.gate = make_gate(self.budgets, self.sharing, shared.health, self._alarm.store_changed)
-            self._stack.push_async_callback(quietly, shared.gate.aclose)
+            begin_sharing(shared, self, self._stack, self._alarm.store_changed)
 
     async def _start(self) -> None:
         for name, provider in self.providers.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pixroute.health.force import Forced, OperatorOrder
 from pixroute.health.registry import Health, still
@@ -12,6 +12,10 @@ from pixroute.provider import BreakerState, Provider, breaker_states
 from pixroute.request import Resolution
 from pixroute.routing.chain import Member
 from pixroute.values import Above0, check_one
+
+if TYPE_CHECKING:
+    from pixroute.routing.shared import Shared
+    from pixroute.routing.spoken import Spoken
 
 
 class Operator:
@@ -27,12 +31,14 @@ class Operator:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._disabled: set[str] = set()
         self._health: Health | None = None
+        self._spoken: Spoken | None = None
         self._settings = breaker_states(providers)
         self._orders = [OperatorOrder(act=Forced(state), key=upstream) for upstream, state in self._settings.items()]
 
-    def take_over(self, health: Health, now: float) -> None:
-        """Tell a health that begins what was said so far."""
-        self._health = health
+    def take_over(self, shared: Shared, now: float) -> None:
+        """Tell a health that begins what was said so far; what is said from now on, the other processes hear too."""
+        health = self._health = shared.health
+        self._spoken = None if shared.fleet is None else shared.fleet.spoken
         for name in self._disabled:
             health.disable(name)
         for order in self._orders:
@@ -51,9 +57,16 @@ class Operator:
         (self._disabled.discard if wanted else self._disabled.add)(provider)
         if self._health is not None:
             (self._health.enable if wanted else self._health.disable)(provider)
+        if self._spoken is not None:
+            self._spoken.able(provider, wanted=wanted)
 
     def say(self, order: OperatorOrder, now: float) -> None:
-        """Pass an order on, now or when the router is opened."""
+        """Pass an order on, now or when the router is opened; to other processes too, once it is."""
+        self._tell(order, now)
+        if self._spoken is not None:
+            self._spoken.order(order)
+
+    def _tell(self, order: OperatorOrder, now: float) -> None:
         if self._health is None:
             self._orders.append(order)
         else:
@@ -65,7 +78,7 @@ class Operator:
         for upstream in dict.fromkeys((*before, *self._settings)):
             state = self._settings.get(upstream)
             if state != before.get(upstream):
-                self.say(OperatorOrder(act=Forced(state) if state else "release", key=upstream), now)
+                self._tell(OperatorOrder(act=Forced(state) if state else "release", key=upstream), now)
 
 
 def force_order(

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from pixroute.outcome import Billing, Failure
 from pixroute.routing.verdicts import excluded, short_of_money, shortest, would_admit
-from pixroute.routing.view import Candidate, Tried, View
+from pixroute.routing.view import Candidate, Tried, Verdict, View
 
 MARGIN = 30.0
 """Seconds that the default deadline adds to the first attempt and the reserve."""
@@ -36,18 +36,26 @@ def reserve(view: View, index: int, remaining: float) -> float:
     own = view.candidates[index]
     left = remaining - shortest(view, own)
     for later in range(index + 1, len(view.candidates)):
-        other = view.candidates[later]
-        if (
-            other.upstream != own.upstream
-            and other.barred is None
-            and not (view.tried and (later in view.past.last or excluded(view, later) is not None))
-            and would_admit(view.statuses[later])
-            and (other.expected.p95 if other.known else shortest(view, other)) <= remaining
-            and shortest(view, other) <= left
-            and short_of_money(view, other, beside=own) is None
-        ):
-            return min(left, _kept_for(view, other))
+        if view.candidates[later].upstream != own.upstream and hindrance(view, index, later, remaining) is None:
+            return min(left, _kept_for(view, view.candidates[later]))
     return 0.0
+
+
+def hindrance(view: View, index: int, later: int, remaining: float) -> Verdict | None:
+    """Say why no time is kept for a later provider while `index` is tried; None: it is."""
+    own, other = view.candidates[index], view.candidates[later]
+    if other.upstream == own.upstream:
+        return Verdict.SAME_UPSTREAM
+    if other.barred is not None:
+        return other.barred
+    if view.tried and (later in view.past.last or excluded(view, later) is not None):
+        return Verdict.TRIED
+    if not would_admit(view.statuses[later]):
+        return Verdict.HOLD
+    needed = shortest(view, other)
+    if (other.expected.p95 if other.known else needed) > remaining or needed > remaining - shortest(view, own):
+        return Verdict.NO_TIME
+    return short_of_money(view, other, beside=own)
 
 
 def _kept_for(view: View, candidate: Candidate) -> float:

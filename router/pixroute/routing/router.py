@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pixroute.http.transport import Transport
     from pixroute.routing.shared import Shared
     from pixroute.shared.budgets import Budget
+    from pixroute.shared.stores import Stores
 
 
 class Router(Operations):
@@ -58,7 +59,7 @@ class Router(Operations):
         seed: makes jitter and probes repeatable; None draws one.
         transport: how connections are paced and kept alive, and from whom names are resolved; closed with the router.
         budgets: money for periods, by name; they outlive this process only with `shared`.
-        shared: where processes keep what they share.
+        shared: where processes keep what they share; or the ports of a driver of your own, closed with the router.
 
     Raises:
         ValueError: a chain names an unknown provider or none at all.
@@ -75,7 +76,7 @@ class Router(Operations):
         seed: int | None = None,
         transport: Transport | None = None,
         budgets: Mapping[str, Budget] | None = None,
-        shared: SharedSettings | None = None,
+        shared: SharedSettings | Stores | None = None,
     ) -> None:
         check_one(policy, Policy | None, "policy")
         policy = policy or Policy()

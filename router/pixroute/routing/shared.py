@@ -18,6 +18,7 @@ from pixroute.routing.observers import Observers
 
 if TYPE_CHECKING:
     from pixroute.http.transport import Transport
+    from pixroute.routing.fleet import Fleet
     from pixroute.routing.gate import Gate
     from pixroute.routing.run import Run
 
@@ -34,6 +35,7 @@ class Shared:
     reap: Callable[[asyncio.Task[None], str], None]
     heartbeat: Heartbeat
     gate: Gate | None = None
+    fleet: Fleet | None = None
     warned: set[tuple[str, FailureKind]] = field(factory=set)
     closing: asyncio.Event = field(factory=asyncio.Event)
     runs: dict[Run, None] = field(factory=dict)  # a set in order of arrival: the same seed gives the same events

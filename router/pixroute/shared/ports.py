@@ -33,12 +33,12 @@ class Fact:
 class Told(Protocol):
     """What processes tell each other; a driver may lose the last second of it."""
 
-    async def exchange(self, owner: str, facts: Mapping[str, str], *, life: float) -> Sequence[Fact]:
+    async def exchange(self, owner: str, facts: Mapping[str, str] | None, *, life: float) -> Sequence[Fact]:
         """Put these facts in place of all that `owner` told before, and read what everybody told and is not over.
 
         Args:
             owner: who tells; two processes never share a name.
-            facts: short texts by key.
+            facts: short texts by key; None: what was told last stands as it is.
             life: seconds for which they hold, by the store's clock.
 
         Raises:

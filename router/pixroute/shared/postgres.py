@@ -115,16 +115,12 @@ class PostgresTold:
 
     def __init__(self, url: str, *, pooler: bool = False) -> None:
         self._database = PostgresDatabase(url, tables=schema.TOLD, pooler=pooler)
-        self._written: tuple[str, Mapping[str, str]] = "", {}
-        self._writes_at = 0.0
 
-    async def exchange(self, owner: str, facts: Mapping[str, str], *, life: float) -> Sequence[Fact]:
-        """As `Told.exchange`; what has not changed is written every 5 s only."""
-        clock = asyncio.get_running_loop().time
-        writes = self._written != (owner, facts) or clock() >= self._writes_at
+    async def exchange(self, owner: str, facts: Mapping[str, str] | None, *, life: float) -> Sequence[Fact]:
+        """As `Told.exchange`."""
 
         async def work(query: Query) -> list[Row]:
-            if writes:
+            if facts is not None:
                 await query("DELETE FROM pixroute_told WHERE owner = :owner OR until < {now}", owner=owner)
                 await query(
                     """INSERT INTO pixroute_told
@@ -137,8 +133,6 @@ class PostgresTold:
             return await query("SELECT owner, name, value, {now} - told AS age FROM pixroute_told WHERE until >= {now}")
 
         rows = await self._database.transact(work)
-        if writes:
-            self._written, self._writes_at = (owner, dict(facts)), clock() + min(5.0, life / 2)
         return [Fact(row["owner"], row["name"], row["value"], row["age"]) for row in rows]
 
     async def aclose(self) -> None:

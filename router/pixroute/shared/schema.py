@@ -31,4 +31,9 @@ KEPT = (
     """CREATE TABLE IF NOT EXISTS pixroute_doubt (
       attempt TEXT NOT NULL, name TEXT NOT NULL, amount BIGINT NOT NULL, ends DOUBLE PRECISION NOT NULL,
       owner TEXT NOT NULL, PRIMARY KEY (owner, attempt, name))""",
+    # what an operator said of an upstream, an origin, an account (by digest) or a provider (by name)
+    """CREATE TABLE IF NOT EXISTS pixroute_word (
+      scope TEXT NOT NULL, name TEXT NOT NULL, resolution TEXT NOT NULL, act TEXT NOT NULL, who TEXT NOT NULL,
+      owner TEXT NOT NULL, said DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL, serial BIGINT NOT NULL,
+      PRIMARY KEY (scope, name, resolution))""",
 )

@@ -154,12 +154,13 @@ class SqliteTold:
     def __init__(self, path: Path) -> None:
         self._database = SqliteDatabase(path, tables=schema.TOLD, synchronous="OFF")
 
-    async def exchange(self, owner: str, facts: Mapping[str, str], *, life: float) -> Sequence[Fact]:
+    async def exchange(self, owner: str, facts: Mapping[str, str] | None, *, life: float) -> Sequence[Fact]:
         """As `Told.exchange`."""
 
         async def work(query: Query) -> list[Row]:
-            await query("DELETE FROM pixroute_told WHERE owner = :owner OR until < {now}", owner=owner)
-            for name, value in facts.items():
+            if facts is not None:
+                await query("DELETE FROM pixroute_told WHERE owner = :owner OR until < {now}", owner=owner)
+            for name, value in (facts or {}).items():
                 await query(
                     "INSERT INTO pixroute_told VALUES (:owner, :name, :value, {now}, {now} + :life)",
                     owner=owner,
@@ -167,7 +168,7 @@ class SqliteTold:
                     value=value,
                     life=life,
                 )
-            return await query("SELECT owner, name, value, {now} - told AS age FROM pixroute_told")
+            return await query("SELECT owner, name, value, {now} - told AS age FROM pixroute_told WHERE until >= {now}")
 
         return [
             Fact(row["owner"], row["name"], row["value"], row["age"]) for row in await self._database.transact(work)

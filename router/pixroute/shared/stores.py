@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
@@ -14,10 +15,19 @@ from pixroute.shared.schema import KEPT
 
 @frozen
 class Stores:
-    """The two ports of one store."""
+    """The two ports of one store.
+
+    Args:
+        told: for health and learned times.
+        kept: for money, places and an operator's words.
+        every: seconds from one exchange of what is told to the next.
+        on_store_down: as in the table `[shared]`.
+    """
 
     told: Told
     kept: Kept
+    on_store_down: Literal["refuse", "share"] = "refuse"
+    every: float = 1.0
 
     async def aclose(self) -> None:
         """Close both."""

@@ -15,7 +15,6 @@ from attrs import Factory, define
 
 from pixroute.group import names_of
 from pixroute.outcome import FailureKind
-from pixroute.policy import DEFAULT_TIMEOUTS
 from pixroute.request import Resolution
 from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.contestant import Notes, Opening
@@ -77,7 +76,7 @@ class PlainChain(Loop):
     async def ask(self, order: SimulatedRequest) -> str | None:
         """Ask each once."""
         for provider in self.providers:
-            if await self.attempt(provider, order, DEFAULT_TIMEOUTS[order.resolution]) is None:
+            if await self.attempt(provider, order, self.world.scenario.timeouts[order.resolution]) is None:
                 return provider
         return None
 
@@ -114,7 +113,7 @@ class CountOfFive(Loop):
         breaker.trying = trial = breaker.failures >= self.limit
         self.notes.probes += trial
         try:
-            kind = await self.attempt(provider, order, DEFAULT_TIMEOUTS[order.resolution])
+            kind = await self.attempt(provider, order, self.world.scenario.timeouts[order.resolution])
         finally:
             if trial:
                 breaker.trying = False

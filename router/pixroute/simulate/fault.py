@@ -15,7 +15,7 @@ class SimulatedFault:
     """A fault of a provider, or of an upstream and so of all its providers.
 
     Args:
-        on: a provider's or an upstream's name, or "*".
+        on: a provider's or an upstream's name; "primary" or "fallback": the chain's first or second upstream; "*": all.
         kind: "hang": never answers, not even what is under way · "slow": takes longer · "overloaded": 503 ·
             "throttle": 429 beyond `per_minute` · "error": 500 · "invalid": 200 without a picture, billed ·
             "refused": no connection · "cut": an intermediary ends what takes longer than `after`.
@@ -28,6 +28,7 @@ class SimulatedFault:
         latency: "slow": P50, P95 and P99 in place of the usual ones, for every resolution.
         per_minute: "throttle": calls allowed.
         bills: "hang": whether the work is done and billed all the same.
+        process: the one process whose calls it strikes, as where its own network is broken; None: all.
     """
 
     on: str
@@ -43,6 +44,7 @@ class SimulatedFault:
     latency: tuple[float, float, float] | None = None
     per_minute: int = 0
     bills: bool = True
+    process: int | None = None
 
     @property
     def end(self) -> float:
@@ -52,6 +54,10 @@ class SimulatedFault:
     def strikes(self, *names: str) -> bool:
         """Tell whether it is on one of these."""
         return self.on == "*" or self.on in names
+
+    def hits(self, process: int) -> bool:
+        """Tell whether it strikes the calls of a process."""
+        return self.process is None or self.process == process
 
     def active(self, at: float) -> bool:
         """Tell whether it is there at a time."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pixroute.config.load import read_toml
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
+from pixroute.provider import ProviderSettings
 from pixroute.simulate.baselines import CountOfFive, PlainChain, RatioCooldown, ThreeRetries
 from pixroute.simulate.contestant import Contestant
 from pixroute.simulate.oracle import Oracle
@@ -17,9 +18,9 @@ from pixroute.simulate.routed import Routed
 _NEVER = 10**9
 
 
-def ours(name: str, policy: Policy, summary: str) -> Contestant:
-    """Give our router under a policy."""
-    return Contestant(name=name, summary=summary, start=partial(Routed, policy=policy))
+def ours(name: str, policy: Policy, summary: str, settings: Mapping[str, ProviderSettings] | None = None) -> Contestant:
+    """Give our router under a policy; `settings` are what the router reads of providers' own."""
+    return Contestant(name=name, summary=summary, start=partial(Routed, policy=policy, settings=settings))
 
 
 DEFAULT = ours("pixroute", Policy(), "the default policy")
@@ -53,11 +54,11 @@ WITHOUT = (
 CONTESTANTS: Mapping[str, Contestant] = {each.name: each for each in (DEFAULT, *BASELINES, *WITHOUT)}
 
 
-def load_policy(path: Path) -> Contestant:
-    """Read a policy: a file with the table `[policy]` of a configuration.
+def load_policy(path: Path, settings: Mapping[str, ProviderSettings] | None = None) -> Contestant:
+    """Read a policy: a file with the table `[policy]` of a configuration; `settings` as of `ours`.
 
     Raises:
         ConfigError: with all its mistakes.
     """
     policy = structure(read_toml(path).get("policy", {}), Policy, path=path, under="policy")
-    return ours(path.stem, policy, f"the policy of {path.name}")
+    return ours(path.stem, policy, f"the policy of {path.name}", settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cache
 
 from pixroute.content import Content
@@ -22,12 +21,19 @@ class SimulatedProvider:
     model: str | None = None
     advice: Mapping[FailureKind, str] = {}
 
-    def __init__(self, name: str, world: World, orders: Mapping[str, SimulatedRequest]) -> None:
+    def __init__(
+        self,
+        name: str,
+        world: World,
+        orders: Mapping[str, SimulatedRequest],
+        settings: ProviderSettings | None = None,
+    ) -> None:
         place = world.scenario.providers[name]
         upstream = world.scenario.upstreams[place.upstream]
-        self.settings = ProviderSettings()
+        self.settings = settings or ProviderSettings()
         self.identity = Identity(upstream=place.upstream, account=place.account, origin=place.origin)
-        self.price = Price(amounts={"other": Decimal(upstream.price)})
+        known = {size: price for size in upstream.latency if (price := world.scenario.price_of(name, size)) is not None}
+        self.price = Price(amounts=known) if known else None
         self.latency = Latency(table={size: Quantiles(*times) for size, times in upstream.latency.items()})
         self._capabilities = Capabilities(resolutions=frozenset(upstream.latency))
         self._name = name

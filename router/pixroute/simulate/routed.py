@@ -9,12 +9,15 @@ from pixroute.errors import RequestFailed
 from pixroute.events import AnyEvent, AttemptFinished, AttemptStarted, BreakerChanged
 from pixroute.outcome import Billing
 from pixroute.policy import Policy
+from pixroute.provider import ProviderSettings
 from pixroute.request import ImageRequest, Resolution, Size
 from pixroute.routing.router import Router
+from pixroute.shared import Stores
 from pixroute.simulate.callers import SimulatedRequest
 from pixroute.simulate.contestant import Notes, Opening
 from pixroute.simulate.draw import stream
 from pixroute.simulate.provider import SimulatedProvider
+from pixroute.simulate.store import SimulatedKept, SimulatedStore, SimulatedTold
 from pixroute.simulate.world import World
 from pixroute.testing.invariants import Invariants, Trace
 
@@ -24,12 +27,17 @@ SIZES: Mapping[Resolution, Size] = {"1K": Size("1K"), "2K": Size("2K"), "4K": Si
 class Routed:
     """One router per process of the scenario."""
 
-    def __init__(self, world: World, seed: int, policy: Policy) -> None:
+    def __init__(
+        self, world: World, seed: int, policy: Policy, settings: Mapping[str, ProviderSettings] | None = None
+    ) -> None:
         self.notes = Notes()
+        self._settings = settings or {}
         self._world = world
         self._orders: dict[str, SimulatedRequest] = {}
         self._trace = Trace()
         self._checkers: list[Invariants] = []
+        fleet = world.scenario.fleet
+        self._store = SimulatedStore(fleet, stream(seed, "store")) if fleet.shares else None
         seeds = stream(seed, "routers")
         self._routers = [
             self._router(number, seeds.getrandbits(32), policy) for number in range(world.scenario.processes)
@@ -62,7 +70,8 @@ class Routed:
 
     def _router(self, number: int, seed: int, policy: Policy) -> Router:
         providers = {
-            name: SimulatedProvider(name, self._world, self._orders) for name in self._world.scenario.providers
+            name: SimulatedProvider(name, self._world, self._orders, self._settings.get(name))
+            for name in self._world.scenario.providers
         }
         checker = Invariants(
             max_possibly_billed=policy.max_possibly_billed, max_attempts=policy.max_attempts, providers=providers
@@ -78,7 +87,12 @@ class Routed:
                 "watch": RouterWatch(self._world, number, self.notes),
             },
             seed=seed,
+            shared=None if self._store is None else self._stores(self._store, number),
         )
+
+    @staticmethod
+    def _stores(store: SimulatedStore, number: int) -> Stores:
+        return Stores(SimulatedTold(store, number), SimulatedKept(store, number), every=store.fleet.every)
 
 
 class RouterWatch:

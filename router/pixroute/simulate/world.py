@@ -63,7 +63,8 @@ class World:
         loop = asyncio.get_running_loop()
         works = self._upstreams[self.scenario.providers[provider].upstream]
         answer = works.take(provider, order, resolution, loop.time())
-        call = SimulatedCall(order.number, provider, works.name, loop.time(), works.price, answer.billed)
+        price = float(self.scenario.price_of(provider, resolution) or 0)
+        call = SimulatedCall(order.number, provider, works.name, loop.time(), price, answer.billed)
         self.calls.append(call)
         try:
             if answer.at == inf:
@@ -97,7 +98,6 @@ class _Works:
     def __init__(self, scenario: Scenario, name: str, seed: int) -> None:
         self.name = name
         self._own = scenario.upstreams[name]
-        self.price = float(self._own.price)
         self._seed = seed
         self._faults = list(enumerate(scenario.faults))
         self._spells = Spells(stream(seed, "spells", name), self._own.spells)
@@ -118,7 +118,7 @@ class _Works:
             return SimulatedAnswer(now + 1.0, FailureKind.OVERLOADED)
         finish = max(now, self._free_at[0]) + self._seconds(order, resolution, faults, now)
         heapreplace(self._free_at, finish)
-        return self._served(faults, provider, now, finish)
+        return self._served(faults, provider, order.process, now, finish)
 
     def foresee(self, provider: str, order: SimulatedRequest, resolution: Resolution, now: float) -> SimulatedAnswer:
         """Take the call as `take` does, and give its place back."""
@@ -133,6 +133,7 @@ class _Works:
             fault
             for number, fault in self._faults
             if fault.strikes(provider, self.name)
+            and fault.hits(order.process)
             and fault.active(now)
             and (
                 fault.share >= 1
@@ -173,7 +174,9 @@ class _Works:
                 times, factor = fault.latency or times, factor * fault.factor
         return round(factor * seconds_at(score, times), 3)
 
-    def _served(self, faults: list[SimulatedFault], provider: str, now: float, finish: float) -> SimulatedAnswer:
+    def _served(
+        self, faults: list[SimulatedFault], provider: str, process: int, now: float, finish: float
+    ) -> SimulatedAnswer:
         for fault in faults:
             if fault.kind == "cut" and finish - now > fault.after:
                 return SimulatedAnswer(now + fault.after, FailureKind.PROXY_CUT, billed=True)
@@ -183,6 +186,7 @@ class _Works:
             if (
                 fault.kind == "hang"
                 and fault.strikes(provider, self.name)
+                and fault.hits(process)
                 and fault.active(finish)
                 and fault.share >= 1
             ):

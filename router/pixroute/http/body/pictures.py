@@ -60,13 +60,13 @@ class _Taker:
     async def all(self, items: Sequence[Item]) -> list[Delivered | Failure]:
         """Resolve some, in order."""
         places = [index for index, item in enumerate(items) if isinstance(item, str) and is_place(item)]
-        found = [None if index in places else self._take(item) for index, item in enumerate(items)]
-        if places:
-            room = asyncio.Semaphore(FETCHED_AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                tasks = {index: group.create_task(self._fetch(str(items[index]), room)) for index in places}
-            found = [tasks[index].result() if index in tasks else one for index, one in enumerate(found)]
-        return [one for one in found if one is not None]
+        if not places:
+            return [self._take(item) for item in items]
+        room = asyncio.Semaphore(FETCHED_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            fetched = {index: group.create_task(self._fetch(str(items[index]), room)) for index in places}
+            held = {index: self._take(item) for index, item in enumerate(items) if index not in fetched}
+        return [held[index] if index in held else fetched[index].result() for index in range(len(items))]
 
     def _take(self, item: Item) -> Delivered | Failure:
         try:

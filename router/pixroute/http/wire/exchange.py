@@ -82,7 +82,6 @@ class Exchange:
         """Read to the end of what is wanted; gives the document if it is a small one that came whole."""
         chunk = await self.wire.read()
         if self.wire.is_all(chunk) and (document := small_document(chunk)) is not None:
-            self.wire.finished()
             return document
         with self.memory.share() as share:
             await self._stream(chunk, incoming, share)

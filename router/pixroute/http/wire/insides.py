@@ -48,6 +48,11 @@ class GuardedProtocol(ResponseHandler):
         """Tell whether it can carry a request, which is all that aiohttp's pool asks of it."""
         return super().is_connected() and (self._asked or (not self.should_close and not _unread(self.transport)))
 
+    def resume_reading(self, *how: Any, **more: Any) -> None:
+        """Go on reading, if that was paused: aiohttp says so after everything it gives."""
+        if self._reading_paused:
+            super().resume_reading(*how, **more)
+
     def data_received(self, data: bytes) -> None:
         """Parse what came; a head by itself, so that it is not lost with what stands behind its body."""
         if data and not self._asked:

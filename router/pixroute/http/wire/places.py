@@ -17,7 +17,10 @@ _LONGEST_RELATIVE = 4096
 def is_place(text: str) -> bool:
     """Tell whether this is a URL, absolute or relative, rather than a picture written out."""
     text = text.strip()
-    return bool(_ABSOLUTE.match(text) or (len(text) < _LONGEST_RELATIVE and _RELATIVE.match(text)))
+    if _ABSOLUTE.match(text):
+        return True
+    may_be_relative = len(text) < _LONGEST_RELATIVE and (text.startswith("/") or "." in text)
+    return may_be_relative and _RELATIVE.match(text) is not None
 
 
 def place(text: str, base: str) -> str:

@@ -102,7 +102,7 @@ class Wire:
         if self._attempt is not None and (name := headers.get("x-request-id") or headers.get("request-id")):
             self._attempt.note(provider_request_id=name)
         if not (self._document and 200 <= response.status < 300):
-            self._reach(Stage.BODY)
+            self._reach(Stage.BODY, self._time())
             self._note(first_byte=self._moved - self._began)
         return response
 
@@ -121,15 +121,15 @@ class Wire:
             if document or not chunk:
                 break
             self._moves += 1
-        began = self._stage is Stage.BODY
-        if not began:
-            self._reach(Stage.BODY)
+        if not document and self._stage is Stage.BODY:
+            return document
+        now, first = self._time(), self._stage is not Stage.BODY
+        if first:
+            self._reach(Stage.BODY, now)
         if document:
-            self._take(document)
-        if not began:
-            self._note(first_byte=self._moved - self._began, wire_bytes=self._received)
-        elif document:
-            self._note(wire_bytes=self._received)
+            self._take(document, now)
+        facts = {"first_byte": now - self._began} if first else {}
+        self._note(**facts, wire_bytes=self._received)
         return document
 
     async def _inflated(self) -> bytes:
@@ -160,10 +160,10 @@ class Wire:
             raise Cut(_all_filler(self.seen()))
         return document
 
-    def _take(self, document: bytes) -> None:
-        self._moved = self._time()
+    def _take(self, document: bytes, now: float) -> None:
+        self._moved = now
         self._moves += 1
-        self._body_began = self._body_began or self._moved
+        self._body_began = self._body_began or now
         self._received += len(document)
         if self._received > self._limit:
             raise Cut(_too_large(self._limit))
@@ -219,16 +219,20 @@ class Wire:
 
     def connecting(self) -> None:
         """Take note that a new connection is made."""
-        self.clock.limit(self._connect, self._reach(Stage.CONNECT))
+        now = self._time()
+        self._reach(Stage.CONNECT, now)
+        self.clock.limit(self._connect, now)
 
     def sending(self, connection: Connection, *, at_once: bool) -> None:
         """Take note that from now on bytes may leave; `at_once`: in one step all of them do."""
-        now = self._reach(Stage.SEND)
+        now = self._time()
+        self._reach(Stage.SEND, now)
         transport = connection.transport
         peer: Any = transport and transport.get_extra_info("peername")
         self._note(remote=peer and peer[0], plaintext=self._plaintext)
         if at_once:
-            self.sent()
+            self._reach(Stage.WAIT, now)
+            self.clock.limit()
         else:
             self.clock.limit(self.pace.send_idle, now)
 
@@ -242,17 +246,16 @@ class Wire:
     def sent(self) -> None:
         """Take note that all is sent."""
         if self._stage is Stage.SEND:
-            self._reach(Stage.WAIT)
+            self._reach(Stage.WAIT, self._time())
             self.clock.limit()
 
-    def _reach(self, stage: Stage) -> float:
-        """Take note of a stage; give the time."""
+    def _reach(self, stage: Stage, now: float) -> None:
+        """Take note of a stage."""
         self._stage = stage
-        self._moved = now = self._time()
+        self._moved = now
         self._moves += 1
         if self._attempt is not None:
             self._attempt.reached(stage)
-        return now
 
     def _note(self, **facts: Any) -> None:
         if self._measured is not None:

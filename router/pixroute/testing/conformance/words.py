@@ -18,6 +18,7 @@ from pixroute.testing.fake import blank_png
 PROMPT = 'A lighthouse – "灯台" 🗼 –\n100 % {at} dusk'
 """What breaks a prompt that is pasted into text instead of being encoded."""
 REFERENCE = Reference(data=blank_png(8, 8), media_type="image/png")
+MASK = Reference(data=blank_png(8, 16), media_type="image/png")
 
 _SHAPES = ("1:1", "16:9", "9:16", "3:2", "4:5")
 _EXACT = ("1024x1024", "1920x1080", "1000x1500", "4096x4096")

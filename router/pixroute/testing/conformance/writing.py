@@ -16,7 +16,18 @@ from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Size
 from pixroute.testing.conformance.stand import at, only_http
 from pixroute.testing.conformance.upstream import KEY
-from pixroute.testing.conformance.words import PROMPT, REFERENCE, admitted, check, fail, fields_of, texts_in, told
+from pixroute.testing.conformance.words import (
+    MASK,
+    PROMPT,
+    REFERENCE,
+    admitted,
+    check,
+    fail,
+    fields_of,
+    smallest,
+    texts_in,
+    told,
+)
 
 SHAPE_TOLERANCE = 0.05
 """How far the shape sent may be from the one asked: models have sides of their own."""
@@ -102,14 +113,34 @@ class WritingChecks:
             pytest.skip("this provider takes no reference pictures")
         data = REFERENCE.data or b""
         for one in asked:
-            call = _encoded(http_provider, one)
-            texts = [part.value for part in call.form] if call.form is not None else list(texts_in(call.json))
-            found = sum(_holds(text, data) for text in texts)
+            found = _times_in(_encoded(http_provider, one), data)
             check(
                 found == len(one.references),
                 f"{found} of {len(one.references)} reference pictures are in the call for {told(one)}.",
                 "The capabilities promise them; the picture would not follow them, and is paid for.",
             )
+
+    def test_a_mask_arrives(self, http_provider: HttpProvider[Any]) -> None:
+        """In every format that the capabilities name: once, beside the reference that it is for."""
+        can = http_provider.capabilities()
+        if not can.mask_formats:
+            pytest.skip("this provider takes no masks")
+        check(
+            can.references > 0,
+            "The capabilities name formats of masks, and no reference pictures.",
+            "A mask says where a reference is changed: such a provider is never asked for one.",
+        )
+        for name in sorted(can.mask_formats):
+            mask = evolve(MASK, media_type=f"image/{name}")
+            one = evolve(smallest(can), references=[REFERENCE], mask=mask)
+            call = _encoded(http_provider, one)
+            found = _times_in(call, MASK.data or b""), _times_in(call, REFERENCE.data or b"")
+            check(
+                found == (1, 1),
+                f"The mask is {found[0]} times in the call, and its reference {found[1]} times ({name}).",
+                "Without it the whole picture is changed, and is paid for.",
+            )
+            _sent(http_provider, call, one)
 
     def test_sizes_are_said_and_never_made_smaller(
         self, http_provider: HttpProvider[Any], asked: list[ImageRequest]
@@ -168,6 +199,11 @@ def _sent(provider: HttpProvider[Any], call: Call, one: ImageRequest) -> Outgoin
             f"The call for {told(one)} cannot be sent: {error}.",
             "Nothing goes out, and the next provider is asked instead.",
         )
+
+
+def _times_in(call: Call, data: bytes) -> int:
+    texts = [part.value for part in call.form] if call.form is not None else list(texts_in(call.json))
+    return sum(_holds(text, data) for text in texts)
 
 
 def _holds(value: Any, data: bytes) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from aiohttp import BodyPartReader
 from attrs import Factory, field, frozen
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 
+PROVIDER_HEADER = "X-Emulated-Provider"
+"""By which a client tells, percent-encoded, under which name a configuration has it; faults can be set by it."""
+_PROVIDER = "provider="
+PROVIDER_QUERY = "emulated-provider"
+"""The same in the links of results, which are fetched without headers."""
 _SURROGATE = re.compile(rb"\\u[dD]")
 
 
@@ -23,7 +29,8 @@ class ReceivedCall:
 
     `listener` is "http" or "https". `route` is "images", "edits", "native", "ark", "chat", "files", "models",
     one of a service's own or "unknown". `headers` have lower-case names. `json` is None where the body is not JSON.
-    `fields` are a form's, each with all its values in order: text, or the bytes of a file.
+    `fields` are a form's, each with all its values in order: text, or the bytes of a file. `provider` is who the sender
+    says it is, by the header `X-Emulated-Provider`.
     """
 
     listener: str
@@ -36,6 +43,7 @@ class ReceivedCall:
     json: Any = field(default=None, repr=False)
     fields: "Mapping[str, list[str | bytes]]" = field(factory=dict, repr=False)
     origin: str = ""
+    provider: str = ""
     target: "Mapping[str, str]" = Factory(dict)
 
     @property
@@ -55,6 +63,15 @@ class ReceivedCall:
         return self.target.get("model") or (sent if isinstance(sent, str) else "")
 
 
+def marked(provider: str) -> dict[str, str]:
+    """Give the header that says who asks; its value is more than the name, for headers count as secrets."""
+    return {PROVIDER_HEADER: f"{_PROVIDER}{quote(provider, safe='')}"}
+
+
+def _provider_in(header: str) -> str:
+    return unquote(header.removeprefix(_PROVIDER))
+
+
 async def receive(request: "web.Request", route: str) -> ReceivedCall:
     """Read a request to its end."""
     is_form = request.content_type == "multipart/form-data"
@@ -71,6 +88,7 @@ async def receive(request: "web.Request", route: str) -> ReceivedCall:
         json=_json(body),
         fields=fields,
         origin=f"{request.scheme}://{request.host}",
+        provider=_provider_in(request.headers.get(PROVIDER_HEADER, "")) or request.query.get(PROVIDER_QUERY, ""),
         target=dict(request.match_info),
     )
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from attrs import evolve, frozen
 
+from pixroute.testing.emulator.call import PROVIDER_QUERY
 from pixroute.testing.emulator.dialects import json_answer
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ class EmulatedExchange:
     def _link(self, order: "Order", sheet: "Sheet") -> str:
         name = self.files.put(sheet, lifetime=order.lifetime)
         origin = self.results_at or self.call.origin
-        return f"{origin}/files/{name}?X-Tos-Expires={order.lifetime:.0f}&X-Tos-Signature=emulated"
+        whose = f"&{PROVIDER_QUERY}={quote(order.provider, safe='')}" if order.provider else ""
+        return f"{origin}/files/{name}?X-Tos-Expires={order.lifetime:.0f}&X-Tos-Signature=emulated{whose}"
 
 
 def signed(answer: "Answer", request_id: str, model: str = "", *, header: str = "x-request-id") -> "Answer":

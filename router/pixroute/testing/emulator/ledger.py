@@ -8,7 +8,8 @@ class LedgerEntry:
     """One call that arrived whole.
 
     `dialect` is whose errors it speaks: "google", "openai", "ark" or "gateway" (the aggregator itself).
-    `at` is seconds since the emulator started. `finished` says that a picture was made, even if nobody was
+    `at` is seconds since the emulator started. `provider` is who asked,
+    where the call says so. `finished` says that a picture was made, even if nobody was
     left to take it. `billed` counts pictures charged, or 1 for a refusal that is charged (upstreams §9).
     """
 
@@ -21,6 +22,7 @@ class LedgerEntry:
     size: str
     at: float
     fault: str | None = None
+    provider: str = ""
     finished: bool = False
     billed: int = 0
 

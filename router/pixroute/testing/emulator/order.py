@@ -13,7 +13,8 @@ class Order:
     """A valid call for pictures, the same for every dialect.
 
     `drafts` are made beside the `count` pictures, smaller, and come first. `form` is where a native answer puts
-    the picture: "inline", "text-url" or "markdown". `lifetime` of a result URL is in seconds.
+    the picture: "inline", "text-url" or "markdown". `lifetime` of a result URL is in seconds. `provider` is who asks,
+    where the call says so.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Order:
     watermark: bool = False
     stream: bool = False
     form: str = "inline"
+    provider: str = ""
 
 
 @frozen(kw_only=True)

@@ -37,8 +37,9 @@ from pixroute.testing.emulator.tls import make_certificate
 from pixroute.testing.emulator.wire import Answer, EmulatedReply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
+    from pixroute.testing.emulator.latency import LatencyTable
     from pixroute.testing.emulator.order import Order
 
 ROUTES = (
@@ -69,7 +70,11 @@ class Emulator:
         noise: make PNGs as heavy as photographs: a body of 35 MB and more at 4K.
         results_kept: how many results can be fetched by URL; older ones are gone.
         host, port, tls_port: where to listen; port 0 takes a free one.
-        second: also listen on a plain port where jobs are asked for and results lie: another origin, `second_url`.
+        second: also listen on a port, with TLS if any is, where jobs are asked for and results lie: another origin,
+            `second_url`.
+        second_port: that port; 0 takes a free one.
+        doors: a port of its own for each of these origins (`https://host:443`), so that what befalls one leaves the
+            others alone: see `door`. They follow `port` one by one, or are free ones.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class Emulator:
         port: int = 0,
         tls_port: int = 0,
         second: bool = False,
+        second_port: int = 0,
+        doors: "Iterable[str]" = (),
     ) -> None:
         self.ledger = CallLedger()
         self.ca_pem = ""
@@ -102,8 +109,10 @@ class Emulator:
         self._numbers = itertools.count(1)
         self._serving: set[asyncio.Task[Any]] = set()
         self._listen = (host, port, tls_port)
-        self._second = second
-        self._certificate, self._tls = certificate, tls or certificate is not None
+        self._second, self._second_port = second, second_port
+        self._doors: dict[str, str] = dict.fromkeys(doors, "")
+        self._tls = tls or certificate is not None or any(origin.startswith("https:") for origin in self._doors)
+        self._certificate = certificate
         for selector, fault in (faults or {}).items():
             self.set_fault(selector, fault)
 
@@ -117,8 +126,8 @@ class Emulator:
 
         A selector is words joined by "/": "http", "https", a route ("images", "edits", "native", "ark", "chat",
         "files", "models", or a service's own, such as "fal" and "fal-poll"), a model or a family ("banana",
-        "seedream", "gpt-image"); "banana-http", "banana-https" and "*" are aliases. Among several that fit, that of
-        most words counts, then the newest.
+        "seedream", "gpt-image"), "@NAME" for a provider that says its name; "banana-http", "banana-https" and "*" are
+        aliases. Among several that fit, that of most words counts, then the newest.
 
         Raises:
             ValueError: an unknown selector, fault or option.
@@ -148,13 +157,29 @@ class Emulator:
         if self._tls:
             if self._certificate is None:
                 self._certificate, self.ca_pem = make_certificate(*sorted({"localhost", "127.0.0.1", host}))
-            await web.TCPSite(self._runner, host, tls_port, ssl_context=self._certificate).start()
-            name = "localhost" if host == "127.0.0.1" else host
-            self.https_url = f"https://{name}:{self._runner.addresses[1][1]}"
+            self.https_url = await self._open_port(tls_port, tls=True)
         if self._second:
-            await web.TCPSite(self._runner, host, 0).start()
-            self.second_url = f"http://{host}:{self._runner.addresses[-1][1]}"
+            self.second_url = await self._open_port(self._second_port, tls=self._tls)
+        for number, origin in enumerate(self._doors, start=1):
+            self._doors[origin] = await self._open_port(port and port + number, tls=origin.startswith("https:"))
         return self
+
+    async def _open_port(self, port: int, *, tls: bool) -> str:
+        """Listen on one more port and give its address."""
+        host = self._listen[0]
+        await web.TCPSite(self._runner, host, port, ssl_context=self._certificate if tls else None).start()
+        name = "localhost" if tls and host == "127.0.0.1" else host
+        return f"{'https' if tls else 'http'}://{name}:{self._runner.addresses[-1][1]}"
+
+    def door(self, origin: str) -> str:
+        """Give the address at which a client finds what it knows under `origin`; without one, that of its scheme."""
+        if opened := self._doors.get(origin):
+            return opened
+        return (origin.startswith("https:") and self.https_url) or self.http_url
+
+    def set_latency(self, provider: str, table: "LatencyTable") -> None:
+        """Let what a provider asks for take these times, by resolution and before scaling."""
+        self._studio.latencies[provider] = table
 
     async def __aexit__(self, *_: object) -> None:
         await self._studio.aclose()
@@ -183,7 +208,7 @@ class Emulator:
             self._authenticate(call, dialect, service)
             if service and call.route in service.follow_ups:
                 return await self._about_a_job(call, dialect, service)
-            order = _read(dialect, call)
+            order = evolve(_read(dialect, call), provider=call.provider)
         except Rejected as rejected:
             self._open(call, dialect, None, None)
             answer = json_answer(rejected.body, status=rejected.status)
@@ -225,7 +250,8 @@ class Emulator:
         async def tell() -> Answer:
             return found.exchange.signed(cast("JobDialect", dialect).told(found, call))
 
-        asked = evolve(found.exchange, call=call, fault=self._faults.take(call), entry_id=None)
+        whose = evolve(call, provider=found.exchange.order.provider)
+        asked = evolve(found.exchange, call=call, fault=self._faults.take(whose), entry_id=None)
         return await _job_exchange(asked, tell).answer()
 
     def _authenticate(self, call: ReceivedCall, dialect: Dialect, service: Service | None) -> None:
@@ -248,6 +274,7 @@ class Emulator:
             size=f"{order.width}x{order.height}" if order else "",
             at=asyncio.get_running_loop().time() - self._started,
             fault=str(fault) if fault else None,
+            provider=call.provider,
         )
         return self.ledger.open(entry)
 

@@ -5,7 +5,7 @@ import math
 from random import Random
 from typing import TYPE_CHECKING
 
-from pixroute.testing.emulator.latency import draw_latency
+from pixroute.testing.emulator.latency import LatencyTable, draw_latency
 from pixroute.testing.emulator.models import family
 from pixroute.testing.emulator.order import paint
 
@@ -20,6 +20,7 @@ class Studio:
     def __init__(self, ledger: "CallLedger", *, time_scale: float, seed: int, noise: bool) -> None:
         self.ledger = ledger
         self.time_scale = time_scale
+        self.latencies: dict[str, LatencyTable] = {}
         self.random = Random(seed)  # noqa: S311 - reproducible latencies, not secrets
         self._noise = noise
         self._work: set[asyncio.Task[list[Sheet]]] = set()
@@ -32,7 +33,8 @@ class Studio:
 
     def latency(self, order: "Order") -> float:
         """Draw the seconds an order takes."""
-        return draw_latency(family(order.model), order.width, order.height, self.random)
+        own = self.latencies.get(order.provider)
+        return draw_latency(family(order.model), order.width, order.height, self.random, own)
 
     def start(self, entry_id: int, order: "Order", *, factor: float, charged: bool) -> "asyncio.Task[list[Sheet]]":
         """Begin an order; it is finished, and charged, though its client has gone (upstreams §9)."""

@@ -7,7 +7,7 @@ it stands, as relays do. "{model}" and "{id}" are filled in when told.
 from typing import Any
 
 from pixroute.testing.emulator.envelopes import ark, detail, gateway, google, openai
-from pixroute.testing.emulator.services import SERVICES
+from pixroute.testing.emulator.services import SERVICES, Service
 
 Wording = tuple[int, Any]
 
@@ -165,10 +165,22 @@ BODIES: dict[str, dict[str, dict[str, Wording]]] = {
     },
 }
 
+
+def word(service: Service) -> None:
+    """Let faults be told in a service's words.
+
+    Raises:
+        ValueError: it words a fault that there is not.
+    """
+    for place, wording_ in service.errors.items():
+        fault, _, variant = place.partition("/")
+        if fault not in BODIES:
+            raise ValueError(f"service {service.name!r} words {fault!r}, which is no fault")
+        BODIES[fault].setdefault(variant or "own", {})[service.name] = wording_
+
+
 for _service in SERVICES:
-    for _place, _wording in _service.errors.items():
-        _fault, _, _variant = _place.partition("/")
-        BODIES[_fault].setdefault(_variant or "own", {})[_service.name] = _wording
+    word(_service)
 
 
 def wording(fault: str, variant: str, voice: str) -> Wording:

@@ -8,31 +8,34 @@ from pixroute.testing.emulator.models import FAMILIES, family
 from pixroute.testing.emulator.services import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pixroute.testing.emulator.call import ReceivedCall
 
 LISTENERS = ("http", "https")
 ROUTES = ("images", "edits", "native", "ark", "chat", "files", "models")
-OWN_ROUTES = tuple(dict.fromkeys(route for service in SERVICES for *_, route in service.routes))
 Selector = frozenset[str]
 
 ALIASES = {"banana-http": "http/banana", "banana-https": "https/banana", "*": ""}
 
 
-def parse_selector(text: str) -> Selector:
+def parse_selector(text: str, providers: "Collection[str]" = ()) -> Selector:
     """Read words joined by "/", all of which must fit a call: a listener, route, model or family of models.
 
-    "banana-http" and "banana-https" are the listeners of the default chain, "*" is every call.
+    "@NAME" is a provider that says its name, and so is one of `providers`, for whom it may be left out. Else
+    "banana-http" and "banana-https" are the listeners of the default chain, and "*" is every call.
 
     Raises:
         ValueError: a word that is none of these.
     """
-    words = frozenset(word for word in ALIASES.get(text, text).split("/") if word)
-    known = {*LISTENERS, *ROUTES, *OWN_ROUTES, *FAMILIES}
+    if text not in providers:
+        text = ALIASES.get(text, text)
+    words = frozenset(f"@{word}" if word in providers else word for word in text.split("/") if word)
+    own = (route for service in SERVICES for *_, route in service.routes)
+    known = {*LISTENERS, *ROUTES, *own, *FAMILIES}
     for word in words:
-        if word not in known and not family(word):
-            raise unknown("selector", word, [*known, *ALIASES])
+        if word not in known and not family(word) and not word.startswith("@"):
+            raise unknown("selector", word, [*providers, *known, *ALIASES])
     return words
 
 
@@ -56,7 +59,7 @@ class FaultBook:
 
     def take(self, call: "ReceivedCall") -> Fault | None:
         """The fault of this call."""
-        traits = {call.listener, call.route, call.model, family(call.model)}
+        traits = {call.listener, call.route, call.model, family(call.model), f"@{call.provider}"}
         for words in _fitting(self._scripts, traits):
             if self._scripts[words]:
                 return self._scripts[words].popleft()

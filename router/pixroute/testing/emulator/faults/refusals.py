@@ -9,7 +9,7 @@ from pixroute.testing.emulator.dialects.chat import completion
 from pixroute.testing.emulator.dialects.dialect import now
 from pixroute.testing.emulator.envelopes import ark, gateway, openai
 from pixroute.testing.emulator.kind import FaultKind
-from pixroute.testing.emulator.services import SERVICES
+from pixroute.testing.emulator.services import SERVICES, Service
 
 if TYPE_CHECKING:
     from pixroute.testing.emulator.exchange import EmulatedExchange
@@ -66,7 +66,6 @@ REFUSALS: dict[str, dict[str, Wording]] = {
     },
     "gateway": {"moderated": (403, gateway(f"{_MODERATED} (request id: {{id}})", "content_policy_violation"))},
     "chat": {"text": (200, completion(_SORRY))},
-    **{service.name: dict(service.refusals) for service in SERVICES if service.refusals},
 }
 
 EMPTIES: dict[str, dict[str, Wording]] = {
@@ -85,21 +84,34 @@ EMPTIES: dict[str, dict[str, Wording]] = {
         "null": (200, completion(None)),
         "text": (200, completion("Here is the picture.")),
     },
-    **{service.name: dict.fromkeys(("none", "null", "text"), service.empty) for service in SERVICES if service.empty},
 }
-_FREE = {"ark"} | {service.name for service in SERVICES if not service.bills_refusals}
+_FREE = {"ark"}
+
+
+def shape(service: Service) -> None:
+    """Let refusals and empty answers be told in a service's shapes."""
+    if service.refusals:
+        REFUSALS[service.name] = dict(service.refusals)
+    if service.empty:
+        EMPTIES[service.name] = dict.fromkeys(("none", "null", "text"), service.empty)
+    if not service.bills_refusals:
+        _FREE.add(service.name)
+
+
+for _service in SERVICES:
+    shape(_service)
 
 
 async def _refuse(exchange: "EmulatedExchange") -> "Answer":
     await exchange.after()
-    shapes = REFUSALS[exchange.dialect.voice]
+    shapes = REFUSALS.get(exchange.dialect.voice) or REFUSALS["gateway"]
     asked = exchange.option("shape")
     shape = asked if asked in shapes else next(iter(shapes))
     status, body = shapes[shape]
     if shape == "item":
         return await _refuse_last_item(exchange, body)
-    # IMAGE_OTHER says itself that it is not charged; at the aggregator every 200 of a per-call model is.
-    if status == 200 and not (shape == "image-other" and exchange.call.to_google):
+    # Google charges for tokens, of which a refusal has few; at the aggregator every 200 of a per-call model is charged.
+    if status == 200 and not exchange.call.to_google:
         _charge(exchange)
     await exchange.ponder()
     return exchange.error(status, body)

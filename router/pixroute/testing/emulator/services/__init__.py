@@ -12,10 +12,11 @@ from pixroute.testing.emulator.services.tasks import TASKS
 from pixroute.testing.emulator.services.vertex import VERTEX
 from pixroute.testing.emulator.services.xai import XAI_SERVICE
 
-SERVICES: tuple[Service, ...] = (
+SERVICES: list[Service] = [
     *(OPENROUTER, FAL, REPLICATE, BFL, STABILITY),
     *(AZURE, DASHSCOPE, TASKS, VERTEX, XAI_SERVICE),
-)
+]
+"""All that emulators know; `learn` adds others."""
 BY_NAME = {service.name: service for service in SERVICES}
 
 __all__ = ["BY_NAME", "SERVICES", "JobDialect", "Service"]
