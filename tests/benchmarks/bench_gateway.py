@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -46,6 +47,9 @@ async def sell(request):
     return web.json_response({"created": 1, "data": [{"b64_json": PICTURE}]})
 async def count(request):
     return web.Response(text=str(waiting))
+async def sell_at_once(request):
+    await request.read()
+    return web.json_response({"created": 1, "data": [{"b64_json": PICTURE}]})
 async def begin(request):
     global waiting
     waiting = 0
@@ -56,6 +60,7 @@ async def end(request):
     return web.Response()
 app = web.Application()
 app.router.add_post("/v1/images/generations", sell)
+app.router.add_post("/now/v1/images/generations", sell_at_once)
 app.add_routes([web.get("/count", count), web.get("/begin", begin), web.get("/end", end)])
 web.run_app(app, host="127.0.0.1", port=0, access_log=None, backlog=4096)
 """
@@ -77,6 +82,7 @@ app.cleanup_ctx.append(begin)
 app.router.add_post("/v1/images/generations", ask)
 web.run_app(app, host="127.0.0.1", port=0, access_log=None, backlog=4096)
 """
+LISTENS = re.compile(r"(?:running on |Running on |Listening: )\s*(http://127\.0\.0\.1:(\d+))")
 SIGN = b"1\r\n \r\n"
 BODY = b'{"prompt": "A lighthouse", "size": "1024x1024"}'
 HEAD = (
@@ -85,21 +91,39 @@ HEAD = (
 ).encode()
 
 
+LITELLM = """
+model_list:
+  - model_name: default
+    litellm_params: {{model: openai/gpt-image-1, api_base: "{url}/v1", api_key: any}}
+"""
+LITELLM_ALONE = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # it serves this machine alone
+    "PYTHONUNBUFFERED": "1",
+}
+
+
 class Process:
     """A server in a process of its own."""
 
-    def __init__(self, *command, **options):
+    def __init__(self, *command, program=(sys.executable, "-uc"), **options):
         self._process = subprocess.Popen(
-            [sys.executable, "-uc", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **options
+            [*program, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
         )
-        found = next(found for line in self._process.stdout if (found := re.search(r"http://127\.0\.0\.1:(\d+)", line)))
-        self.url, self.port = found[0], int(found[1])
+        found = next(found for line in self._process.stdout if (found := LISTENS.search(line)))
+        self.url, self.port = found[1], int(found[2])
 
     @property
     def memory(self) -> int:
         """Bytes that are resident."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of a processor that it has used."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self):
         """End it."""
@@ -152,6 +176,82 @@ async def crowd(server, upstream, count, late):
         return taken
 
 
+async def rush(server, count, path="/v1/images/generations"):
+    """Ask so often, by 16 connections; give requests a second, and seconds of a processor a request."""
+    body = {"model": "default", "prompt": "A lighthouse", "size": "1024x1024"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16)) as session:
+
+        async def ask():
+            async with session.post(server.url + path, json=body) as answer:
+                assert b"b64_json" in await answer.read()
+
+        await asyncio.gather(*(ask() for _ in range(32)))
+        cpu, began = server.cpu, time.monotonic()
+        await asyncio.gather(*(ask() for _ in range(count)))
+        return count / (time.monotonic() - began), (server.cpu - cpu) / count
+
+
+def rushes(*, quick):
+    """Ask ours, a bare proxy and, where PIXROUTE_LITELLM says where its command lies, litellm's, in turn."""
+    count, rounds = (300, 1) if quick else (1000, 3)
+    found = {"ours": [], "bare": [], "litellm": []}
+    with tempfile.TemporaryDirectory() as folder:
+        upstream = Process(UPSTREAM, "0")
+        (Path(folder) / "pixroute.toml").write_text(CONFIG.format(url=f"{upstream.url}/now", every=20.0))
+        (Path(folder) / "litellm.yaml").write_text(LITELLM.format(url=f"{upstream.url}/now"))
+        servers = {
+            "ours": lambda: Process(COMMAND, "serve", cwd=folder, env={**os.environ, "KEY": "any"}),
+            "bare": lambda: Process(BARE, f"{upstream.url}/now"),
+        }
+        if program := os.environ.get("PIXROUTE_LITELLM"):
+            said = ("--config", f"{folder}/litellm.yaml", "--host", "127.0.0.1", "--port", str(_free_port()))
+            env = {**os.environ, **LITELLM_ALONE}
+            servers["litellm"] = lambda: Process(*said, program=(program,), cwd=folder, env=env)
+        for _ in range(rounds):
+            for name, start in servers.items():
+                server = start()
+                asked = count // 5 if name == "litellm" else count
+                found[name].append(asyncio.run(rush(server, asked)))
+                server.end()
+        upstream.end()
+    return found
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def compared(found):
+    """Give the figures of a rush."""
+
+    def each(name, place):
+        return [one[place] for one in found[name]]
+
+    figures = [
+        Figure(
+            benchmark="gateway",
+            name="a request's processor time beside a bare proxy's",
+            unit="ratio",
+            values=ratios(each("ours", 1), each("bare", 1)),
+            target=2.5,
+        ),
+        Figure(benchmark="gateway", name="requests a second", unit="1/s", values=tuple(each("ours", 0))),
+        Figure(benchmark="gateway", name="… of a bare proxy", unit="1/s", values=tuple(each("bare", 0))),
+    ]
+    if found["litellm"]:
+        figures += [
+            Figure(benchmark="gateway", name="… of litellm's proxy", unit="1/s", values=tuple(each("litellm", 0))),
+            Figure(
+                benchmark="gateway",
+                name="litellm's proxy's processor time for a request beside ours",
+                unit="ratio",
+                values=ratios(each("litellm", 1), each("ours", 1)),
+            ),
+        ]
+    return figures
+
+
 def run(*, quick=False):
     """Measure in rounds; each begins new processes, so that none meets another's memory."""
     count, rounds = (500, 1) if quick else (CALLERS, 3)
@@ -171,6 +271,7 @@ def run(*, quick=False):
         upstream.end()
     lateness = sorted(late)
     return [
+        *compared(rushes(quick=quick)),
         Figure(
             benchmark="gateway",
             name=f"{count} callers wait: memory of each beside a bare proxy's",

@@ -43,10 +43,18 @@ def _extra(names: Any) -> Any:
     return names
 
 
+def _letters(name: str) -> str:
+    """Give a name without what tells `num_images`, `numImages` and `num-images[]` apart."""
+    return "".join(one for one in name.lower() if one.isalnum())
+
+
+_NEVER = frozenset(map(_letters, NEVER_EXTRA))
+
+
 def forbidden(name: str) -> bool:
     """Tell whether a caller's field never goes on, however it is spelt."""
-    plain = name.lower().replace("-", "_")
-    return plain in NEVER_EXTRA or any(part in {"url", "urls", "safety", "moderation"} for part in plain.split("_"))
+    plain = _letters(name)
+    return plain in _NEVER or any(word in plain for word in ("url", "safety", "moderation", "webhook", "callback"))
 
 
 @frozen(kw_only=True)

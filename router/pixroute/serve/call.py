@@ -7,6 +7,7 @@ import errno
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from attrs import define, field
@@ -22,6 +23,7 @@ MOST_TOLD = 500
 """Events of one request that are kept for those who read it."""
 _current: ContextVar[GatewayCall | None] = ContextVar("pixroute_call", default=None)
 
+NOTHING = Cost()
 Outcome = GatewayAnswer | GatewayProblem
 Work = Callable[[], Awaitable[Outcome]]
 
@@ -40,25 +42,24 @@ class GatewayCall:
     callers: int = 0
     left: bool = False
     ending: bool = False
-    spent: Cost = field(factory=Cost)
+    spent: Cost = NOTHING
     repeated: bool = False
     _decided: bool = False
-    _in_flight: set[str] = field(factory=set)
-    _waiting: set[asyncio.Future[None]] = field(factory=set)
+    _in_flight: int = 0
+    _waiting: list[asyncio.Future[None]] = field(factory=list)
+    _reading: list[asyncio.Future[None]] = field(factory=list)
 
     def start(self, work: Work, around: Callable[[Work], Awaitable[Outcome]] | None = None) -> GatewayCall:
         """Begin; what `work` raises becomes a value, and a bug is logged. `around` is given that work to do."""
-
-        async def valued() -> Outcome:
-            return await self._valued(work)
-
-        async def run() -> Outcome:
-            _current.set(self)
-            return await self._valued(lambda: around(valued)) if around else await valued()
-
-        self.task = asyncio.get_running_loop().create_task(run())
-        self.task.add_done_callback(lambda _: self._wake())
+        if around is not None:
+            work = partial(around, partial(self._valued, work))
+        self.task = asyncio.get_running_loop().create_task(self._run(work))
+        self.task.add_done_callback(self._wake)
         return self
+
+    async def _run(self, work: Work) -> Outcome:
+        _current.set(self)
+        return await self._valued(work)
 
     async def _valued(self, work: Work) -> Outcome:
         try:
@@ -108,24 +109,26 @@ class GatewayCall:
         """Wait for the end, for `seconds` at most; with `seen` also for more than that many events."""
         if self.task.done() or (seen is not None and len(self.told) > seen):
             return
-        if seen is None:
-            await asyncio.wait([self.task], timeout=seconds)
-            return
-        news = asyncio.get_running_loop().create_future()
-        self._waiting.add(news)
+        loop = asyncio.get_running_loop()
+        news = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, _wake_one, news)
+        waiting = self._waiting if seen is None else self._reading
+        waiting.append(news)
         try:
-            await asyncio.wait([news], timeout=seconds)
+            await news
         finally:
-            self._waiting.discard(news)
+            waiting.remove(news)
+            if timer is not None:
+                timer.cancel()
 
     def hear(self, event: events.Event) -> None:
         """Take note of an event of its own."""
         match event:
             case events.AttemptStarted():
-                self._in_flight.add(event.attempt)
+                self._in_flight += 1
                 self._tell("attempt_started", event, provider=event.provider, model=event.model)
             case events.AttemptFinished():
-                self._in_flight.discard(event.attempt)
+                self._in_flight -= 1
                 self.spent += event.cost
                 kind = event.failure.kind.value if event.failure else None
                 self._tell("attempt_finished", event, provider=event.provider, kind=kind, seconds=event.seconds)
@@ -146,12 +149,17 @@ class GatewayCall:
     def _tell(self, what: str, event: events.Event, **more: Any) -> None:
         if len(self.told) < MOST_TOLD:
             self.told.append({"what": what, "request_id": event.request, "part": event.part, **more})
-            self._wake()
+            for news in self._reading:
+                _wake_one(news)
 
-    def _wake(self) -> None:
-        for news in self._waiting:
-            if not news.done():
-                news.set_result(None)
+    def _wake(self, _: object) -> None:
+        for news in (*self._waiting, *self._reading):
+            _wake_one(news)
+
+
+def _wake_one(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)
 
 
 class Watching:

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -77,7 +79,8 @@ class Gateway:
     draining: bool = False
     heard: set[Any] = field(factory=set)
     """Connections that have asked for something."""
-    _answers: set[asyncio.Future[None]] = field(factory=set)
+    _answers: set[GatewayCall] = field(factory=set)  # of which some are being written
+    _written: asyncio.Event = field(factory=asyncio.Event)
 
     def placed(self, settings: ServeSettings) -> ServeSettings:
         """Give settings that were read again, but for what changes with a restart only."""
@@ -85,8 +88,11 @@ class Gateway:
 
     async def answered(self, seconds: float) -> None:
         """Wait until every answer that was begun is written, so long at most."""
-        if self._answers:
-            await asyncio.wait(self._answers, timeout=seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._answers:
+                    self._written.clear()
+                    await self._written.wait()
 
     def application(self) -> web.Application:
         """Give the application that serves it."""
@@ -183,7 +189,7 @@ class Gateway:
         await self.repeats.ready(name)
         call, repeated = await self._call(request, name, asked)
         call.join()
-        self._answers.add(answered := asyncio.get_running_loop().create_future())
+        self._answers.add(call)
         given = False
         try:
             answering = Answering(
@@ -198,11 +204,12 @@ class Gateway:
             response = await answering.answer()
             given = True
         finally:
-            self._answers.discard(answered)
-            answered.set_result(None)
             if not given:
                 self.repeats.abandon(name, call)
             call.leave()
+            if not call.callers:
+                self._answers.discard(call)
+                self._written.set()
         return response
 
     async def _read(self, request: web.Request, dialect: GatewayDialect) -> tuple[Name, GatewayRequest]:
@@ -242,7 +249,7 @@ class Gateway:
 
         call = self.repeats.begin(name, work, is_retry=is_retry)
         self.calls.add(call)
-        call.task.add_done_callback(lambda _: self._end(call, give_back))
+        call.task.add_done_callback(partial(self._end, call, give_back))
         return call, False
 
     def _known(self, name: Name, *, is_retry: bool) -> GatewayCall | None:
@@ -250,7 +257,7 @@ class Gateway:
             return self.repeats.find(name)
         return self.repeats.adopt(name) if is_retry else None
 
-    def _end(self, call: GatewayCall, give_back: Callable[[], None]) -> None:
+    def _end(self, call: GatewayCall, give_back: Callable[[], None], _: object) -> None:
         self.calls.discard(call)
         give_back()
 
