@@ -117,3 +117,49 @@ def test_what_is_said_of_several_chains_is_said_once(pixroute, write):
     assert run.out.count("add a provider on another upstream") == 1
     assert "chains.default, chains.other: " in run.out
     assert run.out.index("worst time") < run.out.index("\nnote ")
+
+
+LIMITED = """
+[chains]
+web = ["dream", "banana", "http"]
+[policy]
+max_cost = "0.10"
+[providers.dream]
+type = "seedream"
+api_key = { env = "NOT_THERE" }
+[providers.banana]
+type = "nano-banana-pro-https"
+api_key = { env = "NOT_THERE" }
+[providers.http]
+type = "nano-banana-pro-http"
+api_key = { env = "NOT_THERE" }
+%s
+"""
+
+
+def test_a_limit_that_leaves_nothing_for_the_fallback_is_a_warning_and_explain_says_the_same(pixroute, folder):
+    """Both ask the planner."""
+    (folder / "pixroute.toml").write_text(LIMITED % 'plaintext = "accept"')
+
+    checked = " ".join(pixroute("check", "--without-keys").out.split())
+    explained = pixroute("explain", "--size", "2K").out
+
+    assert (
+        "warning policy.max_cost: is 0.10: after one doubtful attempt of dream it leaves nothing for banana, http "
+        "in web at 1K, 2K, 4K" in checked
+    )
+    assert "after one attempt that may be billed, max_cost leaves nothing for it." in explained
+    assert "dream: reserve 0 for banana, http: " in explained
+
+
+def test_a_provider_without_its_key_is_checked_for_the_rest(pixroute, folder):
+    """Missing keys, what cannot be made, and what may be regretted: all at once."""
+    (folder / "pixroute.toml").write_text(LIMITED % "")
+
+    run = pixroute("check")
+    told = " ".join(run.out.split())
+
+    assert run.code == 2
+    assert "providers.dream.api_key, providers.banana.api_key, providers.http.api_key: the environment variable" in told
+    assert "the key would travel in clear" in told
+    assert told.endswith("2 mistakes.") or "2 mistakes, " in told

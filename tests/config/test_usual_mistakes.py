@@ -60,7 +60,7 @@ def found(type_: str, base_url: str | None = None, key: str | None = None, **own
     try:
         built = build(structure(mapping, PLUGINS, base=Path(), env={"KEY": key or right_key}))
     except ConfigError as error:
-        return [f"{one.path}: {one.message}" for one in mistakes(error)]
+        return [f"{one.path}: {one.message}" for one in mistakes(error.problems)]
     places = {"providers.a", "providers.a.base_url", "providers.a.api_key"}
     return [f"{one.path}: {one.message}; {one.fix}" for one in examine(built) if one.path in places]
 

@@ -14,7 +14,7 @@ from pixroute.latency import Quantiles
 from pixroute.outcome import Billing, Failure, FailureKind
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.routing.plan import plan
-from pixroute.routing.reserve import default_budget, possibly_billed, reserve, worst_cost
+from pixroute.routing.reserve import default_budget, hindrance, possibly_billed, reserve, worst_cost
 from pixroute.routing.view import MOST_IN_FLIGHT, SLACK, Candidate, Round, Start, Stop, Tried, Verdict, View, Wait
 
 NOW = 1000.0
@@ -238,6 +238,18 @@ def _shifted(action, place):
     if isinstance(action, Wait):
         return evolve(action, on=tuple(index + (index >= place) for index in action.on))
     return action
+
+
+@several
+@given(views(), st.floats(0, 3000))
+def test_a_reserve_is_kept_if_and_only_if_nothing_hinders_somebody(view, remaining):
+    """What `explain` says of a reserve of 0 is the planner's own reason."""
+    for index, own in enumerate(view.candidates):
+        later = range(index + 1, len(view.candidates))
+        free = [one for one in later if hindrance(view, index, one, remaining) is None]
+        left = remaining - (own.expected.p50 if own.known else min(own.expected.p50, view.budget / 4))
+
+        assert (reserve(view, index, remaining) > 0) == (bool(free) and left > 0)
 
 
 @several

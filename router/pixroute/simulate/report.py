@@ -29,14 +29,14 @@ figure { margin: 0; break-inside: avoid } figcaption { font-weight: 600 } figure
 .shade { display: inline-block; width: 1.6em; height: .9em; background: #d9534f40; vertical-align: -.1em }
 summary { cursor: pointer; font-weight: 600; margin: 1.5em 0 .5em } .scroll { overflow-x: auto }
 table { border-collapse: collapse; font-size: .875em; font-variant-numeric: tabular-nums }
-th, td { padding: .3em .7em .3em 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff }
+th, td { padding: .3em 0 .3em 1.1em; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th:first-child, td:first-child { padding-left: 0; text-align: left; position: sticky; left: 0; background: #fff }
 th { color: var(--dim); font-weight: 600 } td.best { font-weight: 700 } tr.oracle td { color: var(--dim) }
 dl { font-size: .875em; margin: .4em 0 1.4em } dt { float: left; clear: left; font-weight: 600; margin-right: .5em }
 dd { margin: 0; color: var(--dim) }
 @media print { body { font-size: 11px; max-width: none; padding: 0 } .scroll { overflow: visible }
   .cards { grid-template-columns: 1fr 1fr 1fr } .plots { grid-template-columns: 1fr 1fr } table { break-inside: avoid }
-  th, td { padding-right: .4em } details::details-content { content-visibility: visible; block-size: auto } }
+  th, td { padding-left: .6em } details::details-content { content-visibility: visible; block-size: auto } }
 """
 _OPEN_WHEN_PRINTED = (
     "<script>addEventListener('beforeprint', () =>"

@@ -47,6 +47,17 @@ class ToldConformance:
 
         assert {(fact.owner, fact.key, fact.value) for fact in read} == {("one", "kept", "2"), ("other", "mine", "1")}
 
+    async def test_nothing_new_leaves_what_was_told(self, told: Callable[[], Told]) -> None:
+        """With None for its facts a process reads, and what it told before stands and grows older."""
+        one = told()
+        await one.exchange("one", {"key": "1"}, life=60)
+        await asyncio.sleep(0.1)
+        read = await one.exchange("one", None, life=60)
+        await one.aclose()
+
+        assert [(fact.owner, fact.key, fact.value) for fact in read] == [("one", "key", "1")]
+        assert read[0].age >= 0.05
+
     async def test_what_is_over_is_not_read(self, told: Callable[[], Told]) -> None:
         """The store's clock ends what its owner does not renew."""
         one, other = told(), told()
