@@ -18,6 +18,9 @@ from pixroute.health.statement import Statement
 from pixroute.health.states import OpenReason, State
 from pixroute.policy import BreakerPolicy
 
+LOOKS_AGAIN = 1.0
+"""Seconds after which overdue calls that were too few beside the successes are looked at again."""
+
 
 class Phases:
     """What a breaker is from one instant to the next, without what is said to it; see `Breaker`."""
@@ -57,7 +60,7 @@ class Phases:
         self._opened_at = self._recovered_at = -inf
         self._refused = False
         self._window = policy.window
-        self._judged_from = self._last_success = self._last_throttle = -inf
+        self._judged_from = self._spared_until = self._last_success = self._last_throttle = -inf
         self.next_check = inf
         """The earliest instant at which time alone can change its state; inf for never."""
 
@@ -174,7 +177,10 @@ class Phases:
             else:
                 self._half_open(at)
         elif self._silent_at(heard) <= at:
-            self._sicken(OpenReason.OVERDUE, at)
+            if self._probe_due() <= at or self._overdue_weigh(at):
+                self._sicken(OpenReason.OVERDUE, at)
+            else:
+                self._spared_until = at + LOOKS_AGAIN
         elif self._ramp_due() <= at:
             self._ramp.go_on()
             self._double(at)
@@ -192,7 +198,13 @@ class Phases:
     def _overdue_due(self) -> float:
         if not self._silence:
             return inf
-        return self._in_flight.overdue_at(self._overdue_needed(), self.policy.overdue_after)
+        return max(self._spared_until, self._in_flight.overdue_at(self._overdue_needed(), self.policy.overdue_after))
+
+    def _overdue_weigh(self, at: float) -> bool:
+        """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: no slow spell."""
+        overdue, window = self._in_flight.overdue_lately(at, self.policy.overdue_after)
+        bad, settled = self._evidence.since(at - window)
+        return overdue + bad >= self.policy.overdue_rate * (overdue + settled)
 
     def _overdue_needed(self) -> int:
         """Tell how many must be overdue: a share of the whole fleet's calls, but a third here is enough."""
