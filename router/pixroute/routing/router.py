@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 class Router(Operations):
     """Gets pictures through the first provider that can deliver.
 
-    Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's
-    alone: `max_in_flight` is a process's share.
+    Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's;
+    with shared stores the processes tell each other of it.
 
     Args:
         providers: by the names that chains use.
