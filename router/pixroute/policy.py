@@ -95,6 +95,7 @@ class BreakerPolicy:
             the window, `max(window, 2 × attempt time-out)` seconds.
         max_overdue, overdue_share: opens when so many requests in flight, and this share of them, are older than
             `overdue_after` × P99.
+        overdue_rate: and they and what failed within a P95 are this share of both and of what succeeded meanwhile.
         stall: whether the likelihood of silence may open it, or is only observed.
         stall_likelihood: below it the silence is not chance.
         stall_slowdown: the healthy provider it is compared with may be this many times slower (θ).
@@ -112,6 +113,7 @@ class BreakerPolicy:
     window: Above0 = 300.0
     max_overdue: Count = 3
     overdue_share: Share = 0.01
+    overdue_rate: Share = 0.25
     overdue_after: Above0 = 1.5
     stall: Literal["off", "observe", "open"] = "observe"
     stall_likelihood: ShareAbove0 = 1e-6

@@ -336,6 +336,60 @@ class TestOverdue:
 
         assert p.at(10_000).state is State.CLOSED
 
+    def test_they_are_no_evidence_beside_enough_that_succeed(self, patient):
+        """Three of thirteen within P95 are a slow spell; three of twelve are a quarter."""
+        for successes, state in ((10, State.CLOSED), (9, State.OPEN)):
+            p = patient()
+            for _ in range(3):
+                p.start()
+
+            p.at(149).call(SUCCESS, times=successes)
+
+            assert p.at(150).state is state
+
+    def test_many_in_flight_need_more_than_three_overdue(self, patient):
+        """A share of them: of a hundred calls three slow ones are chance."""
+        p = patient(overdue_share=0.1)
+        for _ in range(3):
+            p.start()
+        p.at(100)
+        for _ in range(97):
+            p.start()
+
+        assert p.at(249).state is State.CLOSED
+        assert p.at(250).is_open_for(OpenReason.OVERDUE)
+
+    def test_they_are_looked_at_again_while_the_successes_grow_old(self, patient):
+        """Every second: what succeeded longer than P95 ago speaks for nobody."""
+        p = patient()
+        for _ in range(3):
+            p.start()
+        p.at(140).call(SUCCESS, times=10)
+
+        assert p.at(220).state is State.CLOSED
+        assert p.at(221).is_open_for(OpenReason.OVERDUE)
+
+    def test_what_failed_lately_weighs_with_them(self, patient):
+        """A loser older than P99 was as silent as they are."""
+        p = patient(max_failures=99)
+        losers = [p.start() for _ in range(2)]
+        p.at(10)
+        for _ in range(3):
+            p.start()
+        p.at(150).call(SUCCESS, times=12)
+        for loser in losers:
+            p.end(loser, HARD)
+
+        assert p.at(160).is_open_for(OpenReason.OVERDUE)
+
+    def test_a_single_probe_that_is_slow_needs_no_company(self, patient):
+        """Its question was whether a call succeeds."""
+        p = patient(overdue_rate=1.0)
+        p.half_open(OpenReason.OVERDUE)
+        p.start()
+
+        assert p.at(p.now + 120).is_open_for(OpenReason.OVERDUE)
+
     def test_requests_are_counted_not_their_attempts(self, patient):
         """Three attempts of one request are one request in flight."""
         p = patient()
@@ -1248,15 +1302,3 @@ class TestSiblings:
         p.half_open(OpenReason.OVERDUE)
 
         assert p.call(SUCCESS).view.allowed == 10
-
-    def test_many_in_flight_need_more_than_three_overdue(self, patient):
-        """A share of them: of a hundred calls three slow ones are chance."""
-        p = patient(overdue_share=0.1)
-        for _ in range(3):
-            p.start()
-        p.at(100)
-        for _ in range(97):
-            p.start()
-
-        assert p.at(249).state is State.CLOSED
-        assert p.at(250).is_open_for(OpenReason.OVERDUE)

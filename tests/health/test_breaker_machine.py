@@ -56,6 +56,7 @@ class Model:
         self.calls: list[Call] = []
         self.log: list[tuple[float, int, HealthSignal]] = []
         self.forced, self.forced_until, self.judged_from = None, inf, -inf
+        self.spared_until = -inf
         self.told: list[tuple[float, OpenReason]] = []
 
     @property
@@ -94,7 +95,7 @@ class Model:
         overdue = sorted(call.started + 150 for call in self.live)
         judged = self.forced is not Forced.CLOSED
         if len(overdue) >= 3 and judged:
-            yield max(self.judged_from, overdue[2]), lambda: self.sicken(OpenReason.OVERDUE, answered=False)
+            yield max(self.judged_from, self.spared_until, overdue[2]), self.look
         if self.state is State.HALF_OPEN and self.live:
             if self.allowed == 1 and judged:
                 yield (
@@ -110,6 +111,17 @@ class Model:
             self.now = max(self.now, first[0])
             first[1]()
         self.now = time
+
+    def look(self):
+        """Open for overdue calls that are, with what failed within P95, a quarter of all that should have ended."""
+        overdue = sum(call.started + 150 <= self.now for call in self.live)
+        last = {request: (at, verdict) for at, request, verdict in self.log}
+        recent = [verdict for at, verdict in last.values() if at >= self.now - 80]
+        bad = sum(verdict in BAD for verdict in recent)
+        if 4 * (overdue + bad) >= overdue + len(recent):
+            self.sicken(OpenReason.OVERDUE, answered=False)
+        else:
+            self.spared_until = self.now + 1
 
     def reopen(self):
         """End an open period."""

@@ -37,6 +37,16 @@ def test_the_rate_counts_from_a_time_on_that_time_included(evidence):
     assert evidence.rate(2.5) == (0, 1)
 
 
+def test_a_look_at_the_latest_forgets_nothing(evidence):
+    """From a time on, that time included."""
+    evidence.add("a", HARD, 1)
+    evidence.add("b", THROTTLE, 2)
+    evidence.add("c", SUCCESS, 3)
+
+    assert [evidence.since(time) for time in (4, 3, 2)] == [(0, 0), (0, 1), (1, 2)]
+    assert evidence.rate(1) == (2, 3)
+
+
 def test_a_later_outcome_takes_the_place_of_an_earlier(evidence):
     """For the rate; and a request that fails again is last in the row."""
     evidence.add("a", HARD, 1)

@@ -49,6 +49,13 @@ def test_a_request_is_overdue_with_its_oldest_call(flight):
     assert [flight.overdue_at(count, 1.5) for count in (2, 3, 4)] == [155, 160, inf]
 
 
+def test_overdue_requests_are_counted_with_the_longest_p95_of_their_calls(flight):
+    """Those that are overdue by now."""
+    flight.live.add(token(0, "c", Quantiles(50, 90, 100)))
+
+    assert [flight.overdue_lately(now, 1.5) for now in (149, 150, 159, 160)] == [(0, 0), (2, 90), (2, 90), (3, 90)]
+
+
 def test_the_first_slow_call_is_told(flight):
     """By P95; never, while nothing is in flight."""
     assert flight.slow_at(1.5) == 120

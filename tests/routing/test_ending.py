@@ -100,7 +100,7 @@ class Bench:
             provider=SimpleNamespace(generate=self._generate, credential=None, advice={}, model="model"),
             log_bug=self.bugs.append,
             kept=lambda facts: facts,
-            told=lambda outcome: outcome,
+            cleaned=lambda outcome: outcome,
         )
         self._work = work
         self.attempt = Attempt(

@@ -90,6 +90,7 @@ POLICIES = st.builds(
         max_failures=st.sampled_from([2, 5]),
         max_overdue=st.sampled_from([1, 3]),
         overdue_share=st.sampled_from([0.0, 0.01, 0.5]),
+        overdue_rate=st.sampled_from([0.0, 0.25, 1.0]),
         stall=st.sampled_from(["off", "observe", "open"]),
     ),
 )

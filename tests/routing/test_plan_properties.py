@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pixroute.health.scopes import ADMITS, AdmissionStatus, Block
 from pixroute.health.states import OpenReason
 from pixroute.latency import Quantiles
-from pixroute.outcome import Billing, Failure, FailureKind
+from pixroute.outcome import Billing, Failure, FailureKind, Next
 from pixroute.policy import Policy, RetryPolicy
 from pixroute.routing.plan import plan
 from pixroute.routing.reserve import default_budget, hindrance, possibly_billed, reserve, worst_cost
@@ -115,6 +115,24 @@ def test_the_same_view_gives_the_same_plan(view):
 
     assert plan(evolve(view)) == decided
     assert len(decided.verdicts) == len(view.candidates)
+
+
+@several
+@given(views())
+def test_what_the_past_says_is_what_the_attempts_say(view):
+    """Read once or anew: who is in flight, what may be billed, who was asked, whom a failure puts behind others."""
+    past, this_round = view.past, [each for each in view.tried if each.round == view.round]
+    put_off = [
+        each.index
+        for each in this_round
+        if each.failure and (view.round > 0 or each.failure.reaction.next is Next.OTHER_UPSTREAMS_FIRST)
+    ]
+
+    assert list(past.live) == in_flight(view)
+    assert past.billed == sum(each.may_be_billed for each in view.tried)
+    assert past.asked == {each.index for each in this_round}
+    assert past.last == {each.index: each for each in view.tried}
+    assert list(past.put_off) == put_off
 
 
 @several

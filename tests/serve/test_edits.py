@@ -145,6 +145,7 @@ async def test_what_is_no_reference_is_told(serve, fields, param):
     [
         (b"", {"Content-Type": "multipart/form-data"}),
         (b"", {"Content-Type": "multipart/form-data; boundary=x"}),
+        (b"--x\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}),
         (b"--x\r\n\r\nno name\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}),
         (b"--x\r\nContent-Disposition: form-data; name=prompt\r\n\r\n\xff\r\n--x--", None),
         (b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\ncut', None),
@@ -190,5 +191,8 @@ async def test_models_are_chains_and_providers(serve):
     assert names == ["default", "fake-1", "fake-2", "gpt-image-1"]
     assert [told["prices"]["4K"]["price"] for told in one.pixroute["providers"]] == ["0.04", None]
     assert texts == []
+    for name in ("auto", "dall-e-9"):
+        async with served.get(f"/v1/models/{name}") as unknown:
+            assert (unknown.status, (await unknown.json())["error"]["code"]) == (404, "model_not_found")
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("dall-e-9")

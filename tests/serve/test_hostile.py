@@ -128,14 +128,16 @@ async def test_ten_thousand_idle_connections_harm_nobody(tmp_path):
         pytest.skip("this machine lets a process have too few connections")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, IDLE + 1000), hard))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", COMMAND, "serve", "--emulated", "--port", "0", "--time-scale", "0.001",
+        sys.executable, "-c", COMMAND, "serve", "--emulated", "--port", "0", "--time-scale", "0.005",
         cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     idle = []
     try:
         found = None
         while found is None:
-            found = re.search(r"Listening: http://(\S+):(\d+)/v1", (await process.stdout.readline()).decode())
+            line = (await process.stdout.readline()).decode()
+            assert line, "it did not start"
+            found = re.search(r"Listening: http://(\S+):(\d+)/v1", line)
         place = found[1], int(found[2])
         for _ in range(IDLE):
             idle.append(sock := socket.socket())

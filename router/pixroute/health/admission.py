@@ -23,7 +23,7 @@ class Settlement:
     Args:
         upstream: for the upstream's breaker.
         origin: for the origin's.
-        hint: the provider's wish in seconds; acts on every resolution of the upstream.
+        hint: the seconds for which the provider asks to wait; acts on every resolution of the upstream.
         hold: for the account.
         opens: a reason for which one answer is enough, and for how many seconds.
         every_resolution: whether `opens` acts on every resolution of the upstream.
@@ -93,18 +93,20 @@ class Admission:
         Raises:
             KeyError: it was settled before.
         """
-        health, route, said = self._health, self._route, settlement
+        health, route = self._health, self._route
         current = self._tokens[0].generation == route.upstream.breaker.generation
-        route.upstream.breaker.settle(self._tokens[0], said.upstream, now, hint=said.hint, counts_from=counts_from)
+        route.upstream.breaker.settle(
+            self._tokens[0], settlement.upstream, now, hint=settlement.hint, counts_from=counts_from
+        )
         if route.origin is not None:
-            route.origin.breaker.settle(self._tokens[1], said.origin, now, counts_from=counts_from)
-        if said.hint is not None:
-            health.hint(route.keys, said.hint, now)
-        if said.opens is not None and current:
-            health.open_now(route.keys, *said.opens, now, every_resolution=said.every_resolution)
-        if said.hold is not None:
-            health.hold(route.keys.account, said.hold, now, credential)
-        elif said.upstream is HealthSignal.SUCCESS:
+            route.origin.breaker.settle(self._tokens[1], settlement.origin, now, counts_from=counts_from)
+        if settlement.hint is not None:
+            health.hint(route.keys, settlement.hint, now)
+        if settlement.opens is not None and current:
+            health.open_now(route.keys, *settlement.opens, now, every_resolution=settlement.every_resolution)
+        if settlement.hold is not None:
+            health.hold(route.keys.account, settlement.hold, now, credential)
+        elif settlement.upstream is HealthSignal.SUCCESS:
             health.served(route.keys.account)
         if not keep_slot:
             self._free_slot()

@@ -146,7 +146,7 @@ class Breaker(Hearing):
             self._judged_from = now
         self._forced, self._forced_until = (None, inf) if holds_open else (forced, until)
         if holds_open:
-            self._until = max(self._until_told(now)[0], now)
+            self._until = max(self._kept_until(now)[0], now)
             self._open(OpenReason.FORCED, until, now, answered=True)
         elif forced is Forced.CLOSED or was_held:
             self._clear_up(now)
@@ -159,7 +159,7 @@ class Breaker(Hearing):
         """End what was forced, as if its time were over."""
         self.evaluate(now)
         self.by_operator = True
-        if self.forced is Forced.OPEN and self._until_told(now)[0] <= now:
+        if self.forced is Forced.OPEN and self._kept_until(now)[0] <= now:
             self._half_open(now)
         elif self.forced is Forced.OPEN:
             self._clear_up(now)
@@ -172,8 +172,8 @@ class Breaker(Hearing):
         self.by_operator = True
         self._forced, self._forced_until = None, inf
         self._hinted_until = self._until = self._last_throttle = -inf
-        self._told = (-inf, OpenReason.HINT)
-        self._hinted_here, self._told_here = -inf, self._told
+        self._by_answer = (-inf, OpenReason.HINT)
+        self._hinted_here, self._by_answer_here = -inf, self._by_answer
         self.generation += 1
         self._in_flight.retire()
         self._evidence.clear()
@@ -184,7 +184,7 @@ class Breaker(Hearing):
 
     def _clear_up(self, now: float) -> None:
         """Close, unless a hint or one answer still says otherwise."""
-        until, reason = self._until_told(now)
+        until, reason = self._kept_until(now)
         if until > now:
             self._until = until
             self._move(State.OPEN, reason, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from copy import copy
+from itertools import takewhile
 
 from pixroute.outcome import HealthSignal
 
@@ -71,6 +72,11 @@ class BreakerEvidence:
         while self._settled and self._settled[next(iter(self._settled))][0] < since:
             self._forget(next(iter(self._settled)))
         return self._bad, len(self._settled)
+
+    def since(self, time: float) -> tuple[int, int]:
+        """Count the same from a later time on, and forget nothing."""
+        recent = list(takewhile(lambda each: each[0] >= time, reversed(self._settled.values())))
+        return sum(bad for _, bad in recent), len(recent)
 
     def row(self, since: float) -> list[tuple[Hashable, float]]:
         """Give the requests of the row from `since` on, the oldest first, with their times."""

@@ -46,9 +46,9 @@ class Hearing(Phases):
     def open_now(self, reason: OpenReason, seconds: float, now: float, *, first_hand: bool = True) -> None:
         """Open for one answer that is enough; on an open breaker the longer of the two times names the reason."""
         self.evaluate(now)
-        self._told = max(self._told, (now + seconds, reason))
+        self._by_answer = max(self._by_answer, (now + seconds, reason))
         if first_hand:
-            self._told_here = max(self._told_here, (now + seconds, reason))
+            self._by_answer_here = max(self._by_answer_here, (now + seconds, reason))
         if self.state is not State.OPEN or now + seconds > self._until:
             self._open(reason, now + seconds, now, answered=True)
 
@@ -89,7 +89,7 @@ class Hearing(Phases):
             return Statement(success_at=self._last_success)
         live, evidence = self._in_flight, self._evidence
         closed = self.state is State.CLOSED
-        told_until, told = self._told_here
+        told_until, told = self._by_answer_here
         bad, settled = evidence.rate(now - self._window)
         return Statement(
             state=self.state,
@@ -124,7 +124,7 @@ class Hearing(Phases):
         self._heard_of = heard
         if heard.hinted_until > max(self._hinted_until + SLACK, now):
             self.hint(heard.hinted_until - now, now, first_hand=False)
-        if heard.told is not None and heard.told_until > max(self._told[0] + SLACK, now):
+        if heard.told is not None and heard.told_until > max(self._by_answer[0] + SLACK, now):
             self.open_now(heard.told, heard.told_until - now, now, first_hand=False)
         match self.state:
             case State.CLOSED if heard.sick is not None:

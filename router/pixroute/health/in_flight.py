@@ -102,6 +102,11 @@ class InFlight:
         first = nsmallest(count, by_request.values())
         return first[-1] if len(first) == count else inf
 
+    def overdue_lately(self, now: float, factor: float) -> tuple[int, float]:
+        """Count the same, and give the longest P95 of their calls."""
+        late = [token for token in self._heard() if token.started + factor * token.expected.p99 <= now]
+        return len({token.request for token in late}), max((token.expected.p95 for token in late), default=0.0)
+
     def slow_at(self, factor: float) -> float:
         """Tell when the first live admission will be older than `factor` × P95; inf while there is none."""
         return min((token.started + factor * token.expected.p95 for token in self.live), default=inf)

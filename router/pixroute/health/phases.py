@@ -18,6 +18,9 @@ from pixroute.health.statement import Statement
 from pixroute.health.states import OpenReason, State
 from pixroute.policy import BreakerPolicy
 
+LOOKS_AGAIN = 1.0
+"""Seconds after which overdue calls that were too few beside the successes are looked at again."""
+
 
 class Phases:
     """What a breaker is from one instant to the next, without what is said to it; see `Breaker`."""
@@ -50,14 +53,14 @@ class Phases:
         self._forced: Forced | None = None
         self._forced_until = inf
         self._until = self._hinted_until = -inf
-        self._told: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
-        self._hinted_here, self._told_here = self._hinted_until, self._told  # what no other process has told
+        self._by_answer: tuple[float, OpenReason] = (-inf, OpenReason.HINT)  # by one answer: until when, why
+        self._hinted_here, self._by_answer_here = self._hinted_until, self._by_answer  # what no other process has told
         self._heard_of: Hearsay = NOBODY
         self._said: tuple[object, float, Statement] | None = None
         self._opened_at = self._recovered_at = -inf
         self._refused = False
         self._window = policy.window
-        self._judged_from = self._last_success = self._last_throttle = -inf
+        self._judged_from = self._spared_until = self._last_success = self._last_throttle = -inf
         self.next_check = inf
         """The earliest instant at which time alone can change its state; inf for never."""
 
@@ -113,7 +116,7 @@ class Phases:
     def places(self, now: float) -> int | None:
         """Tell how many may be admitted now; None for no limit."""
         self.evaluate(now)
-        if self.state is State.CLOSED or (self._forced is Forced.OBSERVE and not self._is_told(now)):
+        if self.state is State.CLOSED or (self._forced is Forced.OBSERVE and not self._is_kept_open(now)):
             return None
         return self._room()
 
@@ -174,7 +177,10 @@ class Phases:
             else:
                 self._half_open(at)
         elif self._silent_at(heard) <= at:
-            self._sicken(OpenReason.OVERDUE, at)
+            if self._probe_due() <= at or self._overdue_weigh(at):
+                self._sicken(OpenReason.OVERDUE, at)
+            else:
+                self._spared_until = at + LOOKS_AGAIN
         elif self._ramp_due() <= at:
             self._ramp.go_on()
             self._double(at)
@@ -192,7 +198,13 @@ class Phases:
     def _overdue_due(self) -> float:
         if not self._silence:
             return inf
-        return self._in_flight.overdue_at(self._overdue_needed(), self.policy.overdue_after)
+        return max(self._spared_until, self._in_flight.overdue_at(self._overdue_needed(), self.policy.overdue_after))
+
+    def _overdue_weigh(self, at: float) -> bool:
+        """Tell whether what is overdue, and what failed lately, is enough beside what succeeded: no slow spell."""
+        overdue, window = self._in_flight.overdue_lately(at, self.policy.overdue_after)
+        bad, settled = self._evidence.since(at - window)
+        return overdue + bad >= self.policy.overdue_rate * (overdue + settled)
 
     def _overdue_needed(self) -> int:
         """Tell how many must be overdue: a share of the whole fleet's calls, but a third here is enough."""
@@ -217,13 +229,13 @@ class Phases:
 
     # -- what keeps it
 
-    def _until_told(self, now: float) -> tuple[float, OpenReason]:
+    def _kept_until(self, now: float) -> tuple[float, OpenReason]:
         """Give until when a hint or one answer keeps it, and which; (now, …) at least."""
-        return max((now, OpenReason.HINT), (self._hinted_until, OpenReason.HINT), self._told)
+        return max((now, OpenReason.HINT), (self._hinted_until, OpenReason.HINT), self._by_answer)
 
-    def _is_told(self, now: float) -> bool:
+    def _is_kept_open(self, now: float) -> bool:
         """Tell whether more than evidence keeps it open."""
-        sick = self.reason in SICK and self._until_told(now)[0] <= now
+        sick = self.reason in SICK and self._kept_until(now)[0] <= now
         return self.state is State.OPEN and not sick
 
     @property

@@ -278,7 +278,7 @@ class Health:
 
     def pass_on(self) -> None:
         """Wake, in order of arrival, everybody who can be admitted now."""
-        if self._passing or not self._line:
+        if self._passing or not self._line.queues:
             return
         self._passing = True
         try:

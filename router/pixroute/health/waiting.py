@@ -56,11 +56,9 @@ class Line:
 
     def __init__(self, on_passed: Callable[[], None]) -> None:
         self.on_passed = on_passed
-        self._queues: dict[tuple[HealthRoute, ...], list[Waiter]] = {}
+        self.queues: dict[tuple[HealthRoute, ...], list[Waiter]] = {}
+        """Empty where nobody waits."""
         self._arrivals = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._queues)
 
     def arrive(self) -> int:
         """Give the next number in order of arrival."""
@@ -70,33 +68,33 @@ class Line:
     def join(self, routes: tuple[HealthRoute, ...], wake: Callable[[], None], order: int | None) -> Waiter:
         """Put a waiter last, or where its earlier order says."""
         waiter = Waiter(self, routes, wake, self.arrive() if order is None else order)
-        insort(self._queues.setdefault(routes, []), waiter, key=_order)
+        insort(self.queues.setdefault(routes, []), waiter, key=_order)
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
         """Take a waiter out, if it still stands in line."""
-        queue = self._queues.get(waiter.routes, [])
+        queue = self.queues.get(waiter.routes, [])
         place = bisect_left(queue, waiter.order, key=_order)
         if place < len(queue) and queue[place] is waiter:
             del queue[place]
             if not queue:
-                del self._queues[waiter.routes]
+                del self.queues[waiter.routes]
 
     def heads(self) -> list[Waiter]:
         """Give the first of every queue, the earliest first."""
-        return sorted((queue[0] for queue in self._queues.values()), key=_order)
+        return sorted((queue[0] for queue in self.queues.values()), key=_order)
 
     def scopes(self) -> Iterable[Scope]:
         """Give every breaker that somebody waits for."""
-        return dict.fromkeys(scope for routes in self._queues for route in routes for scope in route.scopes)
+        return dict.fromkeys(scope for routes in self.queues for route in routes for scope in route.scopes)
 
     def waits_at(self, provider: str) -> bool:
         """Tell whether somebody waits for a place at this provider."""
-        return any(route.keys.provider == provider for routes in self._queues for route in routes)
+        return any(route.keys.provider == provider for routes in self.queues for route in routes)
 
     def waits_for(self, scope: Scope) -> bool:
         """Tell whether somebody waits for this breaker."""
-        return bool(self._queues) and scope in self.scopes()
+        return scope in self.scopes()
 
 
 def _order(waiter: Waiter) -> int:

@@ -43,9 +43,9 @@ def request_of(prompt: object, fields: Mapping[str, Any]) -> ImageRequest:
         ValueError: a field that makes no sense, or one beside a whole request; the text names it.
     """
     if not isinstance(prompt, ImageRequest):
-        given = {name: value for name, value in fields.items() if value is not None and name != "aspect_ratio"}
+        present = {name: value for name, value in fields.items() if value is not None and name != "aspect_ratio"}
         size = _size(fields["size"], fields["aspect_ratio"])
-        return ImageRequest(prompt, **given | {"size": size})  # type: ignore[arg-type]  # it checks itself
+        return ImageRequest(prompt, **present | {"size": size})  # type: ignore[arg-type]  # it checks itself
     for name, default in FIELDS.items():
         value = fields[name]
         if value is not default and value != default:

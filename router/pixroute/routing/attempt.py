@@ -267,7 +267,7 @@ class Attempt:
             self._works = False
             cutter.cancel()
         if self.ended is None:
-            self.end(self._judged(self.prepared.told(outcome)))
+            self.end(self._judged(self.prepared.cleaned(outcome)))
         elif isinstance(outcome, Success):
             for picture in outcome.pictures:  # it came to nobody
                 picture.content.discard()

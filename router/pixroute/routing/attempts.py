@@ -186,8 +186,8 @@ class Attempts:
         """Draw when the same provider is asked once more, if it may be."""
         if attempt.place.retry or attempt.place.round > 0:
             return None
-        retry, given = self._part.whole.policy.retry, self._part.whole.timeout is not None
-        if not may_retry_quickly(failure, seconds=now - attempt.started, policy=retry, timeout_given=given):
+        retry, has_timeout = self._part.whole.policy.retry, self._part.whole.timeout is not None
+        if not may_retry_quickly(failure, seconds=now - attempt.started, policy=retry, timeout_given=has_timeout):
             return None
         from backoff import expo  # noqa: PLC0415 - reached when first needed, so that importing pixroute stays cheap
 

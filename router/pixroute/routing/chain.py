@@ -52,22 +52,22 @@ class Member:
     broken: bool = False
     guarded: bool = False
     group: int | None = None
-    told: set[str] = field(factory=set, eq=False)
+    logged: set[str] = field(factory=set, eq=False)
 
     @classmethod
-    def of(cls, name: str, provider: Provider, told: set[str] | None = None) -> Member:
+    def of(cls, name: str, provider: Provider, logged: set[str] | None = None) -> Member:
         """Read a provider's settings once."""
-        told = set() if told is None else told
+        logged = set() if logged is None else logged
         try:
-            return cls._read(name, provider, told)
+            return cls._read(name, provider, logged)
         except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
-            _log_once(name, provider, told, error)
+            _log_once(name, provider, logged, error)
             identity = Identity(upstream=name, account=name)
             keys = {each: _keys(name, identity, each, None) for each in RESOLUTIONS}
-            return cls(name=name, provider=provider, identity=identity, keys=keys, broken=True, told=told)
+            return cls(name=name, provider=provider, identity=identity, keys=keys, broken=True, logged=logged)
 
     @classmethod
-    def _read(cls, name: str, provider: Provider, told: set[str]) -> Member:
+    def _read(cls, name: str, provider: Provider, logged: set[str]) -> Member:
         settings, identity = provider.settings, provider.identity
         if settings.upstream:
             identity = evolve(identity, upstream=settings.upstream)
@@ -83,12 +83,12 @@ class Member:
             latency=settings.latency_over(provider.latency),
             waits_when_full=settings.when_full == "wait",
             guarded=not getattr(provider, "has_door", False) and any(True for _ in secrets_of(settings)),
-            told=told,
+            logged=logged,
         )
 
     def now(self) -> Member:
         """Give it as it is now: read again if it could not be read."""
-        return evolve(Member.of(self.name, self.provider, self.told), group=self.group) if self.broken else self
+        return evolve(Member.of(self.name, self.provider, self.logged), group=self.group) if self.broken else self
 
     def can_serve(self, request: ImageRequest) -> Capabilities | None:
         """Tell what it can do if it could make one such picture, whatever its health; None if it could not."""
@@ -96,7 +96,7 @@ class Member:
             can = self.provider.capabilities()
             return can if isinstance(fit(request, can), Fit) else None
         except RAISED_BY_PLUGINS as error:  # as in `of`
-            _log_once(self.name, self.provider, self.told, error)
+            _log_once(self.name, self.provider, self.logged, error)
             return None
 
 
@@ -228,7 +228,7 @@ class PreparedProvider:
         """Give what an attempt notes as it may be kept."""
         return sanitizer_for(self.provider.settings).facts(facts) if self.member.guarded else facts
 
-    def told(self, outcome: Outcome) -> Outcome:
+    def cleaned(self, outcome: Outcome) -> Outcome:
         """Give an outcome as it may be kept and shown."""
         if not self.member.guarded or not isinstance(outcome, Success | Failure):
             return outcome
@@ -266,17 +266,17 @@ def prepared_providers(
                 ready.append(_prepared(member, request, policy, health, overrides, chain.currency))
                 continue
         except RAISED_BY_PLUGINS as error:  # a plugin's code: it bars itself and nobody else
-            _log_once(member.name, member.provider, member.told, error)
+            _log_once(member.name, member.provider, member.logged, error)
         ready.append(_barred_for_its_bug(member, request, policy, health, chain.currency))
     return tuple(ready)
 
 
-def _log_once(name: str, provider: Provider, told: set[str], error: BaseException) -> None:
+def _log_once(name: str, provider: Provider, logged: set[str], error: BaseException) -> None:
     """Tell of a plugin's bug outside an attempt, once of each kind."""
     kind = type(error).__name__
-    if kind in told:
+    if kind in logged:
         return
-    told.add(kind)
+    logged.add(kind)
     try:
         text = sanitizer_for(provider.settings).traceback(error)
     except RAISED_BY_PLUGINS:  # its settings may be what raises: then nobody knows its secrets

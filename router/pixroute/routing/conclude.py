@@ -132,8 +132,10 @@ def _shut_down(record: Record, cost: Cost) -> errors.ShuttingDown:
     if not record.attempts:
         return errors.ShuttingDown("The router is closing and takes no new requests.")
     billed = sum(attempt.billing is not Billing.FREE for attempt in record.attempts)
-    told = f"{billed} of its {len(record.attempts)} attempts may have been billed" if billed else "nothing was billed"
-    lines = [f"The router was closed while this request ran; {told}.", *_failure_lines(record)]
+    billing = (
+        f"{billed} of its {len(record.attempts)} attempts may have been billed" if billed else "nothing was billed"
+    )
+    lines = [f"The router was closed while this request ran; {billing}.", *_failure_lines(record)]
     if billed:
         lines.append(f"cost: {cost}")
     return errors.ShuttingDown("\n  ".join(lines), record=record, cost=cost)

@@ -81,11 +81,11 @@ class Delivery:
         images, adjustments = list(result.images), list(result.adjustments)
         if request.output_format is not None:
             for place, image in enumerate(images):
-                images[place], told = await self._in_time(image, request.output_format, deadline)
-                adjustments += told
+                images[place], changes = await self._in_time(image, request.output_format, deadline)
+                adjustments += changes
         if into is not None:
-            images[0], told = await placed(images[0], true_name(into, images[0].format))
-            adjustments += told
+            images[0], changes = await placed(images[0], true_name(into, images[0].format))
+            adjustments += changes
         extra = tuple([await in_memory(image) for image in result.extra])
         return evolve(result, images=tuple(images), adjustments=tuple(dict.fromkeys(adjustments)), extra=extra)
 

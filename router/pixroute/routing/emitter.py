@@ -111,14 +111,14 @@ class Emitter:
         if self._observers is None:
             return
         if isinstance(end, ImageResult | errors.RequestFailed | errors.ShuttingDown):
-            told = end.cost
+            cost = end.cost
         else:
-            told = Cost.total(self._costs, self._whole.chain.currency)
+            cost = Cost.total(self._costs, self._whole.chain.currency)
         self._observers.emit(
             events.RequestFinished(
                 **self._common(now),
                 seconds=seconds,
-                cost=told,
+                cost=cost,
                 provider=provider,
                 error=error,
                 ending=events.Ending.PICTURE if result else _ENDINGS.get(type(end), events.Ending.OURS),
@@ -142,15 +142,15 @@ class Emitter:
             if not quiet and (part, prepared.name, verdict) not in self._skipped:
                 self._skipped.add((part, prepared.name, verdict))
                 reason = prepared.unfit or verdict.value
-                told = events.ProviderSkipped(**self._common(now, part), provider=prepared.name, reason=reason)
-                self._observers.emit(told)
+                event = events.ProviderSkipped(**self._common(now, part), provider=prepared.name, reason=reason)
+                self._observers.emit(event)
 
     def retry(self, now: float, part: int, provider: str | None, retry_at: float, round_: int) -> None:
         """Tell that a provider, or (None) the whole chain, is asked again."""
         if self._observers is not None:
             common = self._common(now, part)
-            told = events.RetryScheduled(**common, provider=provider, retry_at=retry_at, round=round_)
-            self._observers.emit(told)
+            event = events.RetryScheduled(**common, provider=provider, retry_at=retry_at, round=round_)
+            self._observers.emit(event)
 
     # Their attempts
 
@@ -218,8 +218,8 @@ class Emitter:
     def _moved(self, attempt: Attempt, now: float) -> None:
         if self._observers is not None:
             fraction = attempt.facts.get("progress")
-            told = events.Progressed(**self._of(attempt, now), stage=attempt.stage, fraction=fraction)
-            self._observers.emit(told)
+            event = events.Progressed(**self._of(attempt, now), stage=attempt.stage, fraction=fraction)
+            self._observers.emit(event)
 
     def _overdue(self, attempt: Attempt, now: float) -> None:
         if self._observers is not None:
@@ -276,10 +276,10 @@ class Emitter:
         """Tell that an ended attempt cost nothing after all."""
         if self._observers is not None:
             now = asyncio.get_running_loop().time()
-            told = events.AttemptCorrected(
+            event = events.AttemptCorrected(
                 **self._of(attempt, now), billing=attempt.billing, cost=attempt.cost, was=was
             )
-            self._observers.emit(told)
+            self._observers.emit(event)
 
     def _warn(self, provider: str, failure: Failure) -> None:
         if failure.kind in _TO_BE_MENDED and (provider, failure.kind) not in self._warned:

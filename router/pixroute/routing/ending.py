@@ -51,7 +51,7 @@ class Decisions:
         self._made.append((now - self._part.whole.began, decided.action, decided.verdicts))
         return True
 
-    def told(self) -> tuple[Decision, ...]:
+    def as_recorded(self) -> tuple[Decision, ...]:
         """Give them as they stand in a record."""
         names, number = [prepared.member.name for prepared in self._part.prepared_providers], self._part.number
         return tuple(

@@ -61,11 +61,11 @@ async def fulfil(
             conclude(endings, _record(whole, endings), whole.asked, chain.currency), whole, shared
         )
     except BaseException as error:
-        told = await _told(error, whole, endings)
-        emitter.end(told, clock())
-        if told is error:
+        raised = await _as_raised(error, whole, endings)
+        emitter.end(raised, clock())
+        if raised is error:
             raise
-        raise told from error
+        raise raised from error
     finally:
         whole.owner.close()
     emitter.end(result, clock())
@@ -120,16 +120,16 @@ def _record_if_any(whole: WholeRequest, endings: Sequence[PartEnding]) -> Record
         return Record(request_id=whole.request_id, chain=whole.chain.name, seconds=seconds, tags=whole.asked.tags)
 
 
-async def _told(error: BaseException, whole: WholeRequest, endings: Sequence[PartEnding]) -> BaseException:
+async def _as_raised(error: BaseException, whole: WholeRequest, endings: Sequence[PartEnding]) -> BaseException:
     """Give the error as its caller gets it: a bug of our own with all that is known, pictures in memory."""
-    told = error
+    raised = error
     if isinstance(error, Exception) and not isinstance(error, PixrouteError):
-        told = broken(error, _record_if_any(whole, endings), endings, whole.chain.currency)
-    if isinstance(told, RequestFailed):
-        told.images = tuple([await in_memory(image) for image in told.images])
-        for image in told.images:
+        raised = broken(error, _record_if_any(whole, endings), endings, whole.chain.currency)
+    if isinstance(raised, RequestFailed):
+        raised.images = tuple([await in_memory(image) for image in raised.images])
+        for image in raised.images:
             whole.owner.give(image.content)
-    return told
+    return raised
 
 
 def _check_into(into: Path, request: ImageRequest) -> None:
@@ -162,8 +162,8 @@ async def _as_asked(result: ImageResult, whole: WholeRequest, shared: Shared) ->
         text = "a bug in pixroute: a picture could not be delivered as asked, and is given as it came"
         log.exception(text, extra={"request": result.record.request_id})
         images = tuple([await in_memory(image) for image in result.images])
-        told = Adjustment("delivery", "as asked", "as it came", f"pixroute itself broke ({type(error).__name__})")
-        return evolve(result, images=images, adjustments=(*result.adjustments, told))
+        adjustment = Adjustment("delivery", "as asked", "as it came", f"pixroute itself broke ({type(error).__name__})")
+        return evolve(result, images=images, adjustments=(*result.adjustments, adjustment))
 
 
 def cut(request: ImageRequest, chain: Chain) -> list[ImageRequest]:

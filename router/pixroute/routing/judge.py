@@ -52,11 +52,11 @@ def time_out(
         expected=candidate.expected if candidate.known else None,
         plaintext=prepared.member.identity.plaintext,
     )
-    said = diagnose(FailureKind.TIMEOUT, seen)
+    diagnosis = diagnose(FailureKind.TIMEOUT, seen)
     return Failure(
         kind=FailureKind.TIMEOUT,
-        message=said.message,
-        advice=said.advice,
+        message=diagnosis.message,
+        advice=diagnosis.advice,
         stage=stage,
         timed_out=True,
         url=facts.get("url"),

@@ -19,9 +19,8 @@ from pixroute.policy import Overrides, Policy
 from pixroute.provider import Provider
 from pixroute.request import ImageRequest, Reference, Size
 from pixroute.result import ImageResult
-from pixroute.routing import arguments as given
 from pixroute.routing import explain as explaining
-from pixroute.routing.arguments import FIELDS, check_limits, path_of, request_of
+from pixroute.routing.arguments import FIELDS, check_drain, check_extra, check_limits, path_of, request_of
 from pixroute.routing.chain import Chain, Member, PreparedProvider, prepared_providers
 from pixroute.routing.chains import SaidChain, build_chains
 from pixroute.routing.claim import ANYTHING, Claim, collect
@@ -46,8 +45,8 @@ if TYPE_CHECKING:
 class Router(Operations):
     """Gets pictures through the first provider that can deliver.
 
-    Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's
-    alone: `max_in_flight` is a process's share.
+    Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's;
+    with shared stores the processes tell each other of it.
 
     Args:
         providers: by the names that chains use.
@@ -166,7 +165,7 @@ class Router(Operations):
             RuntimeError: called on another event loop, or in another process.
             ValueError: `drain` is no number of seconds.
         """
-        given.check_drain(drain)
+        check_drain(drain)
         await self._life.aclose(drain)
 
     # Reloading
@@ -277,7 +276,7 @@ class Router(Operations):
         try:
             check_limits(timeout=timeout, chain=chain, overrides=overrides, request_id=request_id)
             request, file = request_of(prompt, fields), path_of(into)
-            given.check_extra(request.extra, self._known_names)
+            check_extra(request.extra, self._known_names)
             shared = await self._life.open()
             with self._life.requests.enter(request_id) as own_id:
                 return await self._fulfil(request, shared, chain, timeout, file, overrides, own_id)

@@ -291,7 +291,7 @@ class Run:
         shut_down = winner is None and (self._shut or (self._shared.closing.is_set() and not self._attempts))
         self._leave()
         try:
-            records, decisions = self._attempts.records(), self._decisions.told()
+            records, decisions = self._attempts.records(), self._decisions.as_recorded()
         except Exception as error:  # noqa: BLE001 - the pictures are kept, and the bug is told
             records, decisions, bug = (), (), bug or error
         return PartEnding(

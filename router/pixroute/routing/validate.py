@@ -64,12 +64,12 @@ def at_most(checked: Checked, n: int) -> Checked:
     why = f"the answer held {len(kept) + len(failures) + surplus}"
     if len(failures) > len(missing):
         why += f", of which {len(failures)} could not be taken: {failures[0].message}"
-    told = Adjustment("n", str(n), str(len(kept)), why.rstrip("."))
+    adjustment = Adjustment("n", str(n), str(len(kept)), why.rstrip("."))
     return evolve(
         checked,
         outcome=evolve(checked.outcome, failures=missing),
         images=kept,
-        adjustments=(*checked.adjustments, told),
+        adjustments=(*checked.adjustments, adjustment),
     )
 
 

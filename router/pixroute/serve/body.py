@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from attrs import frozen
 
 from pixroute.config.serve import ServeSettings
@@ -119,8 +120,8 @@ async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:
                 files[part.name == "mask"].append(_file(part.name, data))
             else:
                 fields[part.name] = data.decode()
-    except (ValueError, AssertionError, LookupError) as error:
-        raise bad(f"the form cannot be read: {str(error)[:200] or type(error).__name__}") from None
+    except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
+        raise bad(f"the form cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
     raise bad(f"the form has more than {_MOST_PARTS} parts")
 
 

@@ -19,7 +19,7 @@ from pixroute.routing.router import Router
 from pixroute.serve.access import caller_address, check_body, check_keyless, key_in, unauthorized
 from pixroute.serve.alive import Answering, json_response, refusal
 from pixroute.serve.answer import GatewayAnswer
-from pixroute.serve.asked import Desk, GatewayRequest
+from pixroute.serve.asked import Desk, GatewayRequest, unknown_model
 from pixroute.serve.body import read_body
 from pixroute.serve.call import GatewayCall, Outcome
 from pixroute.serve.dialects.dialect import GatewayDialect, Links
@@ -337,7 +337,8 @@ class Gateway:
     async def model(self, request: web.Request) -> web.Response:
         """Tell of one."""
         menu, name = self.menu.only(request[KEY].chains), request.match_info["model"]
-        menu.find(name)
+        if menu.find(name) is None:  # "auto", which the rules decide
+            raise unknown_model(name, menu.names())
         return json_response(described(self.router, name, menu))
 
     async def described(self, _: web.Request) -> web.Response:

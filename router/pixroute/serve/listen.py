@@ -53,6 +53,8 @@ HEAD_WITHIN = 15.0
 """Seconds within which the head of a connection's first request must have come."""
 SETTLED_WITHIN = 5.0
 """Seconds for what was ended to be written down."""
+STORE_WITHIN = 5.0
+"""Seconds within which what processes share must have answered once."""
 IDLE = 75.0
 """Seconds that an unused connection stays open."""
 
@@ -108,12 +110,22 @@ async def sharing(settings: ServeSettings, shared: SharedSettings | None = None)
     except ValueError as error:
         raise ConfigError([Problem(place, str(error))]) from error
     try:
-        await store.alive()
+        await _first_beat(store, place)
         yield store
-    except StoreAway as error:
-        raise ConfigError([Problem(place, f"cannot be used: {error}")]) from error
     finally:
         await store.aclose()
+
+
+async def _first_beat(store: ServeStore, place: str) -> None:
+    """Write into the store for the first time; a disk or a server that is slow to begin has a while."""
+    until = asyncio.get_running_loop().time() + STORE_WITHIN
+    while True:
+        try:
+            return await store.alive()
+        except StoreAway as error:
+            if asyncio.get_running_loop().time() > until:
+                raise ConfigError([Problem(place, f"cannot be used: {error}")]) from error
+        await asyncio.sleep(0.2)
 
 
 def kept_of(settings: ServeSettings, shared: SharedSettings | None) -> Kept:
