@@ -158,6 +158,13 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Eight processes for five minutes with faults in upstreams and store; wants PostgreSQL, not part of CI."""
+    session.install("-e", ".[test,postgres]")
+    session.run("python", "tests/soak/fleet.py", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Mutation testing of plan, health, money, life and ending; takes long, not part of CI."""
     session.install("-e", ".[test,simulate]", "cosmic-ray>=8.3")

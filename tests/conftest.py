@@ -97,7 +97,8 @@ class Cluster:
         """Send a signal to all processes of the server."""
         children = subprocess.run(["pgrep", "-P", str(self.pid)], check=False, capture_output=True, text=True).stdout
         for pid in (self.pid, *map(int, children.split())):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(pid, number)
 
     @property
     def pid(self):

@@ -24,7 +24,11 @@ def router_of(store, told):
         chains={"default": ["one"]},
         budgets={"red": Budget(limit=2, per="month", when=Covers(tags={"team": "red"}))},
         shared=SharedSettings(store=Secret(lambda: store) if "://" in store else Path(store)),
-        observers={"told": lambda event: told.append(event.state) if isinstance(event, StoreChanged) else None},
+        observers={
+            "told": lambda event: (
+                told.append(event.state) if isinstance(event, StoreChanged) and event.port == "kept" else None
+            )
+        },
     )
 
 

@@ -14,7 +14,7 @@ from pixroute.shared import Leases, StoreAway, open_stores
 
 PROCESSES, PRICE = 8, 10_000
 ATTEMPTS = int(os.environ.get("PIXROUTE_ATTEMPTS", "800"))
-"""Of all together; `nox -s soak` asks for 10,000."""
+"""Of all together; 10,000 before a release."""
 LIMIT = ATTEMPTS * PRICE // 3
 """Two of three are spent or possibly spent, so the last ones are refused."""
 pytestmark = pytest.mark.slow  # eight interpreters and thousands of transactions

@@ -17,9 +17,9 @@ CENTS = "0.10"
 
 
 def router_of(*, budgets, shared=None, script=(), **second):
-    providers = {"one": FakeProvider(*script, price=CENTS, latency=(0.01, 0.02, 0.03))}
+    providers = {"one": FakeProvider(*script, price=CENTS, latency=(0.2, 1.0, 3.0))}
     if second:
-        providers["two"] = FakeProvider(latency=(0.01, 0.02, 0.03), **second)
+        providers["two"] = FakeProvider(latency=(0.2, 1.0, 3.0), **second)
     return Router(providers=providers, chains={"default": list(providers)}, budgets=budgets, shared=shared)
 
 
@@ -73,7 +73,7 @@ async def test_what_a_budget_does_not_cover_is_not_counted():
 
 async def test_a_price_that_is_unknown_is_refused():
     """Unknown is never 0."""
-    one = FakeProvider(latency=(0.01, 0.02, 0.03), price=None)
+    one = FakeProvider(latency=(0.2, 1.0, 3.0), price=None)
     async with Router(
         providers={"one": one}, chains={"default": ["one"]}, budgets={"team": Budget(limit=1, per="day")}
     ) as router:

@@ -73,7 +73,11 @@ class Away:
     @property
     def told(self):
         """What was told of the store, as state and text."""
-        return [(event.state, event.text) for event in self.events if isinstance(event, StoreChanged)]
+        return [
+            (event.state, event.text)
+            for event in self.events
+            if isinstance(event, StoreChanged) and event.port == "kept"
+        ]
 
     async def is_back(self):
         """Wait until it is."""

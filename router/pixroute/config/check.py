@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pixroute.config import check_chains, check_groups, check_places, check_serve, check_tables
+from pixroute.config import check_chains, check_groups, check_places, check_serve, check_store, check_tables
 from pixroute.config.build import Built
 from pixroute.config.model import ChainConfig
 from pixroute.config.walk import LEVELS, ConfigFinding, Link, Walk
@@ -28,7 +28,7 @@ def examine(built: Built, *, whole: bool = True) -> tuple[ConfigFinding, ...]:
         for chain in chains
     ]
     tables = check_tables.RULES if whole else check_tables.SINGLE
-    rules = (*tables, *check_places.RULES, *check_serve.RULES)
+    rules = (*tables, *check_places.RULES, *check_store.RULES, *check_serve.RULES)
     found = [finding for rule in rules for finding in rule(built, walks)]
     found += [
         finding

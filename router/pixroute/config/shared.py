@@ -13,7 +13,7 @@ from pixroute.values import check
 
 @frozen(kw_only=True)
 class SharedSettings:
-    """Where the processes of a fleet keep what they share: the money of `[budgets]`, places, health and times.
+    """Where the processes of a fleet keep what they share: money of `[budgets]`, places, probes, health and times.
 
     Args:
         store: the path of a SQLite file on a local disk, for the processes of one machine; for several machines

@@ -46,7 +46,7 @@ class Router(Operations):
     """Gets pictures through the first provider that can deliver.
 
     Use it as an async context manager, on one event loop. Its state (breakers, learned times, slots) is this process's;
-    with shared stores the processes tell each other of it.
+    with shared stores the processes tell each other of it, and `max_in_flight` may be of all of them (`shared = true`).
 
     Args:
         providers: by the names that chains use.
