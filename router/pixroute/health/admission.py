@@ -62,6 +62,12 @@ class Admission:
         if self._route.origin is not None:
             yield self._route.origin.key, self._route.origin
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether a breaker on its way has opened since."""
+        scopes = zip(self._route.scopes, self._tokens, strict=False)
+        return any(scope.breaker.generation != token.generation for scope, token in scopes)
+
     def move_on(self, seconds: float) -> None:
         """Take the time before it was sent off its age."""
         for token in self._tokens:

@@ -184,6 +184,9 @@ class Passage:
         stage, began = attempt.stage, clock()
         attempt.stage = Stage.QUEUED
         refused = self._asks if isinstance(self._asks, Failure) else await self._take(self._asks)
+        if refused is None and self._admission.is_stale:
+            attempt.withdrawn = True
+            return _skipped("Its breaker opened while it waited for the store.")
         if refused is None and attempt.ended is None:
             waited = clock() - began
             attempt.started += waited
