@@ -10,6 +10,7 @@ import pytest
 from pixroute import AllProvidersFailed, FailureKind, Router
 from pixroute.config.shared import SharedSettings
 from pixroute.events import BreakerChanged
+from pixroute.health.telling import digest
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
 from pixroute.shared import Leases, open_stores
 from pixroute.shared.lease import Lease, LeaseHold
@@ -78,7 +79,7 @@ async def test_a_single_provider_is_waited_for(tmp_path):
             with pytest.raises(AllProvidersFailed):
                 await sick.router.generate(f"{number}")
         await asyncio.sleep(0.6)
-        await leases.take(Lease(attempt="a", holds=(LeaseHold(kind="probe", name="u"),), seconds=2.0))
+        await leases.take(Lease(attempt="a", holds=(LeaseHold(kind="probe", name=digest("u")),), seconds=2.0))
         served, waited = await sick.served_by()
     await stores.aclose()
 
@@ -131,5 +132,5 @@ async def test_a_lease_of_a_probe_lasts_as_long_as_its_attempt_may(tmp_path, sec
             ).fetchall()
         await probe
 
-    assert (kind, name) == ("probe", "u")
+    assert (kind, name) == ("probe", digest("u"))
     assert seconds + 8 < left < seconds + 10.1
