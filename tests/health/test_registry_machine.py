@@ -93,7 +93,7 @@ class LineMachine(RuleBasedStateMachine):
         route = self.w.health._route(self.narrow)
         assert (route.bulkhead.used, route.bulkhead.promised, route.upstream.promised) == (0, 0, 0)
         assert route.upstream.breaker.in_flight == 0
-        assert not self.w.health._line
+        assert not self.w.health._line.queues
 
 
 @pytest.mark.slow  # a hundred histories of dozens of steps

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,6 +28,8 @@ PAUSE = float(os.environ.get("PIXROUTE_PAUSE", "3"))
 """Seconds for which a server is silent; 30 once before a release."""
 BUDGETS = {"red": Budget(limit=2, per="month", when=Covers(tags={"team": "red"}))}
 RED = {"team": "red"}
+ENDED = "InternalClientError"
+"""What asyncpg calls a connection that the server ended just before: the first to be told, if it is found first."""
 
 
 class Away:
@@ -112,7 +114,7 @@ async def examined(away, breaks, mends, advice, *, lasts=0.5, spent=2):
     assert kept_first < 1.5, "within a second"
     assert kept_second < 0.25, "it is known to be away"
     assert [word for word, _ in told] == ["away"], told
-    assert advice in told[0][1], told
+    assert advice in told[0][1] or ENDED in told[0][1], told
     assert "back" in [word for word, _ in told_after]
     assert again.provider == "one"
     assert (entry.spent, entry.reserved) == (Decimal(spent) / 10, 0)
@@ -161,9 +163,13 @@ async def test_a_file_that_cannot_be_written(small_disk):
     away = Away(small_disk / "state.db")
 
     async def read_only():
-        # a disk with a file open for writing cannot be made read-only
-        await asyncio.to_thread(away.router._life.shared.gate.stores.kept._let_go)
-        await mounted("ro")()
+        for _ in range(100):  # a disk with a file open for writing cannot be made so, and it is opened anew each second
+            stores = away.router._life.shared.gate.stores
+            for database in (stores.kept, stores.told._database):
+                await asyncio.to_thread(database._let_go)
+            with suppress(subprocess.CalledProcessError):
+                return await mounted("ro")()
+        raise AssertionError("never read-only")
 
     told = await examined(away, read_only, mounted("rw"), "give this process's user the right to, or mount it writable")
     assert [word for word, _ in told] == ["away", "back"]

@@ -55,6 +55,8 @@ SETTLED_WITHIN = 5.0
 """Seconds for what was ended to be written down."""
 STORE_WITHIN = 5.0
 """Seconds within which what processes share must have answered once."""
+LINGERS = 0.3
+"""Seconds for which the body of a refused request is read on, so that its sender sees the answer and no reset."""
 IDLE = 75.0
 """Seconds that an unused connection stays open."""
 
@@ -74,6 +76,7 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         access_log=logging.getLogger("pixroute.access") if settings.access_log else None,
         access_log_class=AccessLine,
         keepalive_timeout=IDLE,
+        lingering_time=LINGERS,
         shutdown_timeout=1.0,
     )
     await runner.setup()

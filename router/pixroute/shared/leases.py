@@ -233,7 +233,10 @@ class Leases:
             except StoreAway as error:
                 self._went_away(error)
             except Exception as error:
-                log.exception("a bug in pixroute, or in the store's driver: the store is taken for away")
+                log.exception(
+                    "a bug in pixroute, or in the store's driver: the store is taken for away",
+                    extra={"port": "kept", "error": type(error).__name__},
+                )
                 self._went_away(StoreAway(f"The store's driver raised {type(error).__name__}: its text is in the log."))
             else:
                 self._succeeded(written)
