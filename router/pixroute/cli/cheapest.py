@@ -57,7 +57,7 @@ def cheapest(config: Path | None, ledger_file: Path | None, *, types: bool, as_j
     if found.offers:
         console().print(table(HEADS, map(_row, found.offers), right=HEADS[2:], whole=("provider",)))
         if not ledger_file:
-            click.echo("\nseen and pictures: --ledger FILE shows how often each was asked, and how many pictures came.")
+            click.echo("\n--ledger FILE shows how often each was asked, and how many pictures came.")
     else:
         click.echo("Nobody could make it.")
     if found.unable:
