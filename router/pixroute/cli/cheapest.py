@@ -56,10 +56,14 @@ def cheapest(config: Path | None, ledger_file: Path | None, *, types: bool, as_j
     click.echo(f"{sentence}\n")
     if found.offers:
         console().print(table(HEADS, map(_row, found.offers), right=HEADS[2:], whole=("provider",)))
+        if not ledger_file:
+            click.echo("\n--ledger FILE shows how often each was asked, and how many pictures came.")
     else:
         click.echo("Nobody could make it.")
-    click.echo()
-    click.echo("\n".join(f"{name}: {why}." for name, why in found.unable.items()))
+    if found.unable:
+        click.echo()
+    for name, why in found.unable.items():
+        click.echo(f"{name}: {why}.")
 
 
 def _providers(config: Path | None, *, types: bool) -> tuple[Mapping[str, tuple[Provider, ProviderSettings]], str]:

@@ -33,7 +33,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.NO_TIME: "nobody could finish in the time given",
     Exit.NO_MONEY: "nothing fits into the cost limit",
     Exit.PARTIAL: "some of the pictures asked for are missing",
-    Exit.ELSEWHERE: "a picture that was paid could not be written where it was asked for; it is told where it is",
+    Exit.ELSEWHERE: "a paid picture is not where it was asked for; it is told where it is",
     Exit.BUG: "a bug in pixroute",
     Exit.INTERRUPTED: "interrupted",
     Exit.READER_GONE: "the reader of stdout left; what was under way was finished and saved",

@@ -61,14 +61,25 @@ def _unlike(_: Built, walk: Walk) -> Iterator[ConfigFinding]:
                     message=f"{' and '.join(unable)} of a group does not make {asked}: the others share such requests",
                     fix="group providers that can do the same",
                 )
-            prices = {str(link.price.at(asked)) for link in able if link.price is not None}
-            if len(prices) > 1:
-                yield ConfigFinding(
-                    level="note",
-                    path=walk.path,
-                    message=f"providers of a group cost {' and '.join(sorted(prices))} at {asked}, by whose turn it is",
-                    fix="put the cheaper ones before it, as steps of their own",
-                )
+        yield from _by_price(walk, group)
+
+
+def _by_price(walk: Walk, group: Sequence[Link]) -> Iterator[ConfigFinding]:
+    """Join the sizes at which the prices are the same."""
+    sizes: dict[str, list[str]] = {}
+    for asked in CLASSES:
+        able = [link for link in group if link.serves(asked, walk.policy) == asked]
+        prices = {str(link.price.at(asked)) for link in able if link.price is not None}
+        if len(prices) > 1:
+            sizes.setdefault(" and ".join(sorted(prices)), []).append(asked)
+    if sizes:
+        told = ", ".join(f"{prices} at {' and '.join(at)}" for prices, at in sizes.items())
+        yield ConfigFinding(
+            level="note",
+            path=walk.path,
+            message=f"providers of a group cost {told}, by whose turn it is",
+            fix="put the cheaper ones before it, as steps of their own",
+        )
 
 
 def _by_model(walk: Walk, group: Sequence[Link]) -> Iterator[ConfigFinding]:
