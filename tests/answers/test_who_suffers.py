@@ -76,6 +76,7 @@ _CODES = st.sampled_from(
 )
 
 
+@pytest.mark.slow  # three hundred answers
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.from_regex(r"[a-z_]{2,12}", fullmatch=True), _VALUES, min_size=1, max_size=3),

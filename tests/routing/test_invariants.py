@@ -4,6 +4,7 @@ import asyncio
 import os
 from decimal import Decimal
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -190,6 +191,7 @@ def run_once(table, chain, policy, requests, words, seed):
     return ends, [repr(event_) for event_ in trace]
 
 
+@pytest.mark.slow  # hundreds of arbitrary histories
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     providers().flatmap(lambda table: st.tuples(st.just(table), chain_of(table))),

@@ -105,6 +105,7 @@ def test_nothing_is_left_open(otel, scenes):
     assert set(gauges.values()) <= {0}
 
 
+@pytest.mark.slow  # thousands of hostile values
 def test_attributes_stay_bounded_under_hostile_values(otel):
     """100,000 different names make a hundred series and one for the others."""
     told = otel(tags=("team",))

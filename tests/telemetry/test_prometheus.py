@@ -74,6 +74,7 @@ def test_an_attempt_that_is_overdue_is_a_gauge(registry, scenes):
     assert seen[-1] == ("RequestFinished", 0.0)
 
 
+@pytest.mark.slow  # a hundred thousand values
 def test_labels_stay_bounded_under_hostile_values(registry):
     """100,000 different tags, models, providers and errors."""
     observer = PrometheusObserver(PrometheusSettings(tags=("team", "user")), registry=registry)
