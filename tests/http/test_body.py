@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixroute.http.body.blob import decode_base64
 from pixroute.http.body.decoder import Blob, BodyDecoder, BodyError, BodyFault, BodyLimits
 
 WINDOW = 16
@@ -480,3 +481,10 @@ def test_a_picture_in_a_file_is_not_held(tmp_path):
     assert traced_peak(decoder, 40 * 192 * 1024) < 1024**2
 
     decoder.close()
+
+
+def test_padding_within_the_last_four_symbols_ends_a_piece():
+    """What stands behind a padding is a piece of its own, also where the whole is a multiple of four."""
+    assert decode_base64(b"AAAAAAAAA3=3") == b"\0\0\0\0\0\0\x03"
+    assert decode_base64(b"AAAAAAA3") == b"\0\0\0\0\0\x37"
+    assert decode_base64(b"AAAAAA==") == b"\0\0\0\0"

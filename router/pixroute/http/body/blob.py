@@ -89,7 +89,7 @@ def decode_base64(text: bytes) -> bytes:
     Raises:
         binascii.Error: there is something else in it.
     """
-    if len(text) % 4 == 0 and b"=" not in text[:-2]:
+    if len(text) % 4 == 0 and b"=" not in text[:-2] and (text[-2:-1] != b"=" or text[-1:] == b"="):
         return pybase64.b64decode(text, validate=True)
     pieces = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in text.split(b"="))
     return b"".join(pybase64.b64decode(piece + b"=" * (-len(piece) % 4), validate=True) for piece in pieces if piece)
