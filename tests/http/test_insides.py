@@ -156,10 +156,18 @@ async def test_a_long_header_costs_no_picture(attempt, ask):
     assert reply.json == {}
 
 
-def test_a_header_with_a_line_end_is_not_written():
-    """Nobody puts a second header, or a second request, into one."""
+@pytest.mark.parametrize("control", ["\r\nX-Other: two", "\n", "\r", "\0", "\x1f", "\x7f"])
+@pytest.mark.parametrize("place", [("{}", "", ""), ("", "{}", ""), ("", "", "{}")], ids=["line", "name", "value"])
+def test_a_head_with_a_control_character_is_not_written(place, control):
+    """Nobody puts a second header, or a second request, into one; whatever this aiohttp looks at by itself."""
+    line, name, value = (one.format(control) for one in place)
     with pytest.raises(ValueError, match="control character"):
-        insides.serialized("GET / HTTP/1.1", CIMultiDict({"X-Name": "one\r\nX-Other: two"}))
+        insides.serialized(f"GET /{line} HTTP/1.1", CIMultiDict({f"X-Name{name}": f"one{value}"}))
+
+
+def test_a_tab_in_a_header_is_written():
+    """It is white space there."""
+    assert b"one\ttwo" in insides.serialized("GET / HTTP/1.1", CIMultiDict({"X-Name": "one\ttwo"}))
 
 
 async def test_nothing_is_sent_twice(attempt, ask):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import select
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ LONGEST_HEADER = 64 * 1024
 _MOST_HEADERS = 1024
 _SWITCHING = 101
 _HEAD_END = b"\r\n\r\n"
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _READ_BUFFER = 128 * 1024  # aiohttp pauses the socket at twice this
 
 
@@ -133,8 +135,10 @@ def serialized(line: str, headers: CIMultiDict[str]) -> bytes:
     """Write the head of a request.
 
     Raises:
-        ValueError: a header holds a control character.
+        ValueError: the line or a header holds a control character.
     """
+    if _CONTROL.search("".join([line, *headers.keys(), *headers.values()])):  # not every aiohttp looks at all of it
+        raise ValueError("a control character in the request line or a header")
     return http_writer._serialize_headers(line, headers)  # noqa: SLF001 - no public way
 
 
