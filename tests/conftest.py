@@ -154,3 +154,11 @@ def pooler(cluster):
         yield lambda url: url.replace(f":{cluster.port}/", f":{port}/")
         running.terminate()
         running.wait(10)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard():
+    """Children are begun as from a terminal, also where the tests run in the background and ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

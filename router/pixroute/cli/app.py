@@ -42,6 +42,19 @@ def pixroute() -> None:
     """
 
 
+SUMMARIES = {
+    "batch": "Make the pictures of a file of prompts; go on where it ended.",
+    "calibrate": "Measure how long calls take, and suggest time-outs.",
+    "check": "Tell every mistake of a configuration at once.",
+    "claim": "Collect jobs that were paid for and that nobody collected.",
+    "budgets": "Show where every budget stands in its window.",
+    "explain": "Show what would be tried, for how long, at what cost.",
+    "ledger": "Tell what was, and what may have been, billed by whom.",
+    "serve": "Serve pictures to any client of OpenAI's images API.",
+    "simulate": "Compare policies over a day of traffic in virtual time.",
+}
+"""Of the commands whose first sentence is longer than a line of 80 columns leaves room for."""
+
 for command in (
     generate,
     batch,
@@ -60,6 +73,7 @@ for command in (
     calibrate,
 ):
     command.epilog = EPILOG
+    command.short_help = SUMMARIES.get(command.name or "")
     pixroute.add_command(command)
 
 

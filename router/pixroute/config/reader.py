@@ -123,7 +123,8 @@ class ConfigReader:
             return None
         if spec.settings is None:
             return ObserverConfig(name=name, spec=spec)
-        return ObserverConfig(name=name, spec=spec, settings=self.value(said, spec.settings, path))
+        settings = self.value(said, spec.settings, path)
+        return None if settings is None else ObserverConfig(name=name, spec=spec, settings=settings)
 
     def with_keys(self, settings: S, own: Mapping[str, Any], path: str) -> S:
         """Give settings whose missing keys are told, and replaced by stand-ins: all else of them can be looked at."""
