@@ -19,7 +19,8 @@ def _starts(python: str) -> bool:
 
 
 LATER = [version for version in ("3.12", "3.13", "3.14") if _starts(f"python{version}")]
-nox.options.sessions = ["lint", "types", "tests", "oldest", "package", "example", "site", *(["pythons"] if LATER else [])]
+nox.options.sessions = ["lint", "types", "tests", "oldest", "package", "example", "site"]
+nox.options.sessions += ["pythons"] if LATER else []
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
