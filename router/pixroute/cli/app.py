@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -31,6 +33,8 @@ from pixroute.cli.warned import TRACEBACK, OneLine
 from pixroute.cli.words import say
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:5d}  {meaning}" for code, meaning in MEANINGS.items())
+
+_PLACE = re.compile(r"\('([^']+)', (\d+)")  # as asyncio names where it could not listen
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -120,6 +124,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _sentence(error: Exception, code: Exit) -> str:
     if code is Exit.BUG:
         return f"Error: {type(error).__name__}: {error}\nThis is a bug in pixroute; {TRACEBACK}=1 shows where."
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and (place := _PLACE.search(str(error))):
+        return f"Error: {place[1]} port {place[2]} is taken by another program: end it, or choose another with --port."
     if isinstance(error, OSError) and error.strerror:
         return f"Error: {error.filename or 'the system'}: {error.strerror}"
     return f"Error: {error}"
