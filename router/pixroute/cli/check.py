@@ -15,7 +15,7 @@ from rich.text import Text
 
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
-from pixroute.cli.planned import Planned, foretold
+from pixroute.cli.planned import Planned, foretelling, foretold
 from pixroute.cli.words import amount, console, say, table
 from pixroute.config.build import Built, build_what_can
 from pixroute.config.check import examine, links, mistakes, worst_first
@@ -23,7 +23,6 @@ from pixroute.config.model import Config
 from pixroute.config.walk import CLASSES, ConfigFinding, Level
 from pixroute.errors import ConfigError
 from pixroute.request import ImageRequest, Size
-from pixroute.routing.router import Router
 
 WORST_HEADS = ("chain", "size", "asked first", "worst time", "worst cost")
 WORDS: Mapping[Level, str] = {"error": "mistake", "warning": "warning", "note": "note"}
@@ -114,14 +113,12 @@ async def _asked(built: Built) -> list[ConfigFinding]:
 
 
 async def _worst(config: Config) -> list[Planned]:
-    router = Router.from_config(config)  # never entered: nothing is started to be explained
-    explained: list[Planned] = [
-        (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
-        for name in config.chains
-        for size in CLASSES
-    ]
-    await router.aclose(drain=0)
-    return explained
+    async with foretelling(config) as router:
+        return [
+            (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
+            for name in config.chains
+            for size in CLASSES
+        ]
 
 
 def _print(findings: Sequence[ConfigFinding], worst: Sequence[Planned], sentence: str) -> None:
