@@ -41,9 +41,9 @@ waiting, all_here = 0, asyncio.Event()
 async def sell(request):
     global waiting
     await request.read()
-    waiting += 1
+    mine = waiting = waiting + 1
     await all_here.wait()
-    await asyncio.sleep(float(sys.argv[1]))
+    await asyncio.sleep(float(sys.argv[1]) * (1 + mine / waiting / 2))
     return web.json_response({"created": 1, "data": [{"b64_json": PICTURE}]})
 async def count(request):
     return web.Response(text=str(waiting))

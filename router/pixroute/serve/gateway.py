@@ -33,6 +33,7 @@ from pixroute.serve.problem import SERVER, TOO_MANY, GatewayProblem, Refused, ba
 from pixroute.serve.repeats import Name, Repeats, checked_key
 from pixroute.serve.routes import ROUTES, Route
 from pixroute.serve.store import PictureStore
+from pixroute.serve.turns import Turns
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +76,7 @@ class Gateway:
     place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
+    turns: Turns = field(factory=Turns)
     calls: set[GatewayCall] = field(factory=set)
     draining: bool = False
     heard: set[Any] = field(factory=set)
@@ -185,6 +187,7 @@ class Gateway:
     async def make(self, request: web.Request, dialect: GatewayDialect) -> web.StreamResponse:
         """Make pictures."""
         self._check_room()
+        await self.turns.take()
         name, asked = await self._read(request, dialect)
         await self.repeats.ready(name)
         call, repeated = await self._call(request, name, asked)
@@ -200,6 +203,7 @@ class Gateway:
                 settings=self.settings,
                 repeated=repeated,
                 link=self._link,
+                turn=self.turns.take,
             )
             response = await answering.answer()
             given = True
@@ -236,7 +240,7 @@ class Gateway:
         if (found := self._known(name, is_retry=is_retry)) is not None:
             return found, True
         self._check_room()
-        place = name.key or secrets.token_hex(8)
+        place = name.key or (secrets.token_hex(8) if request[KEY].at_once is not None else "")
         is_made = is_retry and await self.repeats.is_made_elsewhere(name)
         give_back = await self.limits.take(request[KEY], 0 if is_made else asked.request.n, place)
         if (found := self._known(name, is_retry=is_retry)) is not None:  # begun while the store was asked

@@ -49,6 +49,8 @@ class AccessLine(AbstractAccessLogger):
 
 
 BACKLOG = 1024
+AT_A_TIME = 16
+"""Connections that are taken in one turn of the loop; so many more wait to be."""
 HEAD_WITHIN = 15.0
 """Seconds within which the head of a connection's first request must have come."""
 SETTLED_WITHIN = 5.0
@@ -82,8 +84,9 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     await runner.setup()
     stack = ExitStack()
     try:
-        site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
+        site = web.SockSite(runner, sock := _bound(settings), ssl_context=_tls(settings), backlog=AT_A_TIME)
         await site.start()
+        sock.listen(BACKLOG)
         stack.enter_context(_sweeping(runner, gateway))
         gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
         yield gateway.place
