@@ -1,7 +1,8 @@
 """The gateway of a folder's `pixroute.toml`, with somebody in its loop who notes how long it computes in one stretch.
 
-`python gateway_watched.py`: says where it listens; to every line on its standard input it answers with the longest
-stretch since the one before, in seconds of its own thread's processor time, and with the bytes that are resident.
+`python gateway_watched.py [--no-router]`: says where it listens; to every line on its standard input it answers with
+the longest stretch since the one before, in seconds of its own thread's processor time. `--no-router`: after a first
+picture every answer is that one, and nobody watches: so it is seen what the door alone costs.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from measure import TICK, resident
+from measure import TICK
 
 from pixroute.config.load import load
 from pixroute.plugins import load_plugins
@@ -40,24 +41,41 @@ class Watch:
         lines = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while await lines.readline():
-            print(f"{self.worst} {resident()}", flush=True)
+            print(self.worst, flush=True)
             self.worst = 0.0
 
 
-async def main():
+class NoRouter:
+    """Gives one picture again and again."""
+
+    def __init__(self, picture):
+        self._picture = picture
+
+    async def generate(self, *_, **__):
+        """Give it, a turn of the loop later."""
+        await asyncio.sleep(0)
+        return self._picture
+
+    async def aclose(self, **_):
+        """Nothing is open."""
+
+
+async def main(*, no_router):
     """Serve until nobody asks any more."""
     wide = widened(load(Path("pixroute.toml"), load_plugins()))
     async with Router.from_config(wide, observers={"gateway": Watching()}) as router:
         repeats = repeats_of(wide.serve)
-        gateway = Gateway(router=router, settings=wide.serve, menu=menu_of(wide), repeats=repeats)
+        asked = NoRouter(await router.generate("A lighthouse")) if no_router else router
+        gateway = Gateway(router=asked, settings=wide.serve, menu=menu_of(wide), repeats=repeats)
         async with listening(gateway) as url:
             with looking_for_garbage(lambda: len(gateway.calls)):
                 print(f"Listening: {url}/v1", flush=True)
                 watch = Watch()
-                watching = asyncio.create_task(watch.watch())
+                watching = None if no_router else asyncio.create_task(watch.watch())
                 await watch.tell()
-                watching.cancel()
+                if watching:
+                    watching.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(no_router="--no-router" in sys.argv))
