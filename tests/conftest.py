@@ -168,6 +168,6 @@ def ctrl_c_is_heard():
 
 @pytest.fixture(autouse=True, scope="module")
 def the_past_is_put_aside():
-    """A test that collects garbage looks at what its own module made, not at all that a worker has imported and kept."""
+    """A test that collects garbage looks at what its own module made, not at all that a worker has ever kept."""
     gc.collect()
     gc.freeze()
