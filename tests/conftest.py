@@ -13,6 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("busy", deadline=None)  # how long an example takes tells how busy the machine is
+settings.load_profile("busy")
 
 POOLER = """
 [databases]
