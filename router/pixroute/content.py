@@ -158,6 +158,8 @@ InMemory = Content
 class Owner:
     """Owns every picture of one request; closed, it discards those that were not given away."""
 
+    __slots__ = ("_closed", "_contents")
+
     def __init__(self) -> None:
         self._contents: dict[Content, None] = {}
         self._closed = False

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
-    policies = ["oracle", *given.policy] if given.policy else COMPARED
+    policies = list(dict.fromkeys(["oracle", *given.policy])) if given.policy else COMPARED
     with ProcessPoolExecutor(given.jobs, initializer=warnings.simplefilter, initargs=("ignore",)) as pool:
         for scenario in given.scenarios or SCENARIOS:
             jobs = [pool.submit(_figures, scenario, policy, given.seeds) for policy in policies]

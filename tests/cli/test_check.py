@@ -163,3 +163,15 @@ def test_a_provider_without_its_key_is_checked_for_the_rest(pixroute, folder):
     assert "providers.dream.api_key, providers.banana.api_key, providers.http.api_key: the environment variable" in told
     assert "the key would travel in clear" in told
     assert told.endswith("2 mistakes.") or "2 mistakes, " in told
+
+
+def test_the_file_is_named_as_by_other_commands_too(pixroute, folder):
+    """`-c FILE` is what every other command takes; two files are one too many."""
+    (folder / "mine.toml").write_text("[chains]\n")
+
+    named, given = pixroute("check", "-c", "mine.toml"), pixroute("check", "mine.toml")
+    both = pixroute("check", "mine.toml", "-c", "mine.toml")
+
+    assert (named.code, named.out) == (given.code, given.out)
+    assert (named.code, both.code) == (2, 2)
+    assert "Name one file" in both.err

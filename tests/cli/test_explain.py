@@ -74,3 +74,14 @@ def test_providers_of_which_the_same_is_said_stand_together(pixroute):
         "latency              120, 170, 250  banana-http   its plugin\n"
         "                                    banana-https\n"
     ) in "\n".join(line.rstrip() for line in run.out.splitlines())
+
+
+def test_nothing_is_started_to_be_explained(pixroute, write_config, monkeypatch, folder):
+    """No store is made, and no process is counted in a fleet, for somebody who only asks."""
+    monkeypatch.setenv("KEY", "abcdef")
+    write_config("seedream", '[shared]\nstore = "state.db"')
+
+    run = pixroute("explain")
+
+    assert run.code == 0
+    assert [path.name for path in folder.iterdir()] == ["pixroute.toml"]

@@ -16,9 +16,13 @@ WORDS = [
     *("chains", "rules", "providers", "policy", "observers", "default", "a", "b", "acme", "type", "when", "chain"),
     *("api_key", "env", "file", "KEY", "attempt_timeout", "1K", "2K", "4K", "other", "price", "currency", "latency"),
     *("retry", "breaker", "rounds", "max_failures", "max_cost", "resolution", "tags", "headers", "counter", "off"),
+    *("budgets", "shared", "serve", "store", "limit", "per", "models", "any", "spread", "port", "signing_key"),
 ]
 GOOD: dict[str, Any] = {
-    "chains": {"default": ["a"], "b": {"providers": ["a"], "attempt_timeout": {"4K": 5}, "retry": {"rounds": [1.0]}}},
+    "chains": {
+        "default": ["a", {"any": ["c", "d"], "spread": {"c": 1, "d": 2}}],
+        "b": {"providers": ["a"], "attempt_timeout": {"4K": 5}, "retry": {"rounds": [1.0]}},
+    },
     "rules": [{"when": {"resolution": "4K", "tags": {"a": "b"}}, "chain": "b"}],
     "providers": {
         "a": {
@@ -27,10 +31,23 @@ GOOD: dict[str, Any] = {
             "price": {"4K": "0.09", "currency": "USD"},
             "latency": {"4K": [1, 2, 3]},
             "headers": {"a": "b"},
-        }
+        },
+        "c": {"type": "acme", "max_in_flight": 2, "shared": True},
+        "d": {"type": "acme", "enabled": True, "proxy": "env"},
     },
     "policy": {"attempt_timeout": "home", "breaker": {"max_failures": 3}},
     "observers": {"counter": {"every": 1}},
+    "budgets": {"team": {"limit": "20.00", "per": "day", "when": {"chain": "b", "tags": {"a": "b"}}}},
+    "shared": {"store": {"env": "STORE"}, "pooler": True},
+    "serve": {
+        "port": 80,
+        "models": {"m": "a"},
+        "keys": "keys.toml",
+        "key_budgets": ["team"],
+        "signing_key": {"env": "KEY"},
+        "proxies": ["127.0.0.1"],
+        "store": "pictures",
+    },
 }
 words = st.sampled_from(WORDS) | st.text(max_size=5)
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | words | st.just(10**400) | st.dates()
@@ -44,14 +61,14 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> dict[str, Any]:
-    """Give the good configuration with something else at one to three places."""
+    """Give the good configuration with something else, or something more, at one to three places."""
     mapping = copy.deepcopy(GOOD)
     for _ in range(draw(st.integers(1, 3))):
         *path, last = draw(st.sampled_from(paths(mapping)))
         table = mapping
         for step in path:
             table = table[step]
-        table[last] = draw(values)
+        table[draw(words) if isinstance(table, dict) and draw(st.booleans()) else last] = draw(values)
     return mapping
 
 

@@ -141,6 +141,8 @@ type = "nano-banana-pro-https"
 api_key = { env = "KEY" }
 price = { other = "0.07" }
 attempt_timeout = { 2K = 200 }
+max_in_flight = 3
+shared = true
 [providers.b]
 type = "seedream"
 api_key = { env = "KEY" }
@@ -154,6 +156,7 @@ limit = "5"
 per = "day"
 [serve]
 port = 0
+processes = 2
 store = "pictures"
 signing_key = { env = "SIGN" }
 models = { "gpt-image-1" = "cheap" }
@@ -191,9 +194,10 @@ async def test_chains_rules_prices_and_limits_are_mine_and_times_are_scaled(tmp_
     assert rehearsal.unused == (
         "providers.b.ca_file",
         "observers.ledger",
-        "[shared], so budgets begin at nothing",
+        "[shared], so budgets begin at nothing and places are this process's",
         "serve.store",
         "serve.signing_key",
+        "serve.processes",
     )
 
 

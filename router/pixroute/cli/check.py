@@ -15,7 +15,7 @@ from rich.text import Text
 
 from pixroute.cli import choose
 from pixroute.cli.exits import Exit
-from pixroute.cli.planned import Planned, foretold
+from pixroute.cli.planned import Planned, foretelling, foretold
 from pixroute.cli.words import amount, console, say, table
 from pixroute.config.build import Built, build_what_can
 from pixroute.config.check import examine, links, mistakes, worst_first
@@ -23,7 +23,6 @@ from pixroute.config.model import Config
 from pixroute.config.walk import CLASSES, ConfigFinding, Level
 from pixroute.errors import ConfigError
 from pixroute.request import ImageRequest, Size
-from pixroute.routing.router import Router
 
 WORST_HEADS = ("chain", "size", "asked first", "worst time", "worst cost")
 WORDS: Mapping[Level, str] = {"error": "mistake", "warning": "warning", "note": "note"}
@@ -31,12 +30,22 @@ WORDS: Mapping[Level, str] = {"error": "mistake", "warning": "warning", "note": 
 
 @click.command()
 @click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@click.option("-c", "--config", metavar="FILE", type=click.Path(path_type=Path), help="The same as FILE.")
 @click.option("--online", is_flag=True, help="Also ask each provider, by a call that costs nothing.")
 @click.option("--strict", is_flag=True, help="End with 1 if there are warnings.")
 @click.option("--without-keys", is_flag=True, help="Take unset variables for keys, as where CI has no secrets.")
 @click.option("--emulated", is_flag=True, help="Also tell what of it --emulated would not use; keys may be missing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, emulated: bool, as_json: bool) -> int:
+def check(
+    file: Path | None,
+    *,
+    config: Path | None,
+    online: bool,
+    strict: bool,
+    without_keys: bool,
+    emulated: bool,
+    as_json: bool,
+) -> int:
     """Tell every mistake of a configuration at once, and what it may be regretted for.
 
     Each with its place and a fix; then the worst time and cost of a request by chain and size. Nothing is sent, but
@@ -45,6 +54,9 @@ def check(file: Path | None, *, online: bool, strict: bool, without_keys: bool, 
 
     Ends with 0 if all is well or only to be known, 1 if there are warnings and --strict, 2 if there are mistakes.
     """
+    if file is not None and config is not None:
+        raise click.UsageError("Name one file: as FILE, or by --config.")
+    file = file or config
     if online and (without_keys or emulated):
         raise click.UsageError("--online needs the keys.")
     findings, worst, sentence = _examined(file, online=online, keys=not (without_keys or emulated))
@@ -101,14 +113,12 @@ async def _asked(built: Built) -> list[ConfigFinding]:
 
 
 async def _worst(config: Config) -> list[Planned]:
-    router = Router.from_config(config)  # never entered: nothing is started to be explained
-    explained: list[Planned] = [
-        (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
-        for name in config.chains
-        for size in CLASSES
-    ]
-    await router.aclose(drain=0)
-    return explained
+    async with foretelling(config) as router:
+        return [
+            (size, router.explain(ImageRequest("any", size=Size(size)), chain=name))
+            for name in config.chains
+            for size in CLASSES
+        ]
 
 
 def _print(findings: Sequence[ConfigFinding], worst: Sequence[Planned], sentence: str) -> None:

@@ -13,6 +13,7 @@ import click
 from pixroute.cli import choose
 from pixroute.cli.options import RequestOptions, configuration_options, request_options
 from pixroute.cli.origins import citations, origins
+from pixroute.cli.planned import foretelling
 from pixroute.cli.words import amount, console, say, table
 from pixroute.config.model import Config
 from pixroute.routing.explain import Explanation, ProviderPlan
@@ -38,7 +39,7 @@ def explain(config: Path | None, plaintext: str | None, **asked: Any) -> None:
 
 
 async def _explain(config: Config, options: RequestOptions) -> None:
-    async with choose.configured(config, {}) as router:
+    async with foretelling(config) as router:
         explanation = router.explain(options.request("anything"), **options.limits)
     click.echo()
     console().print(

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 
 from pixroute.config.build import Built
+from pixroute.config.model import Config
 from pixroute.config.walk import ConfigFinding
 from pixroute.request import Resolution
 from pixroute.routing.explain import LEAVES_NOTHING, Explanation
+from pixroute.routing.router import Router
 from pixroute.words import join
 
 Planned = tuple[Resolution, Explanation]
 """What is asked, and what the planner says of it."""
+
+
+@asynccontextmanager
+async def foretelling(config: Config) -> AsyncIterator[Router]:
+    """Give a router to ask what it would do; never entered, it starts nothing, and no other process hears of it."""
+    router = Router.from_config(config)
+    try:
+        yield router
+    finally:
+        await router.aclose(drain=0)
 
 
 def foretold(built: Built, planned: Iterable[Planned]) -> Iterator[ConfigFinding]:

@@ -83,6 +83,8 @@ def serve(
     if part:
         return asyncio.run(_serve(source, evolve(settings, reuse_port=True), until=ended_with(sys.stdin)))
     if settings.processes > 1:
+        if emulated:
+            raise click.UsageError("--emulated is one process with an emulator in it; leave --processes away.")
         if source.config is None or source.config.shared is None:
             message = "several processes know of each other by [shared], and there is none"
             raise ConfigError([Problem("serve.processes", message)])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, has
 from cattrs import Converter
 
 from pixroute.config.build import two_currencies
@@ -22,7 +23,7 @@ from pixroute.policy import Policy
 from pixroute.provider import RAISED_BY_PLUGINS, ObserverSpec, ProviderSettings, ProviderSpec
 from pixroute.secret import Secret
 from pixroute.shared.budgets import Budget
-from pixroute.values import Mistake
+from pixroute.values import Mistake, field_kinds, members
 from pixroute.words import join, nearest
 
 T = TypeVar("T")
@@ -93,10 +94,12 @@ class ConfigReader:
             self.wrong(join(path, "type"), f"its plugin cannot be imported: {type(error).__name__}: {error}")
             return None
         settings: ProviderSettings | None = self.value(own, kind, path, ("type",))
+        if own.get("enabled") is not False:
+            self.check_secrets(kind, own, path)
         if settings is None:
             return None
         if settings.enabled:
-            settings = self.with_keys(settings, own, path)
+            settings = _with_stand_ins(settings, own)
         return ProviderConfig(name=name, spec=spec, settings=settings)
 
     def provider_type(self, said: Mapping[str, Any], path: str) -> ProviderSpec | None:
@@ -123,20 +126,22 @@ class ConfigReader:
             return None
         if spec.settings is None:
             return ObserverConfig(name=name, spec=spec)
-        return ObserverConfig(name=name, spec=spec, settings=self.value(said, spec.settings, path))
+        settings = self.value(said, spec.settings, path)
+        if isinstance(said, Mapping):
+            self.check_secrets(spec.settings, said, path)
+        return ObserverConfig(name=name, spec=spec, settings=settings)
 
-    def with_keys(self, settings: S, own: Mapping[str, Any], path: str) -> S:
-        """Give settings whose missing keys are told, and replaced by stand-ins: all else of them can be looked at."""
-        self.check_secrets(settings, own, path)
-        given = {name: said for name, said in own.items() if isinstance(said, Mapping)}
-        replaced: dict[str, Any] = {**stand_ins(settings, given)}
-        return evolve(settings, **replaced) if replaced else settings
+    def check_secrets(self, kind: type, own: Mapping[str, Any], path: str) -> None:
+        """Ask every secret that a table points to, whatever else is wrong with it, so that a missing key is told now.
 
-    def check_secrets(self, settings: object, own: Mapping[str, Any], path: str) -> None:
-        """Ask every secret that a table points to, so that a missing key is told now; a callable is left alone."""
-        for name, said in own.items():
-            secret = getattr(settings, name)
-            if isinstance(secret, Secret) and isinstance(said, Mapping):
+        A callable is left alone, and so is what cannot be read: that was told with the table.
+        """
+        for name, field_kind in field_kinds(kind).items() if has(kind) else ():
+            said = own.get(name)
+            if Secret not in members(field_kind) or not isinstance(said, Mapping):
+                continue
+            with suppress(Exception):  # a plugin's settings class may raise anything
+                secret = self.converter.structure(said, Secret)
                 try:
                     secret.reveal()
                 except LookupError as error:
@@ -229,8 +234,7 @@ class ConfigReader:
         if "shared" not in self.said:
             return None
         settings = self.value(said := self.table("shared"), SharedSettings, "shared")
-        if settings is not None:
-            self.check_secrets(settings, said, "shared")
+        self.check_secrets(SharedSettings, said, "shared")
         return settings
 
     def serve(self) -> ServeSettings:
@@ -238,7 +242,7 @@ class ConfigReader:
         if "serve" not in self.said:
             return ServeSettings()
         settings = self.value(said := self.table("serve"), ServeSettings, "serve") or ServeSettings()
-        self.check_secrets(settings, said, "serve")
+        self.check_secrets(ServeSettings, said, "serve")
         known = [*self.table("chains"), *self.table("providers")]
         for model, name in settings.models.items():
             if name not in known:
@@ -283,6 +287,13 @@ class ConfigReader:
     def wrong(self, path: str, message: str) -> None:
         """Note a mistake."""
         self.problems.append(Problem(path, message))
+
+
+def _with_stand_ins(settings: S, own: Mapping[str, Any]) -> S:
+    """Give settings whose missing keys are replaced by stand-ins: all else of them can be looked at."""
+    given = {name: said for name, said in own.items() if isinstance(said, Mapping)}
+    replaced: dict[str, Any] = {**stand_ins(settings, given)}
+    return evolve(settings, **replaced) if replaced else settings
 
 
 def _enabled(step: Step | None, names: Collection[str]) -> Step | None:

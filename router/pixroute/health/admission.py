@@ -40,6 +40,8 @@ class Settlement:
 class Admission:
     """A place on every scope of a route, to be settled once; made by `Health.admit`."""
 
+    __slots__ = ("_health", "_holds_slot", "_route", "_tokens")
+
     def __init__(self, health: Health, route: HealthRoute, tokens: Sequence[AdmissionToken]) -> None:
         self._health = health
         self._route = route

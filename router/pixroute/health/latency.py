@@ -19,63 +19,54 @@ _SIGMAS = (0.0, 1.6449, 2.3263)
 
 
 class Window:
-    """The last `KEPT` numbers, in order of size."""
+    """The last `KEPT` numbers; `by_size` holds them in order."""
 
     def __init__(self) -> None:
+        self.by_size: list[float] = []
         self._by_age: deque[float] = deque()
-        self._by_size: list[float] = []
 
     def __len__(self) -> int:
-        return len(self._by_size)
+        return len(self.by_size)
 
     def add(self, number: float) -> None:
         """Take a number in place of the oldest."""
         self._by_age.append(number)
-        insort(self._by_size, number)
+        insort(self.by_size, number)
         if len(self._by_age) > KEPT:
             oldest = self._by_age.popleft()
-            del self._by_size[bisect_right(self._by_size, oldest) - 1]
+            del self.by_size[bisect_right(self.by_size, oldest) - 1]
 
     def last(self, count: int) -> list[float]:
         """Give the latest, at most so many."""
         return list(self._by_age)[-count:]
 
-    def above(self, number: float) -> int:
-        """Count the numbers above this one."""
-        return len(self._by_size) - bisect_right(self._by_size, number)
-
     def quantiles(self, *shares: float) -> list[float]:
         """Give, for each share, the smallest number that at least this share does not exceed."""
-        count = len(self._by_size)
-        return [self._by_size[ceil(share * count) - 1] for share in shares]
+        count = len(self.by_size)
+        return [self.by_size[ceil(share * count) - 1] for share in shares]
 
 
 class Pool:
-    """The last times of several processes: each gives an equal part of what one alone would keep."""
+    """The last times of several processes: each gives an equal part of what one alone would keep.
+
+    `by_size` holds those of the successes in order, `censored` the ages at which the other calls ended.
+    """
 
     def __init__(self, own: Window, censored: Window, others: Sequence[TimesTold]) -> None:
         part = ceil(KEPT / (len(others) + 1))
-        self._by_size = sorted([*own.last(part), *(time for one in others for time in times(one.successes))])
-        self._censored = sorted([*censored.last(part), *(time for one in others for time in times(one.censored))])
+        self.by_size = sorted([*own.last(part), *(time for one in others for time in times(one.successes))])
+        self.censored = sorted([*censored.last(part), *(time for one in others for time in times(one.censored))])
 
     def __len__(self) -> int:
-        return len(self._by_size)
+        return len(self.by_size)
 
     def add(self, number: float) -> None:
         """Take one of this process's until the others are heard again."""
-        insort(self._by_size, number)
-
-    def above(self, number: float) -> int:
-        """Count the numbers above this one."""
-        return len(self._by_size) - bisect_right(self._by_size, number)
-
-    def outlived(self, number: float) -> int:
-        """Count the calls that ended otherwise, and later."""
-        return len(self._censored) - bisect_right(self._censored, number)
+        insort(self.by_size, number)
 
     def quantiles(self, *shares: float) -> list[float]:
         """Give, for each share, the smallest number that at least this share does not exceed."""
-        return [self._by_size[ceil(share * len(self._by_size)) - 1] for share in shares]
+        return [self.by_size[ceil(share * len(self.by_size)) - 1] for share in shares]
 
 
 class LearnedLatency:
@@ -155,11 +146,14 @@ class LearnedLatency:
 
     def survival(self, age: float) -> float:
         """Give the share of calls that take longer than an age, at least 1e-4."""
-        if not self.learned:
+        if self._pool is None:
+            known, censored = self._successes.by_size, self._censored.by_size
+        else:
+            known, censored = self._pool.by_size, self._pool.censored
+        if len(known) < ENOUGH:
             return table_survival(self._table, age)
-        known, pool = self._known, self._pool
-        outlived = self._censored.above(age) if pool is None else pool.outlived(age)
-        return max(FLOOR, (known.above(age) + outlived) / (len(known) + outlived))
+        outlived = len(censored) - bisect_right(censored, age)
+        return max(FLOOR, (len(known) - bisect_right(known, age) + outlived) / (len(known) + outlived))
 
 
 def table_survival(table: Quantiles, age: float) -> float:

@@ -29,6 +29,8 @@ class HttpAttempt:
     `stage` is the last one reached, `asked` what the request itself said.
     """
 
+    __slots__ = ("_attempt", "asked", "endpoint", "http", "into", "measured", "request_id", "sanitizer", "stage")
+
     def __init__(self, attempt: AttemptContext, endpoint: Endpoint) -> None:
         self._attempt = attempt
         self.request_id, self.http, self.into = attempt.request_id, attempt.http, attempt.into

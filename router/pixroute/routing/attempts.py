@@ -34,6 +34,8 @@ class Attempts:
     `bug` is what broke in our own code when one ended.
     """
 
+    __slots__ = ("_all", "_emitter", "_numbers", "_on_change", "_part", "_shared", "_untold", "bug", "in_flight")
+
     def __init__(self, shared: Shared, part: RequestPart, emitter: Emitter, on_change: Callable[[], None]) -> None:
         self.bug: BaseException | None = None
         self._shared = shared

@@ -8,6 +8,8 @@ from decimal import Decimal
 class RequestBudget:
     """Money reserved before an attempt starts and given back when it turns out free."""
 
+    __slots__ = ("left",)
+
     def __init__(self, limit: Decimal | None) -> None:
         self.left = limit
 

@@ -56,6 +56,21 @@ class Emitter:
         whole: the request; of what is asked only its size, its number and its tags are told.
     """
 
+    __slots__ = (
+        "_asked",
+        "_attempts",
+        "_costs",
+        "_fell_back",
+        "_last",
+        "_observers",
+        "_skipped",
+        "_traceparent",
+        "_warned",
+        "_watches",
+        "_whole",
+        "request_id",
+    )
+
     def __init__(self, shared: Shared, whole: WholeRequest) -> None:
         self._observers: Observers | None = shared.observers
         self._warned = shared.warned

@@ -34,6 +34,8 @@ class PartEnding:
 class Decisions:
     """The decisions of one part in order; one that repeats the last is left out."""
 
+    __slots__ = ("_made", "_part")
+
     def __init__(self, part: RequestPart) -> None:
         self._part = part
         self._made: list[tuple[float, Action, tuple[Verdict, ...]]] = []

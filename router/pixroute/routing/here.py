@@ -13,6 +13,8 @@ class Here:
     In the work nothing may be awaited but what ends at once when it is cancelled.
     """
 
+    __slots__ = ("_before", "_context", "_is_cut", "_task")
+
     def __init__(self) -> None:
         task = asyncio.current_task()
         assert task is not None

@@ -51,6 +51,8 @@ class OpenRequests:
 class RequestEntry:
     """One of them; entering it gives its id."""
 
+    __slots__ = ("_end", "_request_id", "_requests")
+
     def __init__(self, requests: OpenRequests, request_id: str) -> None:
         self._requests = requests
         self._request_id = request_id

@@ -34,7 +34,17 @@ from pixroute.testing.emulator.place import PLACES
 from pixroute.testing.scaled import OWN_WORK, scaled, scaled_latency
 from pixroute.words import join
 
-_OWN = ("base_url", "api_key", "proxy", "ca_file", "allow_private_results", "job_origins", "headers", "latency")
+_OWN = (
+    "base_url",
+    "api_key",
+    "proxy",
+    "ca_file",
+    "allow_private_results",
+    "job_origins",
+    "headers",
+    "latency",
+    "shared",
+)
 """Settings that a rehearsal says itself."""
 _TOLD = ("proxy", "ca_file", "job_origins")
 """Those of them that are worth telling where the configuration says them."""
@@ -188,7 +198,7 @@ def rehearse(config: Config) -> Rehearsal:
         dropped = [one for one in (*_TOLD, *sorted(place.without)) if one in config.said["providers"][name]]
         unused += [join(path, one) for one in dropped]
     unused += [join("observers", name) for name in config.observers]
-    unused += ["[shared], so budgets begin at nothing"] if config.shared else []
+    unused += ["[shared], so budgets begin at nothing and places are this process's"] if config.shared else []
     unused += [join("serve", name) for name in _NOT_SERVED if name in config.said.get("serve", {})]
     nobody = [name for name, chain in config.chains.items() if not set(chain.providers) & set(roles)]
     if not roles or config.default_chain.name in nobody:

@@ -23,6 +23,8 @@ class Sinks:
         references: what was sent, which is no result if it comes back.
     """
 
+    __slots__ = ("_into", "_opened", "references", "wanted")
+
     def __init__(self, into: Path | None, *, wanted: int | None = None, references: Sequence[Reference] = ()) -> None:
         self.wanted = wanted
         self.references = references
