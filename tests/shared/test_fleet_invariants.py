@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.soak.gates import check, line_of
 
 from pixroute import FailureKind, PixrouteError
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
@@ -83,16 +84,16 @@ def process(number, scripts, policy, store, places):
         )
         for name, script in scripts.items()
     }
-    checker = Invariants(providers=fakes)
+    checker, told = Invariants(providers=fakes, shared=True), []
     router = fake_router(
         **fakes,
         policy=policy,
-        observers=[checker],
+        observers=[checker, lambda event: told.append(line) if (line := line_of(event)) else None],
         budgets={"team": Budget(limit=100, per="month")},
         shared=Stores(SimulatedTold(store, number), SimulatedKept(store, number)),
         seed=number,
     )
-    return router, checker
+    return router, checker, told
 
 
 async def ask(router, number, wish):
@@ -123,11 +124,12 @@ def test_invariants_hold_in_a_fleet(scripts, policy, weather, places, wishes):
         fleet = [process(number, named, policy, store, places) for number in range(3)]
         await asyncio.gather(*(ask(fleet[wish["process"]][0], n, wish) for n, wish in enumerate(wishes)))
         await asyncio.sleep(5)
-        health = [router.health() for router, _ in fleet]
-        for router, _ in fleet:
+        health = [router.health() for router, *_ in fleet]
+        for router, *_ in fleet:
             await router.aclose()
         await asyncio.sleep(5)
-        for (_, checker), entries in zip(fleet, health, strict=True):
+        for (_, checker, _), entries in zip(fleet, health, strict=True):
             checker.check_end(entries)
+        assert check({f"p{number}": told for number, (*_, told) in enumerate(fleet)}, len(fleet))[0] == []
 
     run_virtual(main())

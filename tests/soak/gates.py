@@ -40,8 +40,9 @@ class FleetGate:
     def change(self, process, state, at):
         """Take a process's change; a phase begins with the first that is half-open after none was."""
         was = self.states.get(process, "closed")
-        if state == "open" and "open" not in self.states.values() and "half-open" not in self.states.values():
-            self.before = len(self.in_flight)
+        if state == "open" and was == "closed":
+            fresh = set(self.states.values()) <= {"closed"}
+            self.before = max(len(self.in_flight), 0 if fresh else self.before)
         if state == "half-open" and "half-open" not in self.states.values():
             self.probes, self.successes, self.since = set(), 0, at
         self.states[process] = state

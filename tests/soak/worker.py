@@ -60,7 +60,7 @@ def write_down(file, event):
 
 async def work(name, store, url, folder, scale):
     providers = providers_at(url, scale)
-    invariants, seen, told = Invariants(providers=providers), Counter(), Counter()
+    invariants, seen, told = Invariants(providers=providers, shared=True), Counter(), Counter()
     folder, stop = Path(folder), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     router = Router(

@@ -125,6 +125,8 @@ class Hearing(Phases):
         """Take what the others say for what it is worth; with `NOBODY` it is alone."""
         self.evaluate(now)
         new_setback = heard.setbacks > self._heard_of.setbacks
+        if heard.processes == 1 and self.state is State.HALF_OPEN:  # each of the others goes on with its part, too
+            self._ramp.allowed = max(1, self._ramp.allowed // self._heard_of.processes)
         self._heard_of = heard
         if heard.hinted_until > max(self._hinted_until + SLACK, now):
             self.hint(heard.hinted_until - now, now, first_hand=False)
