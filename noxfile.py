@@ -25,8 +25,8 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 HERE = Path(__file__).parent
-# Much of the time is waiting for processes: three share two cores. In the order of the files, for the longest files have
-# the fewest tests, and would come last.
+# Three share two cores, for much of the time is waiting. In the order of the files: the longest ones have the fewest
+# tests, and would come last.
 WORKERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 MOST_DISTRIBUTIONS = 15
 DISTRIBUTIONS = sorted(HERE.glob("examples/pixroute-*/"))
@@ -72,8 +72,8 @@ def oldest(session: nox.Session) -> None:
     lowest = next(match[1] for each in wanted if (match := re.match(r"aiohttp>=([\d.]+)", each)))
     session.install("-e", ".[cli,testing]", "hypothesis", "pytest-xdist", f"aiohttp=={lowest}")
     session.run("pytest", "-m", "not slow", *WORKERS, "tests/http")
-    wires = [str(path) for path in sorted(HERE.glob("tests/plugins/test_*over_the_wire.py")) if "tokens" not in path.name]
-    session.run("pytest", *WORKERS, *wires)  # tokens are google-auth's, which is not installed here
+    wires = sorted({*HERE.glob("tests/plugins/test_*over_the_wire.py")} - {*HERE.glob("tests/plugins/test_tokens_*")})
+    session.run("pytest", *WORKERS, *map(str, wires))  # tokens are google-auth's, which is not installed here
 
 
 @nox.session
