@@ -79,6 +79,24 @@ def share_port(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, option, 1)
 
 
+def bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
+    """Give a socket that is bound to an address, which others may share.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            share_port(sock)
+        sock.bind((host.strip("[]"), port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def lock(file: IO[Any], *, wait: bool = True) -> None:
     """Keep other processes of ours from a file until it is closed; nothing is kept where files have no such locks.
 

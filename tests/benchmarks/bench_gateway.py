@@ -2,36 +2,20 @@
 
 import asyncio
 import os
-import re
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import aiohttp
+from gateway_parts import CONFIG, Process, gateway, watched
 from measure import Figure, ratios
 
 CALLERS = 2000
 EVERY = 2.0
 HOLD = 10.0
-COMMAND = "import sys; from pixroute.cli import main; sys.exit(main(sys.argv[1:]))"
-CONFIG = """
-[chains]
-default = ["a"]
-[providers.a]
-type = "openai-images"
-base_url = "{url}/v1"
-api_key = {{ env = "KEY" }}
-plaintext = "accept"
-[serve]
-port = 0
-access_log = false
-quiet_for = {every}
-heartbeat_every = {every}
-"""
+COME = 4.0
 UPSTREAM = """
 import asyncio, base64, sys
 from aiohttp import web
@@ -41,9 +25,9 @@ waiting, all_here = 0, asyncio.Event()
 async def sell(request):
     global waiting
     await request.read()
-    waiting += 1
+    mine = waiting = waiting + 1
     await all_here.wait()
-    await asyncio.sleep(float(sys.argv[1]))
+    await asyncio.sleep(float(sys.argv[1]) * (1 + mine / waiting / 2))
     return web.json_response({"created": 1, "data": [{"b64_json": PICTURE}]})
 async def count(request):
     return web.Response(text=str(waiting))
@@ -82,7 +66,6 @@ app.cleanup_ctx.append(begin)
 app.router.add_post("/v1/images/generations", ask)
 web.run_app(app, host="127.0.0.1", port=0, access_log=None, backlog=4096)
 """
-LISTENS = re.compile(r"(?:running on |Running on |Listening: )\s*(http://127\.0\.0\.1:(\d+))")
 SIGN = b"1\r\n \r\n"
 BODY = b'{"prompt": "A lighthouse", "size": "1024x1024"}'
 HEAD = (
@@ -101,34 +84,6 @@ LITELLM_ALONE = {
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # it serves this machine alone
     "PYTHONUNBUFFERED": "1",
 }
-
-
-class Process:
-    """A server in a process of its own."""
-
-    def __init__(self, *command, program=(sys.executable, "-uc"), **options):
-        self._process = subprocess.Popen(
-            [*program, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-        )
-        found = next(found for line in self._process.stdout if (found := LISTENS.search(line)))
-        self.url, self.port = found[1], int(found[2])
-
-    @property
-    def memory(self) -> int:
-        """Bytes that are resident."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of a processor that it has used."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def end(self):
-        """End it."""
-        self._process.terminate()
-        self._process.wait()
 
 
 async def caller(port, late):
@@ -165,15 +120,49 @@ async def crowd(server, upstream, count, late):
         few = await wait_for(50)
         await tell("end")
         await asyncio.gather(*few)
-        before = server.memory
+        before = server.memory()
         waiting = await wait_for(count)
         await tell("end")
         await asyncio.sleep(HOLD / 2)
-        taken = (server.memory - before) / count
+        taken = (server.memory() - before) / count
         noted = len(late)
         await asyncio.gather(*waiting)
         del late[noted:]  # when all pictures come at one moment, the client is as busy as the server
         return taken
+
+
+async def stalls(server, upstream, count):
+    """Let so many come within `COME` seconds and wait; give the longest stretch that the server computes meanwhile.
+
+    Three: while they come, while they wait, and while their pictures do, which takes `HOLD / 2`.
+    """
+    async with aiohttp.ClientSession() as session:
+
+        async def tell(what):
+            async with session.get(f"{upstream.url}/{what}") as answer:
+                return await answer.text()
+
+        async def come(number):
+            await tell("begin")
+            waiting = []
+            for _ in range(number):
+                waiting.append(asyncio.create_task(caller(server.port, [])))
+                await asyncio.sleep(COME / count)
+            while int(await tell("count")) < number:  # noqa: ASYNC110 - another process counts
+                await asyncio.sleep(0.1)
+            return waiting
+
+        first = await come(20)
+        await tell("end")
+        await asyncio.gather(*first)
+        server.stall()
+        waiting = await come(count)
+        coming = server.stall()
+        await asyncio.sleep(3 * EVERY)
+        idle = server.stall()
+        await tell("end")
+        await asyncio.gather(*waiting)
+        return coming, idle, server.stall()
 
 
 async def rush(server, count, path="/v1/images/generations"):
@@ -194,14 +183,16 @@ async def rush(server, count, path="/v1/images/generations"):
 def rushes(*, quick):
     """Ask ours, a bare proxy and, where PIXROUTE_LITELLM says where its command lies, litellm's, in turn."""
     count, rounds = (300, 1) if quick else (1000, 3)
-    found = {"ours": [], "bare": [], "litellm": []}
+    found = {"ours": [], "bare": [], "door": [], "web": [], "litellm": []}
     with tempfile.TemporaryDirectory() as folder:
         upstream = Process(UPSTREAM, "0")
         (Path(folder) / "pixroute.toml").write_text(CONFIG.format(url=f"{upstream.url}/now", every=20.0))
         (Path(folder) / "litellm.yaml").write_text(LITELLM.format(url=f"{upstream.url}/now"))
         servers = {
-            "ours": lambda: Process(COMMAND, "serve", cwd=folder, env={**os.environ, "KEY": "any"}),
+            "ours": lambda: gateway(folder),
             "bare": lambda: Process(BARE, f"{upstream.url}/now"),
+            "door": lambda: watched(folder, "--no-router"),
+            "web": lambda: Process(UPSTREAM, "0"),
         }
         if program := os.environ.get("PIXROUTE_LITELLM"):
             said = ("--config", f"{folder}/litellm.yaml", "--host", "127.0.0.1", "--port", str(_free_port()))
@@ -211,7 +202,8 @@ def rushes(*, quick):
             for name, start in servers.items():
                 server = start()
                 asked = count // 5 if name == "litellm" else count
-                found[name].append(asyncio.run(rush(server, asked)))
+                path = "/now/v1/images/generations" if name == "web" else "/v1/images/generations"
+                found[name].append(asyncio.run(rush(server, asked, path)))
                 server.end()
         upstream.end()
     return found
@@ -235,6 +227,21 @@ def compared(found):
             unit="ratio",
             values=ratios(each("ours", 1), each("bare", 1)),
             target=2.5,
+        ),
+        Figure(
+            benchmark="gateway",
+            name="… of it aiohttp.web",
+            unit="ratio",
+            values=ratios(each("web", 1), each("ours", 1)),
+        ),
+        Figure(
+            benchmark="gateway",
+            name="… and the door (without aiohttp.web)",
+            unit="ratio",
+            values=tuple(
+                (door - web) / ours
+                for door, web, ours in zip(*(each(name, 1) for name in ("door", "web", "ours")), strict=True)
+            ),
         ),
         Figure(benchmark="gateway", name="requests a second", unit="1/s", values=tuple(each("ours", 0))),
         Figure(benchmark="gateway", name="… of a bare proxy", unit="1/s", values=tuple(each("bare", 0))),
@@ -262,12 +269,15 @@ def run(*, quick=False):
         (Path(folder) / "pixroute.toml").write_text(text)
         for _ in range(rounds):
             for found, start in (
-                (ours, lambda: Process(COMMAND, "serve", cwd=folder, env={**os.environ, "KEY": "any"})),
+                (ours, lambda: gateway(folder)),
                 (bare, lambda: Process(BARE, upstream.url)),
             ):
                 server = start()
                 found.append(asyncio.run(crowd(server, upstream, count, late if found is ours else [])))
                 server.end()
+        watching = [
+            asyncio.run(stalls(server := watched(folder), upstream, count)) or server.end() for _ in range(rounds)
+        ]
         upstream.end()
     lateness = sorted(late)
     return [
@@ -286,5 +296,15 @@ def run(*, quick=False):
             unit="s",
             values=(lateness[-1], statistics.median(lateness)),
             target=1.0,
+        ),
+        *(
+            Figure(
+                benchmark="gateway",
+                name=f"… longest stall, own CPU, {when}",
+                unit="ms",
+                values=tuple(1000 * one[place] for one in watching),
+                target=20,
+            )
+            for place, when in enumerate(("while they come", "while they wait", "while their pictures come"))
         ),
     ]

@@ -70,7 +70,7 @@ try {
 } catch (error) {
   const kind = error?.error?.kind ?? error?.lastError?.data?.error?.kind ?? "";
   const status = error?.status ?? error?.statusCode ?? "";
-  shows = `raises ${error?.constructor?.name} ${status} ${kind}`.trim();
+  shows = ["raises", error?.constructor?.name, status, kind].filter(Boolean).join(" ");
 }
 console.log(JSON.stringify(shows));
 process.exit(0);

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -136,3 +137,19 @@ async def test_who_trickles_a_head_is_closed(serve, monkeypatch):
     assert (await good.readuntil(b"}")).startswith(b"HTTP/1.1 200 OK")
     for one in (silent, writer, asking):
         one.close()
+
+
+async def test_a_caller_who_leaves_in_the_middle_of_an_answer_is_no_error(serve, gated, caplog):
+    """Nothing is logged that an operator would look after, though what is next was being written to it."""
+    served = await serve(gated())
+    async with served.post("/v1/images/generations", {**ASKED, "stream": True}) as answer:
+        await answer.content.readany()
+        (protocol,), (call,) = served.gateway.heard, served.gateway.calls
+
+        call._tell("retry_scheduled", SimpleNamespace(request="r", part=0))
+        protocol.transport.abort()  # of which the handler, whose turn is next, does not know yet
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
+        await asyncio.sleep(0.02)
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
@@ -17,7 +16,7 @@ import click
 from attrs import define, field
 
 from pixroute.config.serve import ServeSettings
-from pixroute.system import handled, share_port
+from pixroute.system import bound, handled
 
 MAIN = "import sys; from pixroute.cli import main; sys.exit(main(sys.argv[1:]))"
 _LISTENING = re.compile(r"Listening: (\S+)/v1")
@@ -39,7 +38,7 @@ def ended_with(pipe: TextIO) -> Callable[[], Awaitable[None]]:
 
 def several(settings: ServeSettings, *, config: Path | None, plaintext: str | None) -> int:
     """Serve by so many processes; gives the exit code."""
-    with _held(settings) as held:
+    with bound(settings.host, settings.port, is_shared=True) as held:  # it keeps the port, and does not listen
         said = {
             "--host": settings.host,
             "--port": held.getsockname()[1],
@@ -50,19 +49,6 @@ def several(settings: ServeSettings, *, config: Path | None, plaintext: str | No
         }
         arguments = [str(one) for name, value in said.items() if value is not None for one in (name, value)]
         return asyncio.run(ServeProcesses(settings.processes, arguments).run())
-
-
-def _held(settings: ServeSettings) -> socket.socket:
-    """Give a socket that keeps the port, and takes no connection, for it does not listen."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    held = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        share_port(held)
-        held.bind((settings.host.strip("[]"), settings.port))
-    except BaseException:
-        held.close()
-        raise
-    return held
 
 
 @define(eq=False)

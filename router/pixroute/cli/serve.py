@@ -108,6 +108,7 @@ async def _serve(
     source: ServeSource, settings: ServeSettings, until: Callable[[], Awaitable[None]] | None = None
 ) -> int:
     from pixroute.serve.call import Watching  # noqa: PLC0415 - a server is imported when one is wanted
+    from pixroute.serve.garbage import looking_for_garbage  # noqa: PLC0415 - as above
     from pixroute.serve.gateway import Gateway  # noqa: PLC0415 - as above
     from pixroute.serve.limits import Limits  # noqa: PLC0415 - as above
     from pixroute.serve.listen import check_place, key_ring, listening, repeats_of, sharing, store_of  # noqa: PLC0415 - as above
@@ -132,6 +133,7 @@ async def _serve(
         )
         stack.enter_context(_signals(ended, gateway, source))
         async with listening(gateway) as url:
+            stack.enter_context(looking_for_garbage(lambda: len(gateway.calls)))
             click.echo(f"{source.sentence}\nListening: {url}/v1 (Ctrl-C ends it)")
             await _first(ended.wait, until)
             click.echo("Ending; what is in flight has its time.", err=True)

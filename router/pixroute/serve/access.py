@@ -34,8 +34,7 @@ def check_keyless(headers: Mapping[str, str], origins: Sequence[str] = ()) -> No
     Raises:
         Refused: with what to do about it.
     """
-    names = {name.lower() for name in headers}
-    through = sorted(name for name in names if name in _FORWARDED or name.startswith("x-forwarded-"))
+    through = sorted({low for name in headers if (low := name.lower()) in _FORWARDED or low.startswith("x-forwarded-")})
     if through:
         raise _refused(f"it came through a proxy ({', '.join(through)})")
     if host_of(headers.get("Host", "")) not in HERE:
@@ -83,9 +82,11 @@ def unauthorized() -> Refused:
 
 def caller_address(peer: str | None, forwarded: str | None, proxies: Sequence[str]) -> str:
     """Give who asked: the last address that no believed proxy has; the peer itself where none is believed."""
+    if not forwarded or not proxies:
+        return peer or "-"
     networks = [ipaddress.ip_network(one, strict=False) for one in proxies]
     address = peer or "-"
-    for hop in reversed((forwarded or "").split(",")):
+    for hop in reversed(forwarded.split(",")):
         if not _within(address, networks) or not _is_address(hop.strip()):
             break
         address = hop.strip()

@@ -15,7 +15,7 @@ from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.asked import GatewayRequest
 from pixroute.serve.call import GatewayCall, Outcome
 from pixroute.serve.dialects.dialect import GatewayDialect, Links, StreamEvent, headers
-from pixroute.serve.document import Document, DocumentReader
+from pixroute.serve.document import LUMP, Document, DocumentReader
 from pixroute.serve.problem import GatewayProblem
 
 NOT_BUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -26,7 +26,7 @@ SIGN = b" "
 
 @frozen(kw_only=True)
 class Answering:
-    """One answer to be given; `repeated`: others joined or made it before."""
+    """One answer to be given; `repeated`: others joined or made it before; `turn` waits until it may be written."""
 
     request: web.Request
     call: GatewayCall
@@ -34,6 +34,7 @@ class Answering:
     dialect: GatewayDialect
     settings: ServeSettings
     link: Callable[[GatewayAnswer], Awaitable[Links]]
+    turn: Callable[[], Awaitable[None]]
     repeated: bool = False
 
     async def answer(self) -> web.StreamResponse:
@@ -52,12 +53,14 @@ class Answering:
         settings = self.settings
         await self.call.wait(settings.quiet_for if settings.heartbeat == "auto" else None)
         if (outcome := self.call.outcome) is not None:
+            await self.turn()
             return await self._whole(outcome)
         response = web.StreamResponse(headers={**NOT_BUFFERED, **self._more, "Content-Type": "application/json"})
         await response.prepare(self.request)
         while (outcome := self.call.outcome) is None:
             await response.write(SIGN)
             await self.call.wait(settings.heartbeat_every)
+        await self.turn()
         if isinstance(outcome, GatewayProblem):
             await response.write(json.dumps(self.dialect.problem(outcome)).encode())
         else:
@@ -70,10 +73,19 @@ class Answering:
             return refusal(self.dialect, outcome, self._more)
         document = self.dialect.answer(outcome, self.asked, await self._links(outcome))
         told = {**NOT_BUFFERED, **self._more, **headers(outcome), "Content-Type": "application/json"}
+        if document.length <= LUMP:
+            return await self._at_once(b"".join([chunk async for chunk in document.chunks()]), told)
         response = web.StreamResponse(headers=told)
         response.content_length = document.length
         await response.prepare(self.request)
         await write(response, document)
+        await response.write_eof()
+        return response
+
+    async def _at_once(self, body: bytes, told: Mapping[str, str]) -> web.Response:
+        """Write head and body in one go, which costs one system call."""
+        response = web.Response(body=body, headers=told)
+        await response.prepare(self.request)
         await response.write_eof()
         return response
 
@@ -96,6 +108,7 @@ class Answering:
             if every is not None and self.call.outcome is None and len(self.call.told) == before:
                 await response.write(self.dialect.sign)
         await self._news(response, seen)
+        await self.turn()
         for event in await self._last(self.call.outcome):
             await _send(response, event)
         await response.write_eof()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from attrs import field, frozen
@@ -159,12 +160,28 @@ def _size(fields: Mapping[str, Any]) -> Size | None:
     size, resolution, shape = (_text(fields, name) or "" for name in ("size", "resolution", "aspect_ratio"))
     size, resolution, shape = ("" if one.lower() == "auto" else one for one in (size, resolution, shape))
     try:
-        if ":" in size and not any(character in "xX×*kK " for character in size):
-            shape, size = shape or size, ""
-        if shape:
-            parse_ratio(shape)
-        size = size or resolution or ("1K" if shape else "")
-        return Size.parse(size, shape or None) if size else None
+        return _sized(size, resolution, shape)
     except ValueError as error:
         named = "aspect_ratio" if "aspect_ratio" in str(error) else "size"
         raise bad(str(error), named if named in fields or "resolution" not in fields else "resolution") from None
+
+
+_LONGEST_KNOWN = 32
+
+
+def _sized(size: str, resolution: str, shape: str) -> Size | None:
+    """Read a size; few are asked for again and again, so those are read once."""
+    is_short = len(size) + len(resolution) + len(shape) <= _LONGEST_KNOWN
+    return (_known_size if is_short else _read_size)(size, resolution, shape)
+
+
+def _read_size(size: str, resolution: str, shape: str) -> Size | None:
+    if ":" in size and not any(character in "xX×*kK " for character in size):
+        shape, size = shape or size, ""
+    if shape:
+        parse_ratio(shape)
+    size = size or resolution or ("1K" if shape else "")
+    return Size.parse(size, shape or None) if size else None
+
+
+_known_size = lru_cache(maxsize=256)(_read_size)

@@ -43,12 +43,13 @@ async def read_body(request: web.Request, settings: ServeSettings) -> RequestBod
     length = request.content_length
     if length is not None and length > settings.max_body:
         raise too_large(settings)
+    if request.content.is_eof() and request.content_type == "application/json":  # it has come: nothing is waited for
+        return await _json(request, settings)
     try:
         async with asyncio.timeout(settings.body_timeout):
             if request.content_type == "multipart/form-data":
                 return await _form(request, settings)
-            data = await _bytes(request, settings)
-            return RequestBody(fields=parsed(data), digest=await _digest([data]))
+            return await _json(request, settings)
     except TimeoutError:
         message = f"the body did not come within {settings.body_timeout:g} s"
         raise Refused(GatewayProblem(status=408, message=message, kind="slow_body")) from None
@@ -58,6 +59,11 @@ def too_large(settings: ServeSettings) -> Refused:
     """Refuse a body for its size."""
     message = f"the body has more than {settings.max_body} bytes (`[serve] max_body`)"
     return Refused(GatewayProblem(status=413, message=message, kind="too_large", headers={"Connection": "close"}))
+
+
+async def _json(request: web.Request, settings: ServeSettings) -> RequestBody:
+    data = await _bytes(request, settings)
+    return RequestBody(fields=parsed(data), digest=await _digest([data]))
 
 
 async def _bytes(request: web.Request, settings: ServeSettings) -> bytearray:
@@ -76,7 +82,7 @@ def parsed(data: bytes | bytearray) -> Mapping[str, Any]:
         Refused: it is none.
     """
     try:
-        tree = json.loads(data, parse_constant=_constant, parse_float=_number)
+        tree = _DECODER.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except RecursionError:
         raise bad("the body is nested too deeply") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError among them
@@ -94,6 +100,9 @@ def _number(text: str) -> float:
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text[:20]} is too large a number")
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_number)
 
 
 async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from weakref import ref
 
 from attrs import define, field
 
@@ -21,7 +22,8 @@ from pixroute.serve.problem import GatewayProblem, Refused, problem_of
 log = logging.getLogger("pixroute.serve")
 MOST_TOLD = 500
 """Events of one request that are kept for those who read it."""
-_current: ContextVar[GatewayCall | None] = ContextVar("pixroute_call", default=None)
+_current: ContextVar[Callable[[], GatewayCall | None]] = ContextVar("pixroute_call", default=lambda: None)
+"""The call that the router works for; weak, for timers outlive it with their contexts, and it holds its pictures."""
 
 NOTHING = Cost()
 Outcome = GatewayAnswer | GatewayProblem
@@ -58,7 +60,7 @@ class GatewayCall:
         return self
 
     async def _run(self, work: Work) -> Outcome:
-        _current.set(self)
+        _current.set(ref(self))
         return await self._valued(work)
 
     async def _valued(self, work: Work) -> Outcome:
@@ -172,7 +174,7 @@ class Watching:
         """Take one event."""
         if not isinstance(event, events.Event):
             return
-        if isinstance(event, events.RequestStarted) and (current := _current.get()) is not None:
+        if isinstance(event, events.RequestStarted) and (current := _current.get()()) is not None:
             self._calls[event.request] = current
         if (call := self._calls.get(event.request)) is not None:
             call.hear(event)

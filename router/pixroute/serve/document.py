@@ -18,9 +18,16 @@ from pixroute.content import Content
 
 CHUNK = 48 * 1024
 """Bytes of a picture that are encoded at a time; divisible by 3."""
+LUMP = CHUNK * 4 // 3
+"""Bytes that are worth a write of their own."""
 SLOW_AFTER = 10.0
 SLOW = 64 * 1024
 """Seconds after which, and bytes a second below which, a reader is slow."""
+
+
+_MARK = secrets.token_hex(16)
+"""Stands for a picture until it is written; it never leaves this process, so nobody's words can hold it."""
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @define
@@ -28,14 +35,14 @@ class Document:
     """A JSON document whose pictures are marks until it is written."""
 
     words: str | None = None
-    _marks: dict[str, Content] = field(factory=dict)
+    _pictures: list[Content] = field(factory=list)
     _tree: Any = None
-    _mark: str = field(factory=lambda: secrets.token_hex(12))
+    _pieces: Sequence[bytes | Content] | None = None
 
     def picture(self, content: Content) -> str:
         """Give what stands for a picture's base64 in the tree."""
-        mark = f"{self._mark}{len(self._marks):04d}"
-        self._marks[mark] = content
+        mark = f"{_MARK}{len(self._pictures):04d}"
+        self._pictures.append(content)
         return mark
 
     def of(self, tree: Any) -> Document:
@@ -51,19 +58,20 @@ class Document:
     @property
     def pictures(self) -> Sequence[Content]:
         """The pictures in it."""
-        return tuple(self._marks.values())
+        return tuple(self._pictures)
 
-    def pieces(self) -> Iterator[bytes | Content]:
+    def pieces(self) -> Sequence[bytes | Content]:
         """Give text and pictures in turn."""
-        text = json.dumps(self._tree, separators=(",", ":")) if self.words is None else self.words
-        while True:
-            before, mark, rest = text.partition(self._mark)
-            if before:
-                yield before.encode()
-            if not mark:
-                return
-            yield self._marks[mark + rest[:4]]
-            text = rest[4:]
+        if self._pieces is None:
+            self._pieces = tuple(self._cut())
+        return self._pieces
+
+    def _cut(self) -> Iterator[bytes | Content]:
+        text, *rest = (_json(self._tree) if self.words is None else self.words).split(_MARK)
+        yield text.encode()
+        for one in rest:
+            yield self._pictures[int(one[:4])]
+            yield one[4:].encode()
 
     @property
     def length(self) -> int:
@@ -71,7 +79,17 @@ class Document:
         return sum(len(piece) if isinstance(piece, bytes) else 4 * ((piece.size + 2) // 3) for piece in self.pieces())
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the document, bit by bit."""
+        """Give the document, bit by bit; small bits together, for each costs its writer a system call."""
+        held = b""
+        async for bit in self._bits():
+            if held and len(held) + len(bit) > LUMP:
+                yield held
+                held = bit
+            else:
+                held += bit
+        yield held
+
+    async def _bits(self) -> AsyncIterator[bytes]:
         for piece in self.pieces():
             if isinstance(piece, bytes):
                 yield piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,14 +25,16 @@ from pixroute.serve.call import GatewayCall, Outcome
 from pixroute.serve.dialects.dialect import GatewayDialect, Links
 from pixroute.serve.dialects.openai import OpenAIDialect
 from pixroute.serve.fetching import Fetcher
+from pixroute.serve.heads import is_retry, name_of, path_fields, unrouted
 from pixroute.serve.keys import KEYLESS, ApiKey, KeyRing
 from pixroute.serve.limits import Limits
 from pixroute.serve.names import Menu, described, tags_of
 from pixroute.serve.openapi import openapi
 from pixroute.serve.problem import SERVER, TOO_MANY, GatewayProblem, Refused, bad
-from pixroute.serve.repeats import Name, Repeats, checked_key
+from pixroute.serve.repeats import Name, Repeats
 from pixroute.serve.routes import ROUTES, Route
 from pixroute.serve.store import PictureStore
+from pixroute.serve.turns import Turns
 
 log = logging.getLogger("pixroute.serve")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +77,7 @@ class Gateway:
     place: str = ""
     fetcher: Fetcher = field(factory=Fetcher)
     limits: Limits = field(factory=lambda: Limits(asyncio.get_running_loop().time))
+    turns: Turns = field(factory=Turns)
     calls: set[GatewayCall] = field(factory=set)
     draining: bool = False
     heard: set[Any] = field(factory=set)
@@ -165,9 +168,9 @@ class Gateway:
         except Refused as error:
             return refusal(PLAIN, error.problem)
         except web.HTTPException as error:
-            return refusal(PLAIN, _unrouted(request, error))
-        except (ConnectionResetError, asyncio.CancelledError):
-            raise
+            return refusal(PLAIN, unrouted(request, error))
+        except ConnectionResetError:  # its caller has left, which is no error of anybody's
+            raise asyncio.CancelledError from None
         except Exception:
             fields = {"method": request.method, "path": request.path}
             log.exception("a bug in the gateway, at %s %s", request.method, request.path, extra=fields)
@@ -185,6 +188,7 @@ class Gateway:
     async def make(self, request: web.Request, dialect: GatewayDialect) -> web.StreamResponse:
         """Make pictures."""
         self._check_room()
+        await self.turns.take()
         name, asked = await self._read(request, dialect)
         await self.repeats.ready(name)
         call, repeated = await self._call(request, name, asked)
@@ -200,6 +204,7 @@ class Gateway:
                 settings=self.settings,
                 repeated=repeated,
                 link=self._link,
+                turn=self.turns.take,
             )
             response = await answering.answer()
             given = True
@@ -215,7 +220,7 @@ class Gateway:
     async def _read(self, request: web.Request, dialect: GatewayDialect) -> tuple[Name, GatewayRequest]:
         """Read what is asked, and under which name; the body is let go of."""
         body = await read_body(request, self.settings)
-        fields = {**body.fields, **_from_path(request)}
+        fields = {**body.fields, **path_fields(request)}
         masks = [*body.masks, *dialect.masks(fields)]
         if len(masks) > 1:
             raise bad("there is more than one mask", "mask")
@@ -228,18 +233,18 @@ class Gateway:
         if asked.as_url and self.store is None:
             message = "there is no `[serve] store` or `bucket` for pictures as URLs; ask for b64_json"
             raise bad(message, "response_format")
-        return _name(request, body.digest, key), asked
+        return name_of(request, body.digest, key), asked
 
     async def _call(self, request: web.Request, name: Name, asked: GatewayRequest) -> tuple[GatewayCall, bool]:
         """Join a request that is the same, or begin one; tells which."""
-        is_retry = not name.key and _is_retry(request)
-        if (found := self._known(name, is_retry=is_retry)) is not None:
+        again = not name.key and is_retry(request)
+        if (found := self._known(name, is_retry=again)) is not None:
             return found, True
         self._check_room()
-        place = name.key or secrets.token_hex(8)
-        is_made = is_retry and await self.repeats.is_made_elsewhere(name)
+        place = name.key or (secrets.token_hex(8) if request[KEY].at_once is not None else "")
+        is_made = again and await self.repeats.is_made_elsewhere(name)
         give_back = await self.limits.take(request[KEY], 0 if is_made else asked.request.n, place)
-        if (found := self._known(name, is_retry=is_retry)) is not None:  # begun while the store was asked
+        if (found := self._known(name, is_retry=again)) is not None:  # begun while the store was asked
             give_back()
             return found, True
 
@@ -247,7 +252,7 @@ class Gateway:
             timeout = self.settings.timeout
             return GatewayAnswer.of(await self.router.generate(asked.request, chain=asked.chain, timeout=timeout))
 
-        call = self.repeats.begin(name, work, is_retry=is_retry)
+        call = self.repeats.begin(name, work, is_retry=again)
         self.calls.add(call)
         call.task.add_done_callback(partial(self._end, call, give_back))
         return call, False
@@ -365,34 +370,3 @@ class Gateway:
         if self.draining:
             return json_response({"status": "draining"}, status=503)
         return json_response({"status": "ok"})
-
-
-def _from_path(request: web.Request) -> dict[str, Any]:
-    """Give what Gemini's dialect says in the path."""
-    found = request.match_info
-    if "method" not in found:
-        return {}
-    return {"model": found["model"], "stream": found["method"] == "streamGenerateContent"}
-
-
-def _name(request: web.Request, digest: str, caller: ApiKey) -> Name:
-    key = request.headers.get("Idempotency-Key")
-    digest = f"{request.path} {digest}"
-    return Name(caller=caller.prefix, key="" if key is None else checked_key(key), digest=digest)
-
-
-def _is_retry(request: web.Request) -> bool:
-    """Tell whether OpenAI's client asks again by itself."""
-    count = request.headers.get("x-stainless-retry-count", "")
-    return count.isascii() and count.isdigit() and int(count[:6]) > 0
-
-
-def _unrouted(request: web.Request, error: web.HTTPException) -> GatewayProblem:
-    if error.status == 404:
-        return GatewayProblem(
-            status=404,
-            message=f"there is no {request.path[:200]} here; /openapi.json lists what there is",
-            kind="not_found",
-        )
-    headers: Mapping[str, Any] = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return GatewayProblem(status=error.status, message=error.reason or "refused", kind="refused", headers=headers)

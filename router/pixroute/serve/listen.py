@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -27,7 +26,7 @@ from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureSt
 from pixroute.serve.together import TABLES, ServeStore
 from pixroute.shared.ports import Kept, StoreAway
 from pixroute.shared.stores import open_kept
-from pixroute.system import share_port
+from pixroute.system import bound
 
 
 class AccessLine(AbstractAccessLogger):
@@ -49,6 +48,8 @@ class AccessLine(AbstractAccessLogger):
 
 
 BACKLOG = 1024
+AT_A_TIME = 16
+"""Connections that are taken in one turn of the loop; so many more wait to be."""
 HEAD_WITHIN = 15.0
 """Seconds within which the head of a connection's first request must have come."""
 SETTLED_WITHIN = 5.0
@@ -82,8 +83,10 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     await runner.setup()
     stack = ExitStack()
     try:
-        site = web.SockSite(runner, _bound(settings), ssl_context=_tls(settings), backlog=BACKLOG)
+        sock = bound(settings.host, settings.port, is_shared=settings.reuse_port)
+        site = web.SockSite(runner, sock, ssl_context=_tls(settings), backlog=AT_A_TIME)
         await site.start()
+        sock.listen(BACKLOG)
         stack.enter_context(_sweeping(runner, gateway))
         gateway.place = f"{'https' if settings.tls_cert else 'http'}://{_address(site)}"
         yield gateway.place
@@ -233,20 +236,6 @@ async def _sweep(runner: web.AppRunner, gateway: Gateway) -> None:
         for connection, since in seen.items():
             if now - since > HEAD_WITHIN and connection.transport is not None:
                 connection.transport.abort()
-
-
-def _bound(settings: ServeSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if settings.reuse_port:
-            share_port(sock)
-        sock.bind((settings.host.strip("[]"), settings.port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def _address(site: web.SockSite) -> str:

@@ -86,11 +86,11 @@ def tags_of(key: ApiKey, settings: ServeSettings) -> dict[str, str]:
     Raises:
         Refused: it names a budget that is none of `key_budgets`: nobody would pay.
     """
+    if key is KEYLESS:
+        return {}
     if unknown := sorted({*key.budgets} - {*settings.key_budgets}):
         message = f"this key is paid by the budget {unknown[0]!r}, which `[serve] key_budgets` does not list"
         raise Refused(GatewayProblem(status=403, message=message, kind="no_budget"))
-    if key is KEYLESS:
-        return {}
     return {"key": key.prefix, **_budget_tags(key.budgets)}
 
 
