@@ -23,6 +23,7 @@ from pixroute.serve.keys_shared import SharedKeyRing
 from pixroute.serve.repeats import Repeats
 from pixroute.serve.shelf import StoreShelf
 from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureStore, open_bucket
+from pixroute.serve.tls import server_context
 from pixroute.serve.together import TABLES, ServeStore
 from pixroute.shared.ports import Kept, StoreAway
 from pixroute.shared.stores import open_kept
@@ -67,7 +68,8 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     """Serve; gives the URL. At the end what is in flight has `drain` seconds.
 
     Raises:
-        OSError: the address cannot be had, or a certificate not be read.
+        OSError: the address cannot be had.
+        ConfigError: the certificate cannot be used.
     """
     settings = gateway.settings
     runner = web.AppRunner(
@@ -83,8 +85,9 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     await runner.setup()
     stack = ExitStack()
     try:
+        tls = _tls(settings)
         sock = bound(settings.host, settings.port, is_shared=settings.reuse_port)
-        site = web.SockSite(runner, sock, ssl_context=_tls(settings), backlog=AT_A_TIME)
+        site = web.SockSite(runner, sock, ssl_context=tls, backlog=AT_A_TIME)
         await site.start()
         sock.listen(BACKLOG)
         stack.enter_context(_sweeping(runner, gateway))
@@ -246,6 +249,4 @@ def _address(site: web.SockSite) -> str:
 def _tls(settings: ServeSettings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    return context
+    return server_context(settings.tls_cert, settings.tls_key)
