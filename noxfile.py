@@ -1,9 +1,11 @@
 """The gates: `nox` runs those that CI runs."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -17,12 +19,15 @@ def _starts(python: str) -> bool:
 
 
 LATER = [version for version in ("3.12", "3.13", "3.14") if _starts(f"python{version}")]
-nox.options.sessions = ["lint", "types", "tests", "package", "example", "site"]
+nox.options.sessions = ["lint", "types", "tests", "oldest", "package", "example", "site"]
+nox.options.sessions += ["pythons"] if LATER else []
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 
 HERE = Path(__file__).parent
-TWO_WORKERS = ("-n", "2", "--dist", "loadfile")
+# Three share two cores, for much of the time is waiting. In the order of the files: the longest ones have the fewest
+# tests, and would come last.
+WORKERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 MOST_DISTRIBUTIONS = 15
 DISTRIBUTIONS = sorted(HERE.glob("examples/pixroute-*/"))
 
@@ -48,16 +53,27 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything but benchmarks, by two workers; extra arguments go to pytest."""
+    """Everything but benchmarks, by three workers; extra arguments go to pytest."""
     session.install("-e", ".[test,simulate]")
-    session.run("pytest", *TWO_WORKERS, *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs)
 
 
 @nox.session(python=LATER)
 def pythons(session: nox.Session) -> None:
-    """What is not slow, on every later Python that is installed; not part of CI."""
+    """What is not slow, on every later Python that is installed."""
     session.install("-e", ".[test,simulate]")
-    session.run("pytest", "-m", "not slow", *TWO_WORKERS, *session.posargs)
+    session.run("pytest", "-m", "not slow", *WORKERS, *session.posargs)
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """The wire, over the oldest aiohttp that is allowed: its inner names are leant on."""
+    wanted = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]["dependencies"]
+    lowest = next(match[1] for each in wanted if (match := re.match(r"aiohttp>=([\d.]+)", each)))
+    session.install("-e", ".[cli,testing]", "hypothesis", "pytest-xdist", f"aiohttp=={lowest}")
+    session.run("pytest", "-m", "not slow", *WORKERS, "tests/http")
+    wires = sorted({*HERE.glob("tests/plugins/test_*over_the_wire.py")} - {*HERE.glob("tests/plugins/test_tokens_*")})
+    session.run("pytest", *WORKERS, *map(str, wires))  # tokens are google-auth's, which is not installed here
 
 
 @nox.session

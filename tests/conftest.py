@@ -55,6 +55,7 @@ class Cluster:
         self.ctl("initdb", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C")
         with (folder / "postgresql.conf").open("a") as settings:
             settings.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+            settings.write("fsync = off\nfull_page_writes = off\n")  # its processes are killed here, never the system
         rules = folder / "pg_hba.conf"
         rules.write_text("host all +guarded 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         self.start()
@@ -154,3 +155,11 @@ def pooler(cluster):
         yield lambda url: url.replace(f":{cluster.port}/", f":{port}/")
         running.terminate()
         running.wait(10)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard():
+    """Children are begun as from a terminal, also where the tests run in the background and ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -1,6 +1,5 @@
 """The command line, run in this process, in an empty folder and without a key."""
 
-import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -46,11 +45,3 @@ def write_config(folder):
         (folder / name).write_text(text)
 
     return write
-
-
-@pytest.fixture(autouse=True, scope="session")
-def ctrl_c_is_heard():
-    """Children are begun as from a terminal, also where the tests run in the background and ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

@@ -24,6 +24,14 @@ max_in_flight = 3
 type = "seedream"
 api_key = { file = "/nowhere" }
 """
+LEFT_OUT = """[budgets.day]
+limit = 5
+per = "day"
+[shared]
+store = "state.db"
+[observers.ledger]
+path = "ledger.jsonl"
+"""
 FAULT = 'hours = 0.05\n[callers]\nrate = 0.5\n[[faults]]\non = "%s"\nkind = "overloaded"\n'
 
 
@@ -68,6 +76,17 @@ def test_what_is_guessed_is_told(mine):
     (note,) = [one for one in own_world(mine).notes if one.startswith("flux")]
 
     assert note.startswith("flux: times unknown at 2K")
+
+
+def test_what_is_not_used_is_told(tmp_path):
+    """A simulation plays one chain, without rules, budgets, observers and store."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f'{CONFIG}[[rules]]\nwhen = {{ sensitive = true }}\nchain = "cheap"\n{LEFT_OUT}')
+
+    assert own_world(path).notes[-1] == (
+        "Not used: chains.cheap; the rules, so all is asked of this chain; budgets.day; observers.ledger; [shared]."
+    )
+    assert own_world(path, "cheap").notes[-1].startswith("Not used: chains.default;")
 
 
 def test_a_chain_that_is_not_there_is_told(mine):

@@ -66,6 +66,18 @@ def test_the_best_of_a_row_is_marked_unless_all_are_alike(compared):
     assert best(LARGE[0], [evolve(one, success=1.0), evolve(two, success=1.0)]) == set()
 
 
+def test_figures_that_are_written_alike_are_marked_alike(compared):
+    """$0.000 beside a marked $0.000 would be a riddle."""
+    one, two, three = compared[2]
+    nothing, little, much = (
+        evolve(one, wasted=0.0),
+        evolve(two, wasted=0.0001),
+        evolve(one, policy="other", wasted=0.04),
+    )
+
+    assert best(LARGE[3], [nothing, little, much, three]) == {one.policy, two.policy}
+
+
 def test_the_report_begins_with_a_sentence_and_four_large_figures(compared):
     """A card for each policy, the best first, the oracle last; all figures are folded."""
     world, groups, figures = compared

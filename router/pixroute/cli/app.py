@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -32,6 +34,8 @@ from pixroute.cli.words import say
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:5d}  {meaning}" for code, meaning in MEANINGS.items())
 
+_PLACE = re.compile(r"\('([^']+)', (\d+)")  # as asyncio names where it could not listen
+
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("pixroute"), "-V", "--version", message="pixroute %(version)s")
@@ -41,6 +45,19 @@ def pixroute() -> None:
     Try it without a key: pixroute generate --emulated "A lighthouse at dusk" --size 4K -o lighthouse.png
     """
 
+
+SUMMARIES = {
+    "batch": "Make the pictures of a file of prompts; go on where it ended.",
+    "calibrate": "Measure how long calls take, and suggest time-outs.",
+    "check": "Tell every mistake of a configuration at once.",
+    "claim": "Collect jobs that were paid for and that nobody collected.",
+    "budgets": "Show where every budget stands in its window.",
+    "explain": "Show what would be tried, for how long, at what cost.",
+    "ledger": "Tell what was, and what may have been, billed by whom.",
+    "serve": "Serve pictures to any client of OpenAI's images API.",
+    "simulate": "Compare policies over a day of traffic in virtual time.",
+}
+"""Of the commands whose first sentence is longer than a line of 80 columns leaves room for."""
 
 for command in (
     generate,
@@ -60,6 +77,7 @@ for command in (
     calibrate,
 ):
     command.epilog = EPILOG
+    command.short_help = SUMMARIES.get(command.name or "")
     pixroute.add_command(command)
 
 
@@ -106,6 +124,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _sentence(error: Exception, code: Exit) -> str:
     if code is Exit.BUG:
         return f"Error: {type(error).__name__}: {error}\nThis is a bug in pixroute; {TRACEBACK}=1 shows where."
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and (place := _PLACE.search(str(error))):
+        return f"Error: {place[1]} port {place[2]} is taken by another program: end it, or choose another with --port."
     if isinstance(error, OSError) and error.strerror:
         return f"Error: {error.filename or 'the system'}: {error.strerror}"
     return f"Error: {error}"

@@ -47,7 +47,7 @@ def budgets(context: click.Context, *, config: Path | None, plaintext: str | Non
         console().print(table(HEADS, map(_row, entries), right=MONEY))
 
 
-@budgets.command()
+@budgets.command(short_help="Tell what an attempt turned out to be.")
 @click.argument("attempt")
 @click.argument("billing", type=click.Choice(["free", "billed"]))
 @click.pass_obj

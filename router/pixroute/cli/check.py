@@ -90,7 +90,7 @@ def _examined(file: Path | None, *, online: bool, keys: bool) -> tuple[Sequence[
 def _unplayed(file: Path | None) -> Iterator[ConfigFinding]:
     """Tell what of a configuration `--emulated` would not use."""
     for one in choose.staged(file, plaintext=None, time_scale=None, faults=()).rehearsal.unused:
-        yield ConfigFinding(level="note", path=one, message="--emulated does not use it")
+        yield ConfigFinding(level="note", path="", message=f"--emulated does not use {one}")
 
 
 def found_mistakes(found: Sequence[ConfigFinding]) -> bool:

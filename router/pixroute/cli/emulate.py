@@ -203,4 +203,4 @@ def _print_faults() -> None:
 def _default(value: object) -> str:
     if value is None:
         return ""
-    return "=" + ("|".join(map(str, value)) if isinstance(value, tuple) else str(value))
+    return "=" + (" | ".join(map(str, value)) if isinstance(value, tuple) else str(value))

@@ -46,11 +46,13 @@ async def _explain(config: Config, options: RequestOptions) -> None:
         table(HEADS, [_row(plan, explanation.currency) for plan in explanation.providers], whole=("cut after",))
     )
     click.echo()
-    click.echo("\n".join(_summary(explanation)))
+    for line in _summary(explanation):
+        say(line)
     click.echo()
     console().print(table(ORIGIN_HEADS, origins(config, explanation, options.limits), whole=ORIGIN_HEADS))
     click.echo()
-    click.echo("\n".join(citations(explanation)))
+    for line in citations(explanation):
+        say(line)
 
 
 def _row(plan: ProviderPlan, currency: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from pixroute.cli import choose
 from pixroute.cli.words import console, table
+from pixroute.config.load import find_config
 from pixroute.config.model import Config
 from pixroute.serve.keys import ApiKey, changing, mint, read_keys, revoke
 from pixroute.serve.keys_shared import change_shared_keys, read_shared_keys
@@ -25,15 +26,18 @@ from pixroute.shared.ports import Kept, StoreAway
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT = Path("pixroute-keys.json")
+CONFIG = "Whose [serve] keeps them, in a file or in [shared]. Default: $PIXROUTE_CONFIG, else ./pixroute.toml."
 HEADS = ("prefix", "name", "role", "may ask", "budgets", "a minute", "at once", "added", "revoked")
+
+OF_NOTHING = {"a minute": "no limit", "at once": "no limit"}
 
 
 @click.group()
 def keys() -> None:
     """Add, list and revoke the API keys of `pixroute serve`.
 
-    The file is the one that [serve] keys names. It holds no key, only what tells one.
-    A server looks at it every second.
+    They lie where the configuration's [serve] has them: in the file that `keys` names, or in the store. Neither holds
+    a key, only what tells one. A server looks there every second.
     """
 
 
@@ -96,9 +100,10 @@ def _place(path: Path | None, config: Path | None) -> KeyPlace:
     """Give where the keys lie: in the file that was said, or where the configuration has them."""
     if path is not None and config is not None:
         raise click.UsageError("--file is for keys without a configuration: leave one out.")
-    if config is None:
+    found, _ = find_config(config, os.environ, Path.cwd())
+    if path is not None or found is None:
         return KeyFile(path or DEFAULT)
-    read, _ = choose.read_config(config, plaintext=None, env=os.environ)
+    read, _ = choose.read_config(found, plaintext=None, env=os.environ, ask_keys=False)
     if read.serve.shared_keys:
         if read.shared is None:
             raise click.ClickException("[serve] shared_keys needs [shared], whose store keeps them.")
@@ -110,8 +115,8 @@ def _placed(command: Command) -> Command:
     """Add the options that say where the keys lie."""
     file = click.Path(dir_okay=False, path_type=Path)
     for option in (
-        click.option("-c", "--config", type=file, help="Where its [serve] keeps them: in a file, or in [shared]."),
-        click.option("--file", "path", type=file, help=f"The file of keys. Default: {DEFAULT}."),
+        click.option("-c", "--config", type=file, help=CONFIG),
+        click.option("--file", "path", type=file, help=f"The file of keys. Default: [serve] keys, else {DEFAULT}."),
     ):
         command = option(command)
     return command
@@ -142,7 +147,9 @@ def list_(path: Path | None, config: Path | None) -> None:
     place = _place(path, config)
     rows = [_row(key) for key in place.read().values()]
     if rows:
-        console().print(table(HEADS, rows, whole=("prefix",)))
+        used = [(head, cells) for head, cells in zip(HEADS, zip(*rows, strict=True), strict=True) if any(cells)]
+        columns = [[cell or OF_NOTHING.get(head, "") for cell in cells] for head, cells in used]
+        console().print(table([head for head, _ in used], zip(*columns, strict=True), whole=("prefix",)))
     else:
         click.echo(f"There are no keys in {place}.")
 
@@ -165,8 +172,8 @@ def _row(key: ApiKey) -> tuple[str, ...]:
         key.role,
         ", ".join(key.chains) or "all",
         ", ".join(key.budgets),
-        str(key.per_minute or "no limit"),
-        str(key.at_once or "no limit"),
+        str(key.per_minute or ""),
+        str(key.at_once or ""),
         _act(key.added),
         _act(key.revoked) if key.revoked else "",
     )

@@ -35,6 +35,9 @@ def ledger(file: Path, over: float, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_document(report, over), indent=2, ensure_ascii=False, default=_plain))
         return
+    if not report.entries and not report.unreadable:
+        click.echo("It tells of no attempt.")
+        return
     console().print(table(TOTAL_HEADS, map(_total, report.totals), right=TOTAL_HEADS[1:]))
     _print_entries("May have been billed, ask the provider", report.ambiguous)
     _print_entries(f"Took over {over:g} s", report.over(over))

@@ -32,7 +32,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "names",
     multiple=True,
     type=click.Choice([*CONTESTANTS]),
-    help="Compare with these; repeatable. By default: the default policy and what others do.",
+    metavar="NAME",
+    help="Compare with these; repeatable. By default: the default policy and what others do. "
+    f"There is {', '.join(CONTESTANTS)}.",
 )
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="Over this configuration's chain, not ours."

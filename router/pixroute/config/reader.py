@@ -129,7 +129,7 @@ class ConfigReader:
         settings = self.value(said, spec.settings, path)
         if isinstance(said, Mapping):
             self.check_secrets(spec.settings, said, path)
-        return ObserverConfig(name=name, spec=spec, settings=settings)
+        return None if settings is None else ObserverConfig(name=name, spec=spec, settings=settings)
 
     def check_secrets(self, kind: type, own: Mapping[str, Any], path: str) -> None:
         """Ask every secret that a table points to, whatever else is wrong with it, so that a missing key is told now.

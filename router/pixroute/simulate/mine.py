@@ -23,7 +23,7 @@ from pixroute.request import Resolution
 from pixroute.simulate.contestant import Contestant
 from pixroute.simulate.policies import DEFAULT, ours
 from pixroute.simulate.scenario import ScenarioProvider, ScenarioUpstream, Times
-from pixroute.words import nearest
+from pixroute.words import join, nearest
 
 
 @frozen(kw_only=True)
@@ -75,7 +75,7 @@ def own_world(path: Path, chain: str | None = None) -> OwnWorld:
     notes: list[str] = []
     for link in asked:
         upstreams.setdefault(names[link.name], _upstream(link, found.policy, notes))
-    notes += _currencies(asked)
+    notes += [*_currencies(asked), *_unused(config, found)]
     return OwnWorld(
         chain=found.name,
         steps=found.steps,
@@ -147,6 +147,16 @@ def _settings(link: Link) -> ProviderSettings:
         when_full=own.when_full,
         breaker_state=own.breaker_state,
     )
+
+
+def _unused(config: Config, chain: ChainConfig) -> list[str]:
+    """Say what of the configuration the simulation leaves out, in one sentence."""
+    unused = [join("chains", name) for name in config.chains if name != chain.name]
+    unused += ["the rules, so all is asked of this chain"] if config.rules else []
+    unused += [join("budgets", name) for name in config.budgets]
+    unused += [join("observers", name) for name in config.observers]
+    unused += [f"[{table}]" for table in ("shared", "serve") if table in config.said]
+    return [f"Not used: {'; '.join(unused)}."] if unused else []
 
 
 def _currencies(asked: list[Link]) -> list[str]:

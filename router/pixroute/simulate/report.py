@@ -36,6 +36,7 @@ dl { font-size: .875em; margin: .4em 0 1.4em } dt { float: left; clear: left; fo
 dd { margin: 0; color: var(--dim) }
 @media print { body { font-size: 11px; max-width: none; padding: 0 } .scroll { overflow: visible }
   .cards { grid-template-columns: 1fr 1fr 1fr } .plots { grid-template-columns: 1fr 1fr } table { break-inside: avoid }
+  h2, h3, summary { break-after: avoid }
   th, td { padding-left: .6em } details::details-content { content-visibility: visible; block-size: auto } }
 """
 _OPEN_WHEN_PRINTED = (

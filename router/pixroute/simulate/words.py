@@ -25,13 +25,15 @@ class FigureRow:
 
 
 def best(row: FigureRow, figures: Sequence[Figures]) -> set[str]:
-    """Give the policies whose figure is the best; none where all are alike. The oracle is not counted."""
+    """Give the policies whose figure, as it is written, is the best; none where all are. The oracle is not counted."""
     if row.rank is None:
         return set()
     ranks = {each.policy: inf if (rank := row.rank(each)) is None else rank for each in figures}
     ranks.pop(ORACLE, None)
     least = min(ranks.values(), default=inf)
     found = {name for name, rank in ranks.items() if rank <= least + 1e-9}
+    said = {row.say(each) for each in figures if each.policy in found}
+    found |= {each.policy for each in figures if each.policy in ranks and row.say(each) in said}
     return set() if len(found) == len(ranks) else found
 
 

@@ -204,7 +204,7 @@ def rehearse(config: Config) -> Rehearsal:
     if not roles or config.default_chain.name in nobody:
         message = "nobody of it can be played by the emulator"
         raise ConfigError([Problem(join("chains", config.default_chain.name), message)], source=config.source)
-    unused += [f"{join('chains', name)}, of which nobody is left" for name in nobody]
+    unused += [f"{join('chains', name)}, of which nobody is left, nor rules for it" for name in nobody]
     return Rehearsal(config=config, roles=roles, unused=tuple(unused))
 
 
