@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
@@ -63,6 +64,19 @@ IDLE = 75.0
 """Seconds that an unused connection stays open."""
 
 
+def _server_log() -> logging.Logger:
+    """Give the log of what aiohttp cannot handle, without what callers broke: anybody could fill it with that."""
+    log = logging.getLogger("pixroute.serve.http")
+    if not log.filters:
+        log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    broke = (HttpProcessingError, web.RequestPayloadError)
+    return not (record.exc_info and isinstance(record.exc_info[1], broke))
+
+
 @asynccontextmanager
 async def listening(gateway: Gateway) -> AsyncIterator[str]:
     """Serve; gives the URL. At the end what is in flight has `drain` seconds.
@@ -78,6 +92,7 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         handler_cancellation=True,  # a caller that leaves is noticed at once
         access_log=logging.getLogger("pixroute.access") if settings.access_log else None,
         access_log_class=AccessLine,
+        logger=_server_log(),
         keepalive_timeout=IDLE,
         lingering_time=LINGERS,
         shutdown_timeout=1.0,
