@@ -26,3 +26,38 @@ def test_without_a_file_there_are_none(pixroute):
     """Told in a sentence; a field that may not go on is refused."""
     assert "There are no keys" in pixroute("keys", "list").out
     assert "is about number" in pixroute("keys", "add", "shop", "--extra", "image_url").err
+
+
+CONFIG = """[chains]
+default = ["a"]
+[providers.a]
+type = "seedream"
+api_key = { env = "NOT_SET" }
+[serve]
+"""
+
+
+def test_keys_lie_where_the_configuration_of_this_folder_has_them(pixroute, folder):
+    """As the server looks for them; its providers' keys may be missing. One that names no file is told of it."""
+    (folder / "pixroute.toml").write_text(CONFIG + 'keys = "own.json"\n')
+    (folder / "other.toml").write_text(CONFIG)
+
+    text = pixroute("keys", "add", "shop").out.strip()
+    elsewhere = pixroute("keys", "add", "shop", "-c", "other.toml")
+
+    assert FileKeyRing(folder / "own.json").find(text).name == "shop"
+    assert text[4:12] in pixroute("keys", "list").out
+    assert 'say [serve] keys = "pixroute-keys.json", or nobody looks there' in elsewhere.err
+
+
+def test_a_key_that_would_open_nothing_is_not_made(pixroute, folder):
+    """A chain or a budget that is not there is told with those that are."""
+    (folder / "pixroute.toml").write_text(CONFIG + 'keys = "own.json"\n')
+
+    chain = pixroute("keys", "add", "shop", "--chain", "defualt")
+    budget = pixroute("keys", "add", "shop", "--budget", "shop")
+
+    assert (chain.code, budget.code) == (2, 2)
+    assert 'nothing is named "defualt"; did you mean default?; there is default, a.' in chain.err
+    assert "--budget: nothing is named" in budget.err
+    assert not (folder / "own.json").exists()

@@ -36,6 +36,11 @@ def late(count):
     return evolve(BUSY, overdue=count)
 
 
+def slow(count, *, well, bad=0):
+    """Say that so many are overdue, while so many succeeded and failed lately."""
+    return evolve(late(count), lately=well + bad, lately_bad=bad, settled=20)
+
+
 def row(*names, at=NOW - 10):
     """Say that these failed in a row."""
     return evolve(BUSY, row=digests(*names, at=at), bad=digests(*names, at=at), bad_count=len(names), settled=20)
@@ -60,6 +65,13 @@ def opened(reason=OpenReason.OVERDUE, at=NOW - 10):
         ([late(1)] + [late(0)] * 30 + [late(9)], None),  # of many, each says little
         ([evolve(late(1), in_flight=200)] * 3, None),  # a hundredth of 600
         ([evolve(late(2), in_flight=200)] * 3, OpenReason.OVERDUE),
+        ([slow(1, well=3)] * 3, OpenReason.OVERDUE),  # a quarter of all
+        ([slow(1, well=4)] * 3, None),  # a slow spell: others are answered
+        ([slow(9, well=0), slow(1, well=8)], None),  # the one that waits most outweighs nobody
+        ([slow(9, well=0), slow(1, well=7)], OpenReason.OVERDUE),
+        ([slow(1, well=4, bad=2)] * 3, OpenReason.OVERDUE),  # what fails is not well
+        ([late(1), late(1), slow(1, well=3)], OpenReason.OVERDUE),  # older processes tell no such counts
+        ([slow(0, well=40), opened(), late(2)], None),
         ([row(1, 2), row(3, 4), row(5)], OpenReason.STREAK),
         ([row(1, 2, 3, 4, 5, 6), BUSY], None),
         ([row(1)] * 9, None),  # a poison prompt that goes around

@@ -39,18 +39,21 @@ class Process:
         credentials = {"purse": lambda: "fingerprint"}
         self.telling = Telling(self.health, host=name, credentials=lambda: credentials, warn=self.warnings.append)
 
-    def fail(self, prompt):
-        """Let a request fail hard."""
-        admission = self.health.admit(
+    def admit(self, prompt, now=NOW):
+        """Let a request begin."""
+        return self.health.admit(
             KEYS,
-            NOW,
+            now,
             policy=BreakerPolicy(),
             request=f"{self.name}-{prompt}",
             evidence=f"{prompt:08d}".encode(),
             expected=Quantiles(10, 20, 30),
             timeout=100,
         )
-        admission.settle(Settlement(HealthSignal.HARD, HealthSignal.SUCCESS), NOW)
+
+    def fail(self, prompt):
+        """Let a request fail hard."""
+        self.admit(prompt).settle(Settlement(HealthSignal.HARD, HealthSignal.SUCCESS), NOW)
 
     def rows(self):
         """Give what it tells as rows."""
@@ -75,6 +78,22 @@ def test_together_they_open_and_alone_again_they_go_on():
     assert opened is OpenReason.STREAK
     assert one.telling.processes == 1
     assert one.warnings == []
+
+
+def test_what_ended_within_the_usual_time_is_told():
+    """Of calls that usually take 20 s: what ended in the last 20 s, and what of it failed."""
+    one = Process("a")
+    for prompt, (at, signal) in enumerate(
+        [(0, HealthSignal.SUCCESS), (5, HealthSignal.HARD), (9, HealthSignal.SUCCESS), (9, HealthSignal.HARD)]
+    ):
+        one.admit(prompt).settle(Settlement(signal, HealthSignal.SUCCESS), at)
+    one.admit(9, now=9)
+    ((_, _, breaker),) = [each for each in one.health.breakers() if each[1] == "2K"]
+    early, later = breaker.testify(12), breaker.testify(26)
+
+    assert (early.lately, early.lately_bad) == (4, 2)
+    assert (later.lately, later.lately_bad) == (2, 1)
+    assert later.settled == 4
 
 
 def test_what_has_not_changed_is_not_written_again():

@@ -32,11 +32,15 @@ STARTED = 100.0
 class Places:
     """An admission that notes what is done with it, and may fail."""
 
-    is_stale = False
+    stale = False
 
     def __init__(self, *, settles=True, frees=True):
         self.told, self.excused, self.settlement, self.counts_from = [], 0, None, None
         self._settles, self._frees = settles, frees
+
+    def is_stale(self, _now):
+        """Say whether a breaker has opened."""
+        return self.stale
 
     def excuse(self):
         """Count."""
@@ -824,7 +828,7 @@ def test_what_the_gate_refuses_is_free_and_sent_to_nobody(kind, left, withdrawn,
 def test_a_breaker_that_opened_before_the_gate_let_it_pass():
     """Nothing is sent to an open breaker: it is planned anew."""
     gate, places = Waits(3), Places()
-    places.is_stale = True
+    places.stale = True
     bench = ended(after(5, pictures()), before=gate.before, places=places)
 
     assert (bench.attempt.withdrawn, bench.attempt.ended, gate.begun) == (True, 103, [])

@@ -68,6 +68,25 @@ class TestPooledKept(KeptConformance):
         return lambda: PostgresKept(url, pooler=True)
 
 
+async def test_a_connection_that_the_server_ended_meanwhile_is_opened_again(cluster):
+    """Nobody needs to hear of it: nothing had begun on it."""
+    url = cluster.database()
+    kept = PostgresKept(url)
+
+    async def pid(query):
+        (row,) = await query("SELECT pg_backend_pid() AS pid")
+        return row["pid"]
+
+    try:
+        before = await kept.transact(pid)
+        cluster.sql(f"SELECT pg_terminate_backend({before})")  # the loop stands still, and has not heard of it
+        after = await kept.transact(pid)
+    finally:
+        await kept.aclose()
+
+    assert before != after
+
+
 async def test_a_pooler_needs_to_be_told_of(cluster, pooler):
     """Prepared names of one server are unknown, or another's, at the next."""
     url = pooler(cluster.database())

@@ -3,7 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
+from random import Random
 
 import pytest
 
@@ -12,9 +13,11 @@ from pixroute.config.shared import SharedSettings
 from pixroute.events import BreakerChanged
 from pixroute.health.telling import digest
 from pixroute.policy import BreakerPolicy, Policy, RetryPolicy
-from pixroute.shared import Leases, open_stores
+from pixroute.shared import Leases, Stores, open_stores
 from pixroute.shared.lease import Lease, LeaseHold
-from pixroute.testing import FakeProvider, fail, picture
+from pixroute.simulate.scenario import ScenarioFleet
+from pixroute.simulate.store import SimulatedKept, SimulatedStore, SimulatedTold
+from pixroute.testing import FakeProvider, fail, fake_router, picture, run_virtual
 
 FAILS = [fail(FailureKind.SERVER_ERROR, status=500)] * 5
 POLICY = Policy(breaker=BreakerPolicy(open_for=0.4), retry=RetryPolicy(quick=False, rounds=()))
@@ -62,7 +65,7 @@ async def test_one_probes_and_the_others_plan_without(tmp_path):
         meanwhile, waited = await other.served_by()
         asked = len(other.first.calls)
         await probe
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(2.5)  # told and heard within a second each
         afterwards, _ = await other.served_by()
 
     assert (meanwhile, afterwards, probe.result()[0]) == ("two", "one", "one")
@@ -134,3 +137,46 @@ async def test_a_lease_of_a_probe_lasts_as_long_as_its_attempt_may(tmp_path, sec
 
     assert (kind, name) == ("probe", digest("u"))
     assert seconds + 8 < left < seconds + 10.1
+
+
+def fleet_of(count, script):
+    """Give processes in virtual time that share an upstream, and the changes of each one's breakers."""
+    store = SimulatedStore(ScenarioFleet(shares=True), Random(0))
+    provider = FakeProvider(*script, upstream="u", account="purse", origin="https://u.test:443", latency=(60, 90, 120))
+    changes = [[] for _ in range(count)]
+    routers = [
+        fake_router(
+            one=provider,
+            policy=Policy(retry=RetryPolicy(quick=False, rounds=()), give_up_after=0),
+            observers=[lambda event, told=told: told.append(event) if isinstance(event, BreakerChanged) else None],
+            shared=Stores(SimulatedTold(store, number), SimulatedKept(store, number)),
+        )
+        for number, told in enumerate(changes)
+    ]
+    return routers, changes
+
+
+def test_an_answered_probe_does_not_keep_the_other_resolutions_closed_until_its_picture_is_made():
+    """After refusals a ramp closes by time, while the probe's picture takes a minute: others may be probed then."""
+    refused = [fail(FailureKind.OVERLOADED, 0.1)] * 20
+
+    async def main():
+        (one, other), changes = fleet_of(2, [*refused, picture(60)])
+        for number in range(20):
+            with suppress(AllProvidersFailed):
+                await (one, other)[number % 2].generate(f"{number}", size="1K" if number < 10 else "4K")
+        await asyncio.sleep(13)
+        at = asyncio.get_running_loop().time()
+        probe = asyncio.ensure_future(one.generate("probe", size="1K"))
+        await asyncio.sleep(30)  # the ramp takes 18 s
+        result = await other.generate("another size", size="4K", timeout=100)
+        took = asyncio.get_running_loop().time() - at
+        await probe
+        await asyncio.gather(one.aclose(), other.aclose())
+        closed = [event.at - at for event in changes[0] if event.state == "closed" and " 1K" in event.key]
+        return took, closed, len(result.record.attempts)
+
+    took, (closed,), attempts = run_virtual(main())
+
+    assert closed < 25
+    assert (round(took), attempts) == (90, 1), "it is sent at once, not when the probe's picture is there"

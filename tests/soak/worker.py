@@ -8,9 +8,14 @@ import json
 import signal
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from attrs import evolve
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.soak.gates import line_of
 
 from pixroute import Router
 from pixroute.config.shared import SharedSettings
@@ -24,7 +29,7 @@ from pixroute.shared.budgets import Budget
 from pixroute.testing.invariants import Invariants
 from pixroute.testing.scaled import scaled, scaled_latency
 
-LIMIT, PLACES, CALLERS = 60, 10, 4
+LIMIT, PLACES, CALLERS = 400, 10, 4
 TYPES = {"banana-http": ("nano-banana-pro-http", ""), "seedream": ("seedream", "/v1")}
 OWN_WORK = 1.0
 
@@ -47,9 +52,15 @@ def providers_at(url, scale):
     return made
 
 
+def write_down(file, event):
+    """Keep what the fleet's breakers are judged by, whenever this process is killed."""
+    if (line := line_of(event)) is not None:
+        file.write(line + "\n")
+
+
 async def work(name, store, url, folder, scale):
     providers = providers_at(url, scale)
-    invariants, seen, told = Invariants(providers=providers), Counter(), Counter()
+    invariants, seen, told = Invariants(providers=providers, shared=True), Counter(), Counter()
     folder, stop = Path(folder), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     router = Router(
@@ -61,6 +72,7 @@ async def work(name, store, url, folder, scale):
         observers={
             "ledger": Ledger(folder / f"{name}.ledger", sync=False, required=True),
             "invariants": invariants,
+            "gates": partial(write_down, (folder / f"{name}.gates").open("w", buffering=1)),
             "told": lambda event: told.update([event.state]) if isinstance(event, StoreChanged) else None,
         },
     )

@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from pixroute.config.model import Config
 from pixroute.serve.keys import ApiKey, changing, mint, read_keys, revoke
 from pixroute.serve.keys_shared import change_shared_keys, read_shared_keys
 from pixroute.shared.ports import Kept, StoreAway
+from pixroute.words import nearest
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -96,19 +97,33 @@ class SharedKeys:
 KeyPlace = KeyFile | SharedKeys
 
 
-def _place(path: Path | None, config: Path | None) -> KeyPlace:
-    """Give where the keys lie: in the file that was said, or where the configuration has them."""
+def _place(path: Path | None, config: Path | None) -> tuple[KeyPlace, Config | None]:
+    """Give where the keys lie: in the file that was said, or where the configuration, which is given too, has them."""
     if path is not None and config is not None:
         raise click.UsageError("--file is for keys without a configuration: leave one out.")
-    found, _ = find_config(config, os.environ, Path.cwd())
+    found, sentence = find_config(config, os.environ, Path.cwd())
     if path is not None or found is None:
-        return KeyFile(path or DEFAULT)
+        return KeyFile(path or DEFAULT), None
     read, _ = choose.read_config(found, plaintext=None, env=os.environ, ask_keys=False)
     if read.serve.shared_keys:
         if read.shared is None:
             raise click.ClickException("[serve] shared_keys needs [shared], whose store keeps them.")
-        return SharedKeys(read)
-    return KeyFile(read.serve.keys or DEFAULT)
+        return SharedKeys(read), read
+    if read.serve.keys is None:
+        click.echo(f'{sentence} It names no keys: say [serve] keys = "{DEFAULT}", or nobody looks there.', err=True)
+    return KeyFile(read.serve.keys or DEFAULT), read
+
+
+def _check_names(config: Config, fields: Mapping[str, Sequence[str]]) -> None:
+    """Refuse chains and budgets that the configuration does not have: such a key would open nothing."""
+    known = {"chains": [*config.chains, *config.providers], "budgets": config.serve.key_budgets}
+    for option, names in known.items():
+        for name in fields[option]:
+            if name not in names:
+                there = f"there is {', '.join(names)}" if names else "there is none"
+                raise click.ClickException(
+                    f'--{option[:-1]}: nothing is named "{name}"{nearest(name, names)}; {there}.'
+                )
 
 
 def _placed(command: Command) -> Command:
@@ -133,7 +148,9 @@ def _placed(command: Command) -> Command:
 @click.option("--extra", multiple=True, metavar="FIELD", help="An unknown field that goes on to providers for it.")
 def add(name: str, path: Path | None, config: Path | None, **fields: Any) -> None:
     """Make a key for NAME and print it, once."""
-    place = _place(path, config)
+    place, read = _place(path, config)
+    if read is not None:
+        _check_names(read, fields)
     text, key = mint(name, by=_who(), now=time.time(), **fields)
     place.change(lambda known: known.update({key.prefix: key}))
     click.echo(text)
@@ -144,7 +161,7 @@ def add(name: str, path: Path | None, config: Path | None, **fields: Any) -> Non
 @_placed
 def list_(path: Path | None, config: Path | None) -> None:
     """List the keys."""
-    place = _place(path, config)
+    place, _ = _place(path, config)
     rows = [_row(key) for key in place.read().values()]
     if rows:
         used = [(head, cells) for head, cells in zip(HEADS, zip(*rows, strict=True), strict=True) if any(cells)]
@@ -161,7 +178,7 @@ def revoke_(prefix: str, path: Path | None, config: Path | None) -> None:
     """Revoke the key of PREFIX; servers refuse it within two seconds."""
     revoked: list[ApiKey] = []
     act = partial(revoke, prefix=prefix, by=_who(), now=time.time())
-    _place(path, config).change(lambda known: revoked.append(act(known)))
+    _place(path, config)[0].change(lambda known: revoked.append(act(known)))
     click.echo(f"{prefix} of {revoked[-1].name} opens nothing any more.")
 
 
@@ -180,7 +197,7 @@ def _row(key: ApiKey) -> tuple[str, ...]:
 
 
 def _act(act: tuple[float, str]) -> str:
-    return f"{datetime.fromtimestamp(act[0], UTC):%Y-%m-%d %H:%M} by {act[1]}"
+    return f"{datetime.fromtimestamp(act[0], UTC):%Y-%m-%d} by {act[1]}"
 
 
 def _who() -> str:

@@ -70,7 +70,7 @@ class ServeSettings:
         tls_cert, tls_key: files in PEM form, given together; without them the port is plain HTTP.
         models: names that callers give as `model`, each with the chain or provider it means.
         keys: file of API keys, written by `pixroute keys`; without it nobody needs one, and only this machine may ask.
-        shared_keys: whether the API keys lie in the store of `[shared]` instead, written by `pixroute keys -c`.
+        shared_keys: whether the API keys lie in the store of `[shared]` instead, written by `pixroute keys`.
         key_budgets: names of `[budgets]` that pay for requests of those keys alone that name them.
         proxies: addresses or networks of proxies in front, whose `X-Forwarded-For` the access log believes.
         origins: origins of web pages that may ask (CORS).

@@ -53,6 +53,11 @@ class Admission:
         """What it is the first probe of: its upstream, its origin, both or neither."""
         return tuple([name for name, scope in self._named() if scope.breaker.is_probed_first])
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether anything on its way still waits for a first sign of life."""
+        return any(scope.breaker.probing for scope in self._route.scopes)
+
     def defer(self, until: float) -> None:
         """Let nobody probe what it was to probe before that time."""
         for _, scope in self._named():
@@ -64,11 +69,12 @@ class Admission:
         if self._route.origin is not None:
             yield self._route.origin.key, self._route.origin
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether a breaker on its way has opened since."""
+    def is_stale(self, now: float) -> bool:
+        """Tell whether a breaker on its way has opened since, or pauses as it was asked to."""
         scopes = zip(self._route.scopes, self._tokens, strict=False)
-        return any(scope.breaker.generation != token.generation for scope, token in scopes)
+        return any(
+            scope.breaker.generation != token.generation or scope.breaker.refuses_all(now) for scope, token in scopes
+        )
 
     def move_on(self, seconds: float) -> None:
         """Take the time before it was sent off its age."""

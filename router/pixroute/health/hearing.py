@@ -91,6 +91,8 @@ class Hearing(Phases):
         closed = self.state is State.CLOSED
         told_until, told = self._by_answer_here
         bad, settled = evidence.rate(now - self._window)
+        self._usual = live.usual_time() or self._usual
+        lately_bad, lately = evidence.since(now - self._usual) if settled and self._silence else (0, 0)
         return Statement(
             state=self.state,
             reason=self.reason,
@@ -109,6 +111,8 @@ class Hearing(Phases):
             bad=_digests(evidence.bad(now - self._window)) if bad else (),
             bad_count=bad,
             settled=settled,
+            lately_bad=lately_bad,
+            lately=lately,
             refused=self._refused,
             success_at=self._last_success,
             probing=self.probing and self._ramp.allowed == 1,
@@ -121,6 +125,8 @@ class Hearing(Phases):
         """Take what the others say for what it is worth; with `NOBODY` it is alone."""
         self.evaluate(now)
         new_setback = heard.setbacks > self._heard_of.setbacks
+        if heard.processes == 1 and self.state is State.HALF_OPEN:  # each of the others goes on with its part, too
+            self._ramp.allowed = max(1, self._ramp.allowed // self._heard_of.processes)
         self._heard_of = heard
         if heard.hinted_until > max(self._hinted_until + SLACK, now):
             self.hint(heard.hinted_until - now, now, first_hand=False)

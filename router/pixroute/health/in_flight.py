@@ -107,6 +107,10 @@ class InFlight:
         late = [token for token in self._heard() if token.started + factor * token.expected.p99 <= now]
         return len({token.request for token in late}), max((token.expected.p95 for token in late), default=0.0)
 
+    def usual_time(self) -> float:
+        """Give the longest P95 of what is live; 0 while nothing is."""
+        return max([token.expected.p95 for token in self.live], default=0.0)
+
     def slow_at(self, factor: float) -> float:
         """Tell when the first live admission will be older than `factor` × P95; inf while there is none."""
         return min((token.started + factor * token.expected.p95 for token in self.live), default=inf)

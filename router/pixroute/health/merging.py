@@ -185,15 +185,34 @@ def _rate(speakers: Speakers, policy: BreakerPolicy) -> bool:
 
 
 def _overdue(speakers: Speakers, policy: BreakerPolicy) -> bool:
-    """Tell whether enough requests wait too long; one that opened for silence is worth as many as it may say."""
+    """Tell whether enough requests wait too long; one that opened for silence is worth as many as it may say.
+
+    They and what failed lately must be a share of both and of what succeeded meanwhile, and half that share without the
+    one that waits most. A process of an older version tells no such counts: then they weigh alone.
+    """
     last = _last_success(speakers)
     needed = overdue_needed(policy, sum(one.in_flight for said in speakers for one in said))
     at_most = share(needed, len(speakers))
-    late = 0
-    for said in speakers:
-        silent = any(_open_for(said, reason, last) for reason in (OpenReason.OVERDUE, OpenReason.STALL))
-        late += at_most if silent else min(at_most, sum(one.overdue for one in said))
-    return late >= needed
+    late = [at_most if _is_silent(said, last) else sum(one.overdue for one in said) for said in speakers]
+    if sum(min(one, at_most) for one in late) < needed:
+        return False
+    bad = [sum(one.lately_bad for one in said) for said in speakers]
+    ended = [sum(one.lately for one in said) for said in speakers]
+    worst = max(range(len(late)), key=late.__getitem__)
+    rest = [index for index in range(len(late)) if index != worst]
+    return _weighs(late, bad, ended, range(len(late)), policy.overdue_rate) and _weighs(
+        late, bad, ended, rest, policy.overdue_rate / 2
+    )
+
+
+def _weighs(late: Sequence[int], bad: Sequence[int], ended: Sequence[int], of: Iterable[int], rate: float) -> bool:
+    """Tell whether what is late and what failed of some speakers is such a share of it and of all that ended."""
+    sums = [(late[index] + bad[index], late[index] + ended[index]) for index in of]
+    return sum(sick for sick, _ in sums) >= rate * sum(both for _, both in sums)
+
+
+def _is_silent(said: Sequence[Statement], last: float) -> bool:
+    return any(_open_for(said, reason, last) for reason in (OpenReason.OVERDUE, OpenReason.STALL))
 
 
 def _last_success(speakers: Speakers) -> float:

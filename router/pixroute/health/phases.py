@@ -59,6 +59,7 @@ class Phases:
         self._said: tuple[object, float, Statement] | None = None
         self._opened_at = self._recovered_at = -inf
         self._refused = False
+        self._usual = 0.0
         self._window = policy.window
         self._judged_from = self._spared_until = self._last_success = self._last_throttle = -inf
         self.next_check = inf
@@ -119,6 +120,10 @@ class Phases:
         if self.state is State.CLOSED or (self._forced is Forced.OBSERVE and not self._is_kept_open(now)):
             return None
         return self._room()
+
+    def refuses_all(self, now: float) -> bool:
+        """Tell whether it is open, also for those who had a place before."""
+        return self.places(now) is not None and self.state is State.OPEN
 
     def evaluate(self, now: float) -> None:
         """Let time act: reopening, ramp, overdue calls, stall, the end of what was forced."""

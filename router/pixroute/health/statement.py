@@ -43,6 +43,7 @@ class Statement:
         row: requests that failed hard one after another.
         bad: requests that failed or were throttled within the window; `bad_count` all of them, `settled` all that
             ended.
+        lately_bad, lately: the same two counts within the usual time of its calls, beside which silence is weighed.
         refused: whether the last failure came too soon to be anything but a refusal.
         success_at: of the last success.
         probing: a probe is under way that nobody has answered yet.
@@ -67,6 +68,8 @@ class Statement:
     bad: Failures = ()
     bad_count: int = 0
     settled: int = 0
+    lately_bad: int = 0
+    lately: int = 0
     refused: bool = False
     success_at: float = -inf
     probing: bool = False
@@ -207,6 +210,8 @@ _FIELDS: dict[str, Callable[[Mapping[str, Any], str], object]] = {
     "bad": _failures,
     "bad_count": _count,
     "settled": _count,
+    "lately_bad": _count,
+    "lately": _count,
     "refused": _yes,
     "success_at": _seconds,
     "probing": _yes,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pixroute.config.shared import SharedSettings
     from pixroute.provider import Provider
     from pixroute.request import ImageRequest, Size
+    from pixroute.routing.probes import Probes
     from pixroute.routing.shared import Shared
     from pixroute.shared.budgets import Budget
     from pixroute.shared.stores import Stores
@@ -43,6 +44,7 @@ class Fleet:
         told: the store.
         telling: this process's ear and mouth.
         spoken: what operators said.
+        probes: what this process has the right to probe.
         secret: makes digests of requests that only processes with the same credentials can compare.
         owner: this process's name, drawn anew by each.
         every: seconds from one exchange to the next.
@@ -52,6 +54,7 @@ class Fleet:
     told: Told
     telling: Telling
     spoken: Spoken
+    probes: Probes
     secret: bytes
     owner: str
     say: Callable[[str, str], None]
@@ -104,6 +107,7 @@ class Fleet:
         while True:
             try:
                 await self.exchange()
+                await self.probes.exchange()
                 await self.spoken.exchange()
             except Exception as error:
                 log.exception("a bug in pixroute: health was not shared", extra={"error": type(error).__name__})
@@ -160,6 +164,7 @@ def begin_sharing(
         told=stores.told,
         telling=Telling(shared.health, host=digest(node()), credentials=credentials),
         spoken=Spoken(Words(stores.kept, owner), shared.health, lambda: router.providers),
+        probes=gate.probes,
         secret=secret,
         owner=owner,
         every=stores.every,

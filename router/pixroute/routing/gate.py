@@ -15,12 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from pixroute.health.report import HealthEntry
 from pixroute.health.telling import digest
 from pixroute.outcome import Billing, Blame, Failure, FailureKind, Stage
 from pixroute.routing.places import Places
+from pixroute.routing.probes import Probes
 from pixroute.secret import Secret
 from pixroute.shared.budgets import MILLIONTHS, Budget, millionths
 from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, Taken
@@ -72,6 +73,7 @@ class Gate:
         wall: seconds since 1970.
         stores: where it is all kept; closed with the gate.
         places: who waits for places of the fleet; None: there is no fleet.
+        probes: what this process has the right to probe.
     """
 
     budgets: Mapping[str, Budget]
@@ -79,6 +81,11 @@ class Gate:
     wall: Callable[[], float]
     stores: Stores
     places: Places | None = None
+    probes: Probes = field(init=False)
+
+    @probes.default
+    def _make_probes(self) -> Probes:
+        return Probes(self.leases)
 
     def passage(self, attempt: Attempt, admission: Admission, begin: Callable[[], Failure | None]) -> Passage | None:
         """Give an attempt's way through the gate; None: it needs nothing of what processes share.
@@ -101,6 +108,7 @@ class Gate:
         """Count what the attempt cost; unknown is the price that was reserved."""
         if attempt.passage is None:
             return
+        self.probes.end(attempt.request_id)
         price = millionths(attempt.prepared.candidate.price or Decimal(0))
         certain, possible = attempt.cost.certain, attempt.cost.possible
         self.leases.settle(
@@ -184,7 +192,7 @@ class Passage:
         stage, began = attempt.stage, clock()
         attempt.stage = Stage.QUEUED
         refused = self._asks if isinstance(self._asks, Failure) else await self._take(self._asks)
-        if refused is None and self._admission.is_stale:
+        if refused is None and self._admission.is_stale(clock()):
             attempt.withdrawn = True
             return _skipped("Its breaker opened while it waited for the store.")
         if refused is None and attempt.ended is None:
@@ -206,6 +214,8 @@ class Passage:
         except TimeoutError:
             refused = LeaseRefused(last, None)
         if refused is None:
+            if last.kind == "probe":
+                self._gate.probes.begin(lease.attempt, self._admission)
             return None
         hold = refused.hold
         if hold.kind == "budget":

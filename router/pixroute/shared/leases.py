@@ -14,12 +14,21 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from pixroute.shared.alone import Alone, Limited
 from pixroute.shared.lease import Lease, LeaseHold, LeaseRefused, LeaseSettlement, SpentTotal, Taken
 from pixroute.shared.ports import Kept, Query, StoreAway
-from pixroute.shared.rows import SharedTurn, delete_leases, enter, insert_leases, judge, read_taken, write_totals
+from pixroute.shared.rows import (
+    SharedTurn,
+    delete_leases,
+    enter,
+    insert_leases,
+    judge,
+    read_taken,
+    release,
+    write_totals,
+)
 from pixroute.shared.turns import count_ahead, go_behind, stand, step_out
 
 log = logging.getLogger(__name__)
@@ -143,6 +152,17 @@ class Leases:
             self._ended.add(settlement.attempt)
             self._alone.settled(lease, settlement)
             self._enqueue(_Call(lease, settlement))
+
+    async def release(self, attempt: str, kind: str) -> None:
+        """Give back a part of what an attempt holds, which goes on with the rest.
+
+        Raises:
+            StoreAway: as of the store.
+        """
+        lease = self._live.get(attempt)
+        if lease is not None:
+            self._live[attempt] = evolve(lease, holds=tuple(hold for hold in lease.holds if hold.kind != kind))
+            await self.kept.transact(lambda query: release(query, attempt, kind, self.owner))
 
     async def look(self, name: str, limit: int) -> int:
         """Stand in line for places, and tell how many are free for this process; others that stood earlier come first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,22 +42,16 @@ class PostgresDatabase:
     async def _transact(self, work: Callable[[Query], Awaitable[T]]) -> T:
         import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra, without types
 
+        fails: tuple[type[Exception], ...] = (ValueError, *_lost(asyncpg))
         async with self._turn:
             self._holder = asyncio.current_task()
             try:
-                connection = await self._connected(asyncpg)
-                async with connection.transaction():
+                async with AsyncExitStack() as transaction:
+                    connection = await self._begun(asyncpg, transaction)
                     return await work(partial(_query, connection))
             except StoreAway:
                 raise
-            except (
-                OSError,
-                TimeoutError,
-                ValueError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,  # of a connection that the server ended between two transactions
-            ) as error:
+            except fails as error:
                 self._give_up()
                 raise StoreAway(f"PostgreSQL failed ({_told(error)}): {_advice(error)}.") from error
             finally:
@@ -75,6 +69,20 @@ class PostgresDatabase:
                 with suppress(Exception):  # whatever it says, it is given up
                     await self._connection.close(timeout=PATIENCE)
                 self._give_up()
+
+    async def _begun(self, asyncpg: Any, transaction: AsyncExitStack) -> Any:
+        """Begin a transaction; where the server has ended our connection meanwhile, on a new one."""
+        if self._connection is not None:
+            connection = await self._connected(asyncpg)
+            try:
+                await transaction.enter_async_context(connection.transaction())
+            except _lost(asyncpg):
+                self._give_up()
+            else:
+                return connection
+        connection = await self._connected(asyncpg)
+        await transaction.enter_async_context(connection.transaction())
+        return connection
 
     async def _connected(self, asyncpg: Any) -> Any:
         if self._connection is None or self._connection.is_closed():
@@ -138,6 +146,11 @@ class PostgresTold:
     async def aclose(self) -> None:
         """As `Told.aclose`."""
         await self._database.aclose()
+
+
+def _lost(asyncpg: Any) -> tuple[type[Exception], ...]:
+    """Give what is raised of a connection that fails; the last, of one that the server ended between two calls."""
+    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
 
 
 async def _query(connection: Any, sql: str, /, **values: object) -> list[Row]:

@@ -99,6 +99,16 @@ async def delete_leases(query: Query, settled: Sequence[tuple[Lease, LeaseSettle
     await _insert(query, "pixroute_doubt", "(:_0, :_1, :_2, :_3, :_4)", doubts, "(owner, attempt, name) DO NOTHING")
 
 
+async def release(query: Query, attempt: str, kind: str, owner: str) -> None:
+    """Take away one kind of what an attempt holds; money is never given back so."""
+    await query(
+        "DELETE FROM pixroute_lease WHERE owner = :owner AND attempt = :attempt AND kind = :kind",
+        owner=owner,
+        attempt=attempt,
+        kind=kind,
+    )
+
+
 async def write_totals(query: Query, totals: Mapping[str, SpentTotal], owner: str) -> None:
     """Write what this process has spent, in place of what it wrote before."""
     rows = [(owner, name, one.spent, one.possibly, float(one.ends)) for name, one in totals.items()]

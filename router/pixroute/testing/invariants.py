@@ -94,6 +94,8 @@ class Invariants:
         max_possibly_billed, max_attempts: as in the policy.
         retry_on_timeout: whether the policy allows another call after one that may be billed.
         providers: as given to the router; without them I7 (nothing is sent to an open breaker) is not checked.
+        shared: whether other processes' ramps, which nobody here sees, raise its own: what a half-open breaker may
+            admit is then a matter of what all processes tell, and not checked.
     """
 
     def __init__(
@@ -103,16 +105,19 @@ class Invariants:
         max_attempts: int = 12,
         retry_on_timeout: bool = False,
         providers: Mapping[str, Provider] | None = None,
+        shared: bool = False,
     ) -> None:
         self.violations: list[str] = []
         self.most_possibly_billed = 0
         self._max_possibly_billed = max_possibly_billed
         self._max_attempts = max_attempts
         self._retry_on_timeout = retry_on_timeout
+        self._shared = shared
         self._identities = {name: provider.identity for name, provider in (providers or {}).items()}
         self._requests: dict[str, _RequestSeen] = {}
         self._gates: dict[str, _Gate] = {}
         self._in_flight: Counter[str] = Counter()  # by the breakers' keys
+        self._passed: dict[str, list[str]] = {}  # by attempt: what is wrong if it is sent
         self._before: AnyEvent | None = None
         secrets = {
             tried(one.reveal) for provider in (providers or {}).values() for one in secrets_of(provider.settings)
@@ -147,6 +152,7 @@ class Invariants:
         Raises:
             AssertionError: an invariant was violated, at any time; the text tells which and when.
         """
+        self.violations += [text for wrong in self._passed.values() for text in wrong]  # sent, and still under way
         for name in self._requests:
             self._say("I5", f"request {name} never ended")
         for entry in health:
@@ -217,6 +223,9 @@ class Invariants:
                 part.paid.add(event.provider)
         if event.at > started.ends_at + LATE:
             self._say("I6", f"{event.attempt} ended {event.at - started.ends_at:.2f} s after it should be cut")
+        if event.stage is not Stage.QUEUED:  # what never left was sent to nobody: it waited for money or a place
+            self.violations += self._passed.pop(event.attempt, ())
+        self._passed.pop(event.attempt, None)
         self._in_flight.subtract(self._keys_of(started))
         for gate in self._gates_of(started):
             if event.attempt in gate.live:
@@ -284,21 +293,22 @@ class Invariants:
 
     def _pass_gates(self, event: AttemptStarted) -> None:
         self._in_flight.update(self._keys_of(event))
+        wrong = self._passed[event.attempt] = []
         for gate in self._gates_of(event):
             if gate.last.state == "open" and gate.observed:
                 continue
             if gate.last.state == "open":
-                self._say("I7", f"{event.attempt} was sent to {gate.last.key}, which is open")
+                wrong.append(f"I7: {event.attempt} was sent to {gate.last.key}, which is open")
             elif gate.last.state == "half-open":
                 gate.live.add(event.attempt)
                 # From the first sign of life on an eighth of what was in flight before, doubling by each success and,
                 # if answers had opened it, each 3 s; this is the most it can be.
                 steps = gate.successes + int((event.at - gate.since + 0.001) // RAMP_EVERY)
                 allowed = max(1, gate.before // RAMP_SHARE) * 2**steps
-                if len(gate.live) > allowed and not gate.observed and not gate.lenient:
-                    self._say(
-                        "I7", f"{event.attempt} is number {len(gate.live)} in {gate.last.key}, which is half-open"
-                    )
+                lenient = self._shared or gate.observed or gate.lenient
+                if len(gate.live) > allowed and not lenient:
+                    number = len(gate.live)
+                    wrong.append(f"I7: {event.attempt} is number {number} in {gate.last.key}, which is half-open")
 
 
 def _costs(started: AttemptStarted) -> bool:
