@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, where Debian's is installed; SQLite files in a folder of the test's own."""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -12,6 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("busy", deadline=None)  # how long an example takes tells how busy the machine is
+settings.load_profile("busy")
 
 POOLER = """
 [databases]
@@ -163,3 +168,10 @@ def ctrl_c_is_heard():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def the_past_is_put_aside():
+    """A test that collects garbage looks at what its own module made, not at all that a worker has ever kept."""
+    gc.collect()
+    gc.freeze()

@@ -7,7 +7,7 @@ from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixroute.cost import Cost
+from pixroute.cost import Cost, priced
 
 AMOUNTS = st.one_of(st.none(), st.decimals(0, 100, places=2))
 COSTS = st.builds(Cost, certain=AMOUNTS, possible=AMOUNTS, currency=st.just("EUR"))
@@ -74,3 +74,18 @@ def test_less_takes_away_what_is_known(one, other, left):
     for word in ("certain", "possible"):
         costs = [Cost(**{word: amount}, currency="EUR") for amount in amounts]
         assert costs[0].less(costs[1]) == costs[2]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        ("3.6", "USD", "$3.60"),
+        ("12", "USD", "$12"),
+        ("0.039", "EUR", "0.039 EUR"),
+        ("0.20", "USD", "$0.20"),
+        ("9" * 40 + ".5", "USD", "$" + "9" * 40 + ".50"),
+    ],
+)
+def test_an_amount_is_written_as_people_write_it(amount, currency, text):
+    """Whole, or with two digits at least."""
+    assert priced(Decimal(amount), currency) == text

@@ -53,6 +53,10 @@ def _less(one: Decimal | None, other: Decimal | None) -> Decimal | None:
 
 
 def _money(amount: Decimal | None, currency: str) -> str:
-    if amount is None:
-        return "an unknown amount"
-    return f"${amount}" if currency == "USD" else f"{amount} {currency}"
+    return "an unknown amount" if amount is None else priced(amount, currency)
+
+
+def priced(amount: Decimal, currency: str) -> str:
+    """Write an amount as people do: `$0.04`, `$3.60`, `$12`, `0.039 EUR`."""
+    shown = f"{amount:.2f}" if amount.as_tuple().exponent == -1 else str(amount)
+    return f"${shown}" if currency == "USD" else f"{shown} {currency}"

@@ -22,11 +22,11 @@ TROUBLE = re.compile(r"\b[1-9]\d* failed\b")
 
 @pytest.mark.slow  # builds a wheel, makes an environment and installs into it: most of a minute
 @pytest.mark.parametrize("page", MINUTES)
-def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
+def test_a_page_can_be_followed(page, wheels, tmp_path, monkeypatch):
     """Every file is written and every command run, in order; each shows what the page says and ends as it should."""
     for name in [name for name in os.environ if name.startswith(("PYTEST", "PYTHON", "VIRTUAL"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel_in(tmp_path / "wheels")))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     folder = tmp_path / "empty"
     folder.mkdir()
     began = time.monotonic()
@@ -58,8 +58,10 @@ def is_free(port):
     return True
 
 
-def wheel_in(folder):
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory):
     """Give a folder in which pip finds this checkout when it is asked for pixroute."""
+    folder = tmp_path_factory.mktemp("wheels")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     return folder

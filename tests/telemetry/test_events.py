@@ -220,6 +220,7 @@ def test_an_observer_that_cannot_say_its_header_is_passed_over(caplog):
 # While it runs
 
 
+@pytest.mark.slow  # seconds of real time, for a thread has no part in a virtual one
 def test_progress_is_told_once_a_second_at_most():
     """Whatever is told in between, from threads too; the last word is not lost."""
     told = []
@@ -227,13 +228,13 @@ def test_progress_is_told_once_a_second_at_most():
     class Busy(FakeProvider):
         async def generate(self, request, attempt):
             attempt.reached(Stage.WAIT)
-            for number in range(95):
+            for number in range(45):
                 attempt.progress(number / 100)
                 await asyncio.sleep(0.05)
             attempt.progress(float("nan"))
             attempt.progress(7)
             await asyncio.to_thread(attempt.progress, 0.95)
-            await asyncio.sleep(3)
+            await asyncio.sleep(1.2)
             return await super().generate(request, attempt)
 
     async def main():
@@ -248,7 +249,7 @@ def test_progress_is_told_once_a_second_at_most():
     assert moved[0].at - began >= 0.99
     assert min(gaps) >= 0.99
     assert (moved[-1].fraction, moved[-1].stage) == (0.95, Stage.WAIT)
-    assert len(moved) <= 8
+    assert 3 <= len(moved) <= 5
 
 
 def test_an_attempt_of_known_times_is_told_when_it_is_overdue():

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pixroute.cli.signals import outside
-from pixroute.cost import Cost
+from pixroute.cost import Cost, priced
 from pixroute.outcome import Billing
 
 
@@ -27,9 +27,7 @@ def number(value: float) -> str:
 
 def amount(value: Decimal | None, currency: str) -> str:
     """Write an amount: `$0.04`; unknown is never 0."""
-    if value is None:
-        return "unknown"
-    return f"${value}" if currency == "USD" else f"{value} {currency}"
+    return "unknown" if value is None else priced(value, currency)
 
 
 def money(cost: Cost) -> str:

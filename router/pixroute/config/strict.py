@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType, UnionType
@@ -37,6 +38,8 @@ from pixroute.words import join, shown, unknown_key
 LatencyTable = Mapping[Resolution, tuple[Above0, Above0, Above0]]
 _MOST_UNKNOWN = 20
 """Names unknown in one table that are told one by one."""
+_READING: ContextVar[Converter] = ContextVar("_READING")
+"""The converter that reads now."""
 
 
 def strict_converter(*, base: Path, env: Mapping[str, str], clear_keys: bool = False) -> Converter:
@@ -164,20 +167,29 @@ def _each(converter: Converter, whole: Any, entries: Iterable[tuple[object, obje
 
 
 def _class_hook(converter: Converter, cls: type) -> Callable[[object, Any], Any]:
-    def field(kind: Any) -> Any:
-        return override(struct_hook=lambda value, _: converter.structure(value, kind))
-
-    fields = {name: field(kind) for name, kind in field_kinds(cls).items()}
-    read: Callable[[Mapping[Any, Any], type], Any] = make_dict_structure_fn(
-        cls, converter, _cattrs_forbid_extra_keys=True, **fields
-    )
+    read = _reader(cls)
 
     def checked(value: object, _: Any) -> Any:
         if not isinstance(value, Mapping):
             raise Mistake(f"must be a table, not {'text' if isinstance(value, str) else shown(value)}")
-        return read(value, cls)
+        before = _READING.set(converter)
+        try:
+            return read(value, cls)
+        finally:
+            _READING.reset(before)
 
     return checked
+
+
+@lru_cache(maxsize=256)
+def _reader(cls: type) -> Callable[[Mapping[Any, Any], type], Any]:
+    """Write the function that reads a class, once: that takes longer than all readings by it."""
+
+    def field(kind: Any) -> Any:
+        return override(struct_hook=lambda value, _: _READING.get().structure(value, kind))
+
+    fields = {name: field(kind) for name, kind in field_kinds(cls).items()}
+    return make_dict_structure_fn(cls, Converter(), _cattrs_forbid_extra_keys=True, **fields)
 
 
 def _price(converter: Converter, value: object, _: Any) -> Price:
