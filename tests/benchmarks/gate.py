@@ -20,7 +20,7 @@ from pixroute.shared.budgets import Budget
 from pixroute.shared.sqlite import SqliteTold
 from pixroute.testing import FakeProvider
 
-REQUESTS, TURNS, OTHERS = 200, 7, 31
+REQUESTS, TURNS, OTHERS = 100, 7, 31
 BUDGET = {"team": Budget(limit=1_000_000, per="month")}
 
 
@@ -55,13 +55,14 @@ async def join(path, router):
 def cases_of(folder, url):
     """Give the routers by name."""
     cases = {"no store": router_of(None), "a budget in memory": router_of(None, budgets=BUDGET)}
-    stores = {"SQLite": folder / "state.db"} | ({"PostgreSQL": Secret(lambda: url)} if url else {})
+    stores = ["SQLite", *(["PostgreSQL"] if url else [])]
     cases["SQLite, nothing limited, of 32"] = router_of(folder / "many.db")
-    for name, store in stores.items():
-        cases[f"{name}, nothing limited"] = router_of(store)
-        cases[f"{name}, a budget"] = router_of(store, budgets=BUDGET)
-        cases[f"{name}, a place"] = router_of(store, max_in_flight=100, shared=True)
-        cases[f"{name}, both"] = router_of(store, budgets=BUDGET, max_in_flight=100, shared=True)
+    place = {"max_in_flight": 100, "shared": True}
+    for name in stores:
+        needs = {"nothing limited": {}, "a budget": {"budgets": BUDGET}, "a place": place}
+        for what, own in {**needs, "both": {"budgets": BUDGET, **place}}.items():
+            store = folder / f"{what}.db" if name == "SQLite" else Secret(lambda: url)
+            cases[f"{name}, {what}"] = router_of(store, **own)
     return cases
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts an interpreter
+
 PIXROUTE = [sys.executable, "-c", "import sys; from pixroute.cli import main; sys.exit(main())"]
 SLOW = ["generate", "x", "--emulated", "--time-scale", "0.5", "--fault", "none"]
 

@@ -85,6 +85,14 @@ def test_rules(said, found):
     assert heard(*said).sick is found
 
 
+def test_a_streak_is_answers_only_where_all_of_it_is():
+    """What timed out in one process is silence in all; who has nothing to say of it is not asked."""
+    answers = evolve(row(1, 2), answered=True), evolve(row(3, 4), answered=True), BUSY
+
+    assert heard(*answers, evolve(row(5), answered=True)).answered
+    assert not heard(*answers, row(5)).answered
+
+
 def test_half_of_what_ended_has_failed():
     """Not of one alone, however many it says."""
     half = evolve(BUSY, bad_count=3, settled=6, success_at=NOW - 1)

@@ -16,9 +16,10 @@ from pixroute.secret import Secret
 from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.keys import mint, revoke
 from pixroute.serve.keys_shared import change_shared_keys
+from pixroute.serve.limits import Limits
 from pixroute.serve.listen import kept_of
-from pixroute.serve.problem import GatewayProblem
-from pixroute.serve.repeats import Elsewhere, Fresh, Name, Nothing
+from pixroute.serve.problem import GatewayProblem, Refused
+from pixroute.serve.repeats import Elsewhere, Fresh, Known, Name, Nothing
 from pixroute.serve.shelf import PIECE, StoreShelf
 from pixroute.serve.together import ServeStore
 from pixroute.shared.ports import StoreAway
@@ -32,6 +33,7 @@ BODY = {"model": "default", **ASKED}
 KEY = {"Idempotency-Key": "one"}
 AGAIN = {"x-stainless-retry-count": "1"}
 NAME = Name(caller="a", key="one", digest="d")
+OTHER = Name(caller="a", key="two", digest="d")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -75,7 +77,7 @@ async def known(shelf, name=NAME):
     async with asyncio.timeout(10):
         while isinstance(found := await shelf.begin(name, 60), Elsewhere):  # noqa: ASYNC110 - as the gateway does
             await asyncio.sleep(0.05)
-    return found
+    return found.outcome if isinstance(found, Known) else found
 
 
 # A name
@@ -88,7 +90,7 @@ async def test_a_name_is_given_once(stores):
 
     begun = await asyncio.gather(one.begin(NAME, 60), two.begin(NAME, 60))
     winner = (one, two)[[isinstance(each, Fresh) for each in begun].index(True)]
-    winner.settle(NAME, made := answer(*pictures), 60)
+    winner.settle(NAME, begun[(one, two).index(winner)].turn, made := answer(*pictures), 60)
     found = await known(two)
 
     assert sorted(type(each).__name__ for each in begun) == ["Elsewhere", "Fresh"]
@@ -100,10 +102,78 @@ async def test_a_name_that_cost_nothing_is_free_again(stores):
     """Its process gave it back."""
     one, two = shelf_of(await stores()), shelf_of(await stores())
 
-    await one.begin(NAME, 60)
-    one.release(NAME)
+    one.release(NAME, (await one.begin(NAME, 60)).turn)
 
     assert isinstance(await known(two), Fresh)
+
+
+class Unheard:
+    """A store that does what it is told, and is too late to say so, as often as is said."""
+
+    def __init__(self, kept, times):
+        self._kept, self.times = kept, times
+
+    async def transact(self, work):
+        """Do it; then be late."""
+        done = await self._kept.transact(work)
+        if self.times:
+            self.times -= 1
+            raise StoreAway("late")
+        return done
+
+    def __getattr__(self, name):
+        return getattr(self._kept, name)
+
+
+async def test_a_name_given_back_twice_is_not_taken_from_who_has_it_since(stores, monkeypatch):
+    """Whether a store that was late has done it nobody can tell, so it is told again; another may have begun since."""
+    monkeypatch.setattr("pixroute.serve.shelf.AGAIN", 0.1)
+    mine, (two, three) = await stores(beat=60), [shelf_of(await stores()) for _ in range(2)]
+    one = shelf_of(mine)
+    turn = (await one.begin(NAME, 60)).turn
+    mine.kept = Unheard(mine.kept, times=1)
+
+    one.release(NAME, turn)
+    while not isinstance(await two.begin(NAME, 60), Fresh):  # noqa: ASYNC110 - as the gateway does
+        await asyncio.sleep(0.01)
+    await one.written()
+
+    assert mine.kept.times == 0
+    assert isinstance(await three.begin(NAME, 60), Elsewhere)
+
+
+async def test_a_name_that_was_taken_unheard_is_free_again(stores):
+    """Nothing was started under it, and its caller was told so."""
+    mine, two = await stores(beat=60), shelf_of(await stores())
+    one, mine.kept = shelf_of(mine), Unheard(mine.kept, times=1)
+
+    with pytest.raises(StoreAway):
+        await one.begin(NAME, 60)
+    kept = (await one.begin(OTHER, 60)).turn
+    assert isinstance(await two.begin(NAME, 60), Elsewhere)
+    await mine.transact(one._drop)
+
+    assert isinstance(await two.begin(NAME, 60), Fresh)
+    assert isinstance(await two.begin(OTHER, 60), Elsewhere)
+    assert kept in one._turns
+
+
+async def test_a_place_given_back_twice_is_not_taken_from_a_later_picture(stores, monkeypatch):
+    """The same, of the pictures that a key may have at once."""
+    monkeypatch.setattr("pixroute.serve.limits.AGAIN", 0.1)
+    mine, other = await stores(beat=60), Limits(asyncio.get_running_loop().time, await stores())
+    limits, key = Limits(asyncio.get_running_loop().time, mine), mint("shop", by="test", now=0.0, at_once=1)[1]
+    give_back = await limits.take(key, 1, "place")
+    mine.kept = Unheard(mine.kept, times=1)
+
+    give_back()
+    while mine.kept.times:  # noqa: ASYNC110 - it is a thread's
+        await asyncio.sleep(0.01)
+    await limits.take(key, 1, "place")
+    await asyncio.sleep(0.3)
+
+    with pytest.raises(Refused, match="pictures at once"):
+        await other.take(key, 1, "another")
 
 
 async def test_what_a_dead_process_began_is_doubtful(stores):
@@ -121,11 +191,11 @@ async def test_what_a_dead_process_began_is_doubtful(stores):
 async def test_a_process_that_only_stood_still_has_the_last_word(stores):
     """Its picture was bought: who asks again is given it."""
     still, other = await stores(), shelf_of(await stores())
-    await (slow := shelf_of(still)).begin(NAME, 60)
+    turn = (await (slow := shelf_of(still)).begin(NAME, 60)).turn
     still._beats.cancel()
     assert (await known(other)).kind == "doubtful"
 
-    slow.settle(NAME, answer(b"late"), 60)
+    slow.settle(NAME, turn, answer(b"late"), 60)
     await slow.written()
 
     assert (await known(other)).images[0].data == b"late"
@@ -146,8 +216,8 @@ async def test_answers_are_bounded(stores):
     shelf = shelf_of(store := await stores(), most=2)
     names = [Name(caller="a", key=f"{number}", digest="d") for number in range(4)]
     for name in names:
-        await shelf.begin(name, 60)
-        shelf.settle(name, answer(b"x" * 10), 0.0 if name is names[3] else 60)
+        turn = (await shelf.begin(name, 60)).turn
+        shelf.settle(name, turn, answer(b"x" * 10), 0.0 if name is names[3] else 60)
         await shelf.written()
 
     await store.transact(shelf._drop)
@@ -155,7 +225,7 @@ async def test_answers_are_bounded(stores):
     async def pictures(query):
         return await query("SELECT name FROM pixroute_serve_picture ORDER BY name")
 
-    assert [type(await shelf.look(name)) for name in names] == [Nothing, GatewayAnswer, GatewayAnswer, Nothing]
+    assert [type(await shelf.look(name)) for name in names] == [Nothing, Known, Known, Nothing]
     assert [row["name"] for row in await store.transact(pictures)] == ["1", "2"]
 
 
@@ -163,9 +233,9 @@ async def test_problems_are_kept_as_they_are(stores):
     """With their cost."""
     one, two = shelf_of(await stores()), shelf_of(await stores())
     problem = GatewayProblem(status=400, message="No.", kind="moderated", cost=Cost(), request_id="r", param="prompt")
-    await one.begin(NAME, 60)
+    turn = (await one.begin(NAME, 60)).turn
 
-    one.settle(NAME, problem, 60)
+    one.settle(NAME, turn, problem, 60)
 
     assert await known(two) == problem
 

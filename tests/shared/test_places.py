@@ -206,6 +206,7 @@ async def test_the_place_of_a_dead_process_comes_back(store):
     assert 1.2 < waited < 1.5 + 1.0
 
 
+@pytest.mark.slow  # eight seconds of turns
 async def test_no_process_is_starved(store):
     """Three processes with endless work share one place: each gets its turn."""
     fleet = Fleet(store, limit=1, count=3, seconds=0.02)

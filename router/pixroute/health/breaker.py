@@ -225,7 +225,7 @@ class Breaker(Hearing):
         if signal is HealthSignal.SUCCESS:
             return
         policy = self.policy
-        self._refused = now - token.started <= REFUSED_WITHIN
+        self._refused, self._answered = now - token.started <= REFUSED_WITHIN, token.answered(now)
         self._window = max(policy.window, 2 * token.timeout) if self._silence else policy.window
         if reason := sickness(self._evidence, self._in_flight, token, now, policy=policy, window=self._window):
             self._sicken(reason, now, token)

@@ -114,6 +114,7 @@ class Hearing(Phases):
             lately_bad=lately_bad,
             lately=lately,
             refused=self._refused,
+            answered=self._answered if closed else self._ramp.answered,
             success_at=self._last_success,
             probing=self.probing and self._ramp.allowed == 1,
             proven=self.state is State.HALF_OPEN and self._ramp.proven,
@@ -147,7 +148,7 @@ class Hearing(Phases):
         """Open with the others, for as long as they wait; as the first of them as long as ever."""
         if self._forced is Forced.CLOSED:
             return
-        answered = reason in (OpenReason.STREAK, OpenReason.RATE)
+        answered = heard.answered and reason in (OpenReason.STREAK, OpenReason.RATE)
         if heard.opened_at == -inf:
             lasts = self._backoff.next(self.policy, now, refused=answered and heard.refused)
             self._open(reason, now + lasts * (1 + 0.2 * self._jitter()), now, answered=answered)

@@ -38,7 +38,8 @@ class Hearsay:
     Args:
         processes: how many take part, this one included.
         in_flight: their live calls, this one's included.
-        sick: the rule that all evidence together meets; `refused` whether by failures that came at once.
+        sick: the rule that all evidence together meets; `refused` whether by failures that came at once, `answered`
+            whether all that failed was answers.
         opened_at, until, doublings: of those that evidence keeps open: the last opening, the last end, the most.
         hinted_until, told, told_until: what an upstream said to any of them.
         probing: another one's probe is under way.
@@ -53,6 +54,7 @@ class Hearsay:
     in_flight: int = 0
     sick: OpenReason | None = None
     refused: bool = False
+    answered: bool = False
     opened_at: float = -inf
     until: float = -inf
     doublings: int = 0
@@ -95,6 +97,7 @@ def merge(own: Voice, others: Sequence[Voice], policy: BreakerPolicy, now: float
         in_flight=in_flight,
         sick=_rule([own, *(said[who] for who in sorted(said))], policy, now, by_host=by_host),
         refused=any(one.refused and bool(one.row) for one in (own.said, *peers)),
+        answered=all(one.answered for one in (own.said, *peers) if one.row or one.bad or _sick(one)),
         opened_at=max((peer.opened_at for peer in sick), default=-inf),
         until=max((peer.until for peer in sick if peer.state is State.OPEN), default=-inf),
         doublings=max((peer.doublings for peer in sick), default=0),

@@ -58,7 +58,7 @@ class Phases:
         self._heard_of: Hearsay = NOBODY
         self._said: tuple[object, float, Statement] | None = None
         self._opened_at = self._recovered_at = -inf
-        self._refused = False
+        self._refused = self._answered = False
         self._usual = 0.0
         self._window = policy.window
         self._judged_from = self._spared_until = self._last_success = self._last_throttle = -inf

@@ -45,6 +45,7 @@ class Statement:
             ended.
         lately_bad, lately: the same two counts within the usual time of its calls, beside which silence is weighed.
         refused: whether the last failure came too soon to be anything but a refusal.
+        answered: whether answers have opened it, or else whether the last failure was one, and no silence.
         success_at: of the last success.
         probing: a probe is under way that nobody has answered yet.
         proven, allowed, setbacks: of a half-open one: a call has succeeded; how many are allowed in the whole fleet;
@@ -71,6 +72,7 @@ class Statement:
     lately_bad: int = 0
     lately: int = 0
     refused: bool = False
+    answered: bool = False
     success_at: float = -inf
     probing: bool = False
     proven: bool = False
@@ -213,6 +215,7 @@ _FIELDS: dict[str, Callable[[Mapping[str, Any], str], object]] = {
     "lately_bad": _count,
     "lately": _count,
     "refused": _yes,
+    "answered": _yes,
     "success_at": _seconds,
     "probing": _yes,
     "proven": _yes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from math import inf
 
 from attrs import define, field
@@ -40,6 +41,7 @@ class Limits:
     clock: Callable[[], float]
     store: ServeStore | None = None
     _accounts: dict[str, _Account] = field(factory=dict)
+    _places: dict[tuple[str, str], object] = field(factory=dict)  # that are taken now, and by which taking
     _leaving: set[asyncio.Task[None]] = field(factory=set)
 
     async def admit(self, key: ApiKey) -> None:
@@ -99,30 +101,36 @@ class Limits:
         Raises:
             Refused: there are not so many.
         """
-        account = self._account(key)
-        if key.at_once is not None:
-            if account.making + pictures > key.at_once:
-                raise _too_many(f"more than {key.at_once} pictures at once", 5)
-            if self.store is not None:
-                account.making += pictures
-                try:
-                    is_taken = await self._take_among_all(self.store, key, pictures, place)
-                except StoreAway:
-                    is_taken = True
-                finally:
-                    account.making -= pictures
-                if not is_taken:
-                    raise _too_many(f"more than {key.at_once} pictures at once", 5)
+        account, store = self._account(key), self.store
+        if key.at_once is not None and account.making + pictures > key.at_once:
+            raise _too_many(f"more than {key.at_once} pictures at once", 5)
         account.making += pictures
+        if key.at_once is None or store is None:
+            return partial(self._give_back, account, pictures)
+        taking = self._places[key.prefix, place] = object()
+        is_taken = False
+        try:
+            is_taken = await self._take_among_all(store, key, pictures, place)
+        except StoreAway:
+            is_taken = True
+        finally:
+            if not is_taken:
+                self._give_back(account, pictures)
+                self._places.pop((key.prefix, place), None)
+        if not is_taken:
+            raise _too_many(f"more than {key.at_once} pictures at once", 5)
 
         def give_back() -> None:
-            account.making -= pictures
-            if key.at_once is not None and self.store is not None:
-                task = asyncio.get_running_loop().create_task(self._leave(self.store, key, place))
-                self._leaving.add(task)
-                task.add_done_callback(self._leaving.discard)
+            self._give_back(account, pictures)
+            task = asyncio.get_running_loop().create_task(self._leave(store, key, place, taking))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
         return give_back
+
+    @staticmethod
+    def _give_back(account: _Account, pictures: int) -> None:
+        account.making -= pictures
 
     async def _take_among_all(self, store: ServeStore, key: ApiKey, pictures: int, place: str) -> bool:
         most = inf if key.at_once is None else key.at_once
@@ -150,7 +158,9 @@ class Limits:
 
         return await store.transact(work)
 
-    async def _leave(self, store: ServeStore, key: ApiKey, place: str) -> None:
+    async def _leave(self, store: ServeStore, key: ApiKey, place: str, taking: object) -> None:
+        """Give a place back in the store, surely, unless it was taken again meanwhile."""
+
         async def work(query: Query) -> None:
             await query(
                 "DELETE FROM pixroute_serve_place WHERE caller = :caller AND place = :place AND owner = :owner",
@@ -159,11 +169,15 @@ class Limits:
                 owner=store.owner,
             )
 
-        while True:
+        while self._places.get((key.prefix, place)) is taking:
             try:
-                return await store.transact(work)
+                await store.transact(work)
             except StoreAway:
                 await asyncio.sleep(AGAIN)
+            else:
+                break
+        if self._places.get((key.prefix, place)) is taking:
+            del self._places[key.prefix, place]
 
     def _account(self, key: ApiKey) -> _Account:
         return self._accounts.setdefault(key.prefix, _Account(saved=float(key.per_minute or 0), at=self.clock()))

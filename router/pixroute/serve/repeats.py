@@ -40,7 +40,9 @@ class Name:
 
 @frozen
 class Fresh:
-    """Nothing was begun under this name; now it is."""
+    """Nothing was begun under this name; now it is, in this turn."""
+
+    turn: str
 
 
 @frozen
@@ -53,14 +55,26 @@ class Elsewhere:
     """It runs in another process."""
 
 
+@frozen
+class Known:
+    """What it came to, and in which turn."""
+
+    outcome: Outcome
+    turn: str
+
+
 Work = Callable[[], Awaitable[Outcome]]
-Ask = Callable[[], Awaitable[Fresh | Nothing | Elsewhere | Outcome]]
+Ask = Callable[[], Awaitable[Fresh | Nothing | Elsewhere | Known]]
 
 
 class Shelf(Protocol):
-    """Where it is kept what was begun under a name, beyond this process."""
+    """Where it is kept what was begun under a name, beyond this process.
 
-    async def begin(self, name: Name, keep: float) -> Fresh | Elsewhere | Outcome:
+    Whoever begins has a turn of his own: what is given back late, or twice because nobody could tell whether it was,
+    is his turn alone, and never what somebody else has begun since.
+    """
+
+    async def begin(self, name: Name, keep: float) -> Fresh | Elsewhere | Known:
         """Take the name, or tell what became of it.
 
         Raises:
@@ -69,16 +83,16 @@ class Shelf(Protocol):
         """
         ...
 
-    async def look(self, name: Name) -> Nothing | Elsewhere | Outcome:
+    async def look(self, name: Name) -> Nothing | Elsewhere | Known:
         """Tell what became of a name, and take nothing; raises as `begin`."""
         ...
 
-    def settle(self, name: Name, outcome: Outcome, keep: float) -> None:
+    def settle(self, name: Name, turn: str, outcome: Outcome, keep: float) -> None:
         """Keep what it came to, soon and surely, for so many seconds."""
         ...
 
-    def release(self, name: Name) -> None:
-        """Give the name back, soon and surely: nothing was spent under it."""
+    def release(self, name: Name, turn: str) -> None:
+        """End the turn, soon and surely: nothing was spent in it, or what it came to was taken."""
         ...
 
 
@@ -123,9 +137,12 @@ def store_away() -> Refused:
 
 @define
 class _Entry:
+    """`turn`: of the shelf, where an orphan is told to others."""
+
     name: Name
     call: GatewayCall
     until: float
+    turn: str = ""
 
 
 @define(eq=False)
@@ -192,7 +209,7 @@ class Repeats:
         entry = _Entry(name=name, call=call, until=_now() + KEEP_ORPHAN)
         self._orphans[name.caller, name.digest] = entry
         if self.shelf is not None and not name.key and not call.repeated:
-            task = asyncio.get_running_loop().create_task(self._tell(self.shelf, name, call))
+            task = asyncio.get_running_loop().create_task(self._tell(self.shelf, entry))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
@@ -202,22 +219,26 @@ class Repeats:
         entry = self._orphans.get((name.caller, name.digest))
         if entry is None or entry.call.ending or not _is_worth(entry.call):
             return None
-        if self.shelf is not None:
-            self.shelf.release(name.orphan)
+        if self.shelf is not None and entry.turn:
+            self.shelf.release(name.orphan, entry.turn)
         return self._orphans.pop((name.caller, name.digest)).call
 
-    async def _tell(self, shelf: Shelf, name: Name, call: GatewayCall) -> None:
+    async def _tell(self, shelf: Shelf, entry: _Entry) -> None:
         """Let other processes know of a request whose caller left, and of what it came to."""
+        orphan, call = entry.name.orphan, entry.call
         try:
-            if not isinstance(await shelf.begin(name.orphan, KEEP_ORPHAN), Fresh):
-                return  # there is another, which is as good
+            found = await shelf.begin(orphan, KEEP_ORPHAN)
         except (StoreAway, Refused):
             return
-        if not call.task.done():
+        if not isinstance(found, Fresh):
+            return  # there is another, which is as good
+        entry.turn = found.turn
+        if self._is_left(entry) and not call.task.done():
             await asyncio.wait([call.task])
-        entry = self._orphans.get((name.caller, name.digest))
-        is_left = entry is not None and entry.call is call
-        _put(shelf, name.orphan, call.outcome if is_left else None, KEEP_ORPHAN)
+        _put(shelf, orphan, found.turn, call.outcome if self._is_left(entry) else None, KEEP_ORPHAN)
+
+    def _is_left(self, entry: _Entry) -> bool:
+        return self._orphans.get((entry.name.caller, entry.name.digest)) is entry
 
     async def is_made_elsewhere(self, name: Name) -> bool:
         """Tell whether another process makes or made it for a caller who left."""
@@ -250,33 +271,34 @@ class Repeats:
 async def _shelved(call: GatewayCall, shelf: Shelf, name: Name, work: Work) -> Outcome:
     """Work under a name that no other process has; else wait for what becomes of it there."""
     found = await _until_known(lambda: _taken(shelf, name), call)
-    if not isinstance(found, Fresh | Nothing):
-        return found
+    if isinstance(found, Known):
+        return found.outcome
     outcome: Outcome | None = None
     try:
         outcome = await work()
     finally:
-        _put(shelf, name, outcome, KEEP)
+        if isinstance(found, Fresh):
+            _put(shelf, name, found.turn, outcome, KEEP)
     return outcome
 
 
 async def _adopted(call: GatewayCall, shelf: Shelf, orphan: Name, work: Work) -> Outcome:
     """Take what another process made for this caller when it left; else work."""
     found = await _until_known(lambda: shelf.look(orphan), call)
-    if isinstance(found, Fresh | Nothing):
+    if not isinstance(found, Known):
         return await work()
-    shelf.release(orphan)  # it is taken once
-    return found
+    shelf.release(orphan, found.turn)  # it is taken once
+    return found.outcome
 
 
-def _put(shelf: Shelf, name: Name, outcome: Outcome | None, keep: float) -> None:
+def _put(shelf: Shelf, name: Name, turn: str, outcome: Outcome | None, keep: float) -> None:
     if outcome is None or not is_kept(outcome):
-        shelf.release(name)
+        shelf.release(name, turn)
     else:
-        shelf.settle(name, outcome, keep)
+        shelf.settle(name, turn, outcome, keep)
 
 
-async def _until_known(ask: Ask, call: GatewayCall) -> Fresh | Nothing | Outcome:
+async def _until_known(ask: Ask, call: GatewayCall) -> Fresh | Nothing | Known:
     """Ask a shelf until it is no longer being worked on elsewhere."""
     pause = ASKED_AGAIN
     try:
@@ -286,11 +308,11 @@ async def _until_known(ask: Ask, call: GatewayCall) -> Fresh | Nothing | Outcome
             pause = min(2 * pause, LONGEST_PAUSE)
     except StoreAway:
         raise store_away() from None
-    call.repeated = not isinstance(found, Fresh | Nothing)
+    call.repeated = isinstance(found, Known)
     return found
 
 
-async def _taken(shelf: Shelf, name: Name) -> Fresh | Elsewhere | Outcome:
+async def _taken(shelf: Shelf, name: Name) -> Fresh | Elsewhere | Known:
     """Take a name; one that was taken for a caller who left meanwhile is given back."""
     asking = asyncio.ensure_future(shelf.begin(name, KEEP))
     try:
@@ -300,9 +322,9 @@ async def _taken(shelf: Shelf, name: Name) -> Fresh | Elsewhere | Outcome:
         raise
 
 
-def _give_back(shelf: Shelf, name: Name, asked: asyncio.Future[Fresh | Elsewhere | Outcome]) -> None:
-    if not asked.cancelled() and asked.exception() is None and isinstance(asked.result(), Fresh):
-        shelf.release(name)
+def _give_back(shelf: Shelf, name: Name, asked: asyncio.Future[Fresh | Elsewhere | Known]) -> None:
+    if not asked.cancelled() and asked.exception() is None and isinstance(found := asked.result(), Fresh):
+        shelf.release(name, found.turn)
 
 
 def _is_worth(call: GatewayCall) -> bool:

@@ -30,9 +30,10 @@ ALIVE = "(SELECT owner FROM pixroute_serve_process WHERE until >= {now})"
 """SQL of those that live."""
 TABLES = (
     "CREATE TABLE IF NOT EXISTS pixroute_serve_process (owner TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
-    # what was begun under a name, and what it came to
-    """CREATE TABLE IF NOT EXISTS pixroute_serve_repeat (
-      caller TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL,
+    # what was begun under a name in whose turn, and what it came to
+    """CREATE TABLE IF NOT EXISTS pixroute_serve_begun (
+      caller TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL,
+      owner TEXT NOT NULL, turn TEXT NOT NULL, state TEXT NOT NULL,
       at DOUBLE PRECISION NOT NULL, until DOUBLE PRECISION NOT NULL, told TEXT NOT NULL, bytes BIGINT NOT NULL,
       PRIMARY KEY (caller, name))""",
     # its pictures, in pieces

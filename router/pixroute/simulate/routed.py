@@ -74,7 +74,10 @@ class Routed:
             for name in self._world.scenario.providers
         }
         checker = Invariants(
-            max_possibly_billed=policy.max_possibly_billed, max_attempts=policy.max_attempts, providers=providers
+            max_possibly_billed=policy.max_possibly_billed,
+            max_attempts=policy.max_attempts,
+            providers=providers,
+            shared=self._store is not None,
         )
         self._checkers.append(checker)
         return Router(
