@@ -275,9 +275,11 @@ def run(*, quick=False):
                 server = start()
                 found.append(asyncio.run(crowd(server, upstream, count, late if found is ours else [])))
                 server.end()
-        watching = [
-            asyncio.run(stalls(server := watched(folder), upstream, count)) or server.end() for _ in range(rounds)
-        ]
+        watching = []
+        for _ in range(rounds):
+            server = watched(folder)
+            watching.append(asyncio.run(stalls(server, upstream, count)))
+            server.end()
         upstream.end()
     lateness = sorted(late)
     return [

@@ -20,7 +20,8 @@ UPSTREAM = """
 import asyncio, sys
 from pathlib import Path
 ANSWER, SECONDS = Path(sys.argv[1]).read_bytes(), float(sys.argv[2])
-HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(ANSWER)
+HEAD = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Type: application/json\\r\\n"
+HEAD += b"Content-Length: %d\\r\\n\\r\\n" % len(ANSWER)
 PIECES = 60
 async def sell(reader, writer):
     head = await reader.readuntil(b"\\r\\n\\r\\n")
@@ -70,7 +71,7 @@ async def caller(port, begun, go_on):
 
 
 async def crowd(server, count):
-    """Let so many have their pictures; give the most memory beside theirs, the longest silence, and how many waited."""
+    """Let so many have their pictures; give most memory beside theirs, longest silence, how many came late."""
     begun, go_on = [], asyncio.Event()
     first = asyncio.create_task(caller(server.port, [], go_on))
     go_on.set()
@@ -79,12 +80,12 @@ async def crowd(server, count):
     server.forget_peak()
     idle, began = server.memory(), time.monotonic()
     waiting = [asyncio.create_task(caller(server.port, begun, go_on)) for _ in range(count)]
-    while len(begun) < count:  # noqa: ASYNC110 - all have begun
+    while len(begun) < count and not any(one.done() for one in waiting):  # noqa: ASYNC110 - all have begun, or one failed
         await asyncio.sleep(0.1)
     go_on.set()
     ends = await asyncio.gather(*waiting)
     assert all(held > SIZE * 4 // 3 for _, held in ends)
-    waited = sum(at - began > 1.8 * SECONDS for at in begun)
+    waited = sum(at - began > 1.2 * (begun[0] - began) for at in begun)
     return (server.memory("VmHWM") - idle) / (count * SIZE), max(silent for silent, _ in ends), waited
 
 
@@ -105,6 +106,11 @@ def run(*, quick=False):
     named = f"{COUNT} of 25 MB at once"
     return [
         Figure(benchmark="gateway", name=f"{named}: memory ÷ pictures", unit="×", values=shares, target=1.2),
-        Figure(benchmark="gateway", name="… that waited for room", unit="callers", values=waited),
+        Figure(
+            benchmark="gateway",
+            name="… that came later than the first by a fifth, for want of room",
+            unit="callers",
+            values=waited,
+        ),
         Figure(benchmark="gateway", name="… longest silence meanwhile", unit="s", values=silences, target=EVERY + 1),
     ]

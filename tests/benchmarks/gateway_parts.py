@@ -71,8 +71,9 @@ class Process:
     @property
     def cpu(self) -> float:
         """Seconds of a processor that it has used."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        # in nanoseconds; /proc/PID/stat has ticks of 10 ms
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(one.read_text(encoding="ascii").split()[0]) for one in threads) / 1e9
 
     def end(self):
         """End it."""

@@ -4,8 +4,11 @@ import asyncio
 import base64
 import gc
 import json
+from types import SimpleNamespace
 
+import aiohttp
 import pytest
+from attrs import evolve
 
 from pixroute.config.serve import ServeSettings
 from pixroute.content import Content
@@ -224,3 +227,26 @@ async def test_several_read_one_picture_at_once():
     found = await asyncio.gather(*(document.read(content, at, 1) for at in range(256)))
 
     assert found == [bytes([at]) for at in range(256)]
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}], ids=["plain", "stream"])
+async def test_a_picture_leaves_memory_when_its_reader_takes_nothing(serve, monkeypatch, asked):
+    """Of such a reader nobody hears; he was only looked at when he took something. At last he is given up."""
+    served = await serve(FakeProvider())
+    large = Content(bytes(16 << 20))
+    router = served.gateway.router
+
+    async def generate(*_, **__):
+        made = await router.generate("A lighthouse", size="64x64")
+        return evolve(made, images=(evolve(made.image, content=large),))
+
+    monkeypatch.setattr(served.gateway, "router", SimpleNamespace(generate=generate, aclose=router.aclose))
+    monkeypatch.setattr(document, "SLOW_AFTER", 0.02)
+    async with served.post("/v1/images/generations", {"prompt": "A", **asked}) as answer:
+        async with asyncio.timeout(5):
+            while large.path is None:  # noqa: ASYNC110 - a thread moves it
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(document, "STUCK", 0.1)
+        await asyncio.sleep(0.3)
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()

@@ -6,6 +6,9 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
+from aiohttp.http import HttpVersion
+from multidict import CIMultiDictProxy
+
 from pixroute.serve.problem import GatewayProblem, Refused
 
 HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -24,28 +27,40 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_keyless(headers: Mapping[str, str], origins: Sequence[str] = ()) -> None:
+def check_keyless(headers: CIMultiDictProxy[str], origins: Sequence[str] = (), target: str | None = None) -> None:
     """Refuse what did not come from a program on this machine: proxies, foreign pages, other names for this host.
 
     Args:
-        headers: by names in any case.
+        headers: as they came; of a name that stands there twice every value counts.
         origins: of pages that may ask all the same.
+        target: the host in the request's line, where one is given there.
 
     Raises:
         Refused: with what to do about it.
     """
-    through = sorted({low for name in headers if (low := name.lower()) in _FORWARDED or low.startswith("x-forwarded-")})
+    through = sorted({low for name in headers if (low := name.lower()) in _FORWARDED or low.startswith("x-forwarded")})
     if through:
         raise _refused(f"it came through a proxy ({', '.join(through)})")
-    if host_of(headers.get("Host", "")) not in HERE:
+    if any(host_of(host) not in HERE for host in (headers.get("Host", ""), target) if host is not None):
         raise _refused("its Host is none of localhost, 127.0.0.1 and [::1]")
-    origin = headers.get("Origin")
-    if origin in origins:
+    given = headers.getall("Origin", ())
+    if given and all(origin in origins for origin in given):
         return
-    if origin is not None and not _is_here(origin):
+    if not all(origin in origins or _is_here(origin) for origin in given):
         raise _refused("it came from a page of another site (Origin)")
-    if headers.get("Sec-Fetch-Site", "none").lower() not in _SITES:
+    if not all(site.lower() in _SITES for site in headers.getall("Sec-Fetch-Site", ())):
         raise _refused("it came from a page of another site (Sec-Fetch-Site)")
+
+
+def check_version(version: HttpVersion) -> None:
+    """Refuse what is no HTTP/1: a line without a version, of which aiohttp would make 0.9, and what calls itself 2.
+
+    Raises:
+        Refused: as it says.
+    """
+    if version.major != 1:
+        message = "only HTTP/1.1 and HTTP/1.0 are spoken here"
+        raise Refused(GatewayProblem(status=505, message=message, kind="http_version", headers={"Connection": "close"}))
 
 
 def check_body(method: str, content_type: str) -> None:

@@ -64,7 +64,7 @@ class Answering:
         if isinstance(outcome, GatewayProblem):
             await response.write(json.dumps(self.dialect.problem(outcome)).encode())
         else:
-            await write(response, self.dialect.answer(outcome, self.asked, await self._links(outcome)))
+            await self._write(response, self.dialect.answer(outcome, self.asked, await self._links(outcome)))
         await response.write_eof()
         return response
 
@@ -78,7 +78,7 @@ class Answering:
         response = web.StreamResponse(headers=told)
         response.content_length = document.length
         await response.prepare(self.request)
-        await write(response, document)
+        await self._write(response, document)
         await response.write_eof()
         return response
 
@@ -110,7 +110,7 @@ class Answering:
         await self._news(response, seen)
         await self.turn()
         for event in await self._last(self.call.outcome):
-            await _send(response, event)
+            await self._send(response, event)
         await response.write_eof()
         return response
 
@@ -118,32 +118,39 @@ class Answering:
         for told in self.call.told[seen:]:
             seen += 1
             if (event := self.dialect.progress(told)) is not None:
-                await _send(response, event)
+                await self._send(response, event)
         return seen
 
     async def _links(self, answer: GatewayAnswer) -> Links:
         return await self.link(answer) if self.asked.as_url else {}
 
+    async def _send(self, response: web.StreamResponse, event: StreamEvent) -> None:
+        name = f"event: {event.name}\n" if event.name else ""
+        await response.write(f"{name}data: ".encode())
+        await self._write(response, event.document)
+        await response.write(b"\n\n")
+
+    async def _write(self, response: web.StreamResponse, document: Document) -> None:
+        """Write a document as fast as its reader takes it."""
+        loop = asyncio.get_running_loop()
+        reader = DocumentReader(pictures=document.pictures, began=loop.time())
+        watching = loop.create_task(reader.watch(loop.time, self._give_up)) if document.pictures else None
+        try:
+            async for chunk in document.chunks():
+                await response.write(chunk)
+                await reader.took(len(chunk), loop.time())
+        finally:
+            if watching:
+                watching.cancel()
+
+    def _give_up(self) -> None:
+        if self.request.transport is not None:
+            self.request.transport.abort()
+
     async def _last(self, outcome: Outcome) -> Iterator[StreamEvent]:
         if isinstance(outcome, GatewayProblem):
             return self.dialect.failed(outcome)
         return self.dialect.completed(outcome, self.asked, await self._links(outcome))
-
-
-async def _send(response: web.StreamResponse, event: StreamEvent) -> None:
-    name = f"event: {event.name}\n" if event.name else ""
-    await response.write(f"{name}data: ".encode())
-    await write(response, event.document)
-    await response.write(b"\n\n")
-
-
-async def write(response: web.StreamResponse, document: Document) -> None:
-    """Write a document as fast as its reader takes it."""
-    loop = asyncio.get_running_loop()
-    reader = DocumentReader(pictures=document.pictures, began=loop.time())
-    async for chunk in document.chunks():
-        await response.write(chunk)
-        await reader.took(len(chunk), loop.time())
 
 
 def refusal(dialect: GatewayDialect, problem: GatewayProblem, more: Mapping[str, str] | None = None) -> web.Response:

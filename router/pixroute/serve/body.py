@@ -21,6 +21,8 @@ _DEEPEST = 200
 _MOST_PARTS = 200
 _MOST_TEXT = 1 << 20
 _IN_THREAD = 1 << 20
+_BROKEN = (ValueError, AssertionError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises at a form that is none; a RuntimeError for `_charset_` alone."""
 _FILES = frozenset({"image", "image[]", "images", "images[]", "mask"})
 
 
@@ -68,11 +70,18 @@ async def _json(request: web.Request, settings: ServeSettings) -> RequestBody:
 
 async def _bytes(request: web.Request, settings: ServeSettings) -> bytearray:
     held = bytearray()
-    async for chunk in request.content.iter_any():
-        if len(held) + len(chunk) > settings.max_body:
-            raise too_large(settings)
-        held += chunk
+    try:
+        async for chunk in request.content.iter_any():
+            if len(held) + len(chunk) > settings.max_body:
+                raise too_large(settings)
+            held += chunk
+    except web.RequestPayloadError as error:
+        raise _unreadable("body", error) from None
     return held
+
+
+def _unreadable(what: str, error: Exception) -> Refused:
+    return bad(f"the {what} cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}")
 
 
 def parsed(data: bytes | bytearray) -> Mapping[str, Any]:
@@ -129,8 +138,8 @@ async def _form(request: web.Request, settings: ServeSettings) -> RequestBody:
                 files[part.name == "mask"].append(_file(part.name, data))
             else:
                 fields[part.name] = data.decode()
-    except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
-        raise bad(f"the form cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
+    except _BROKEN as error:
+        raise _unreadable("form", error) from None
     raise bad(f"the form has more than {_MOST_PARTS} parts")
 
 

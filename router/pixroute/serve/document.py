@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import weakref
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -23,6 +23,8 @@ LUMP = CHUNK * 4 // 3
 SLOW_AFTER = 10.0
 SLOW = 64 * 1024
 """Seconds after which, and bytes a second below which, a reader is slow."""
+STUCK = 300.0
+"""Seconds after which one who takes nothing at all is given up."""
 
 
 _MARK = secrets.token_hex(16)
@@ -124,11 +126,29 @@ class DocumentReader:
         """Count bytes that were taken by now."""
         self.taken += count
         seconds = now - self.began
-        if not self.spilled and seconds > SLOW_AFTER and self.taken < SLOW * seconds:
-            self.spilled = True
-            for content in self.pictures:
-                if content.path is None:
-                    await asyncio.to_thread(_spill, content)
+        if seconds > SLOW_AFTER and self.taken < SLOW * seconds:
+            await self._move()
+
+    async def _move(self) -> None:
+        if self.spilled:
+            return
+        self.spilled = True
+        for content in self.pictures:
+            if content.path is None:
+                await asyncio.to_thread(_spill, content)
+
+    async def watch(self, clock: Callable[[], float], give_up: Callable[[], None]) -> None:
+        """Look at one who takes nothing, of whom nobody hears; after `STUCK` seconds of that he is given up."""
+        heard = clock()
+        while True:
+            before = self.taken
+            await asyncio.sleep(SLOW_AFTER)
+            if self.taken - before < SLOW * SLOW_AFTER:  # what lies in the socket's buffer is no sign of speed
+                await self._move()
+            if self.taken > before:
+                heard = clock()
+            elif clock() - heard > STUCK:
+                return give_up()
 
 
 def _spill(content: Content) -> None:

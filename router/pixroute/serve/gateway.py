@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 from pixroute.config.serve import ServeSettings
 from pixroute.request import Reference
 from pixroute.routing.router import Router
-from pixroute.serve.access import caller_address, check_body, check_keyless, key_in, unauthorized
+from pixroute.serve.access import caller_address, check_body, check_keyless, check_version, key_in, unauthorized
 from pixroute.serve.alive import Answering, json_response, refusal
 from pixroute.serve.answer import GatewayAnswer
 from pixroute.serve.asked import Desk, GatewayRequest, unknown_model
@@ -159,8 +159,9 @@ class Gateway:
             self.heard.add(request.protocol)
             forwarded = request.headers.get("X-Forwarded-For")
             request[WHO] = caller_address(request.remote, forwarded, self.settings.proxies)
+            check_version(request.version)
             if self.keys is None:
-                check_keyless(request.headers, self.settings.origins)
+                check_keyless(request.headers, self.settings.origins, request.host)
             if request.method == "OPTIONS" and self._allowed(request):
                 return web.Response(status=204)
             check_body(request.method, request.content_type)

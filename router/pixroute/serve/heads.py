@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from pixroute.serve.keys import ApiKey
-from pixroute.serve.problem import GatewayProblem
+from pixroute.serve.problem import GatewayProblem, bad
 from pixroute.serve.repeats import Name, checked_key
 
 
@@ -26,9 +26,11 @@ def name_of(request: web.Request, digest: str, caller: ApiKey) -> Name:
     Raises:
         Refused: its `Idempotency-Key` cannot be kept.
     """
-    key = request.headers.get("Idempotency-Key")
+    keys = request.headers.getall("Idempotency-Key", ())
+    if len(keys) > 1:
+        raise bad("there is more than one Idempotency-Key")
     digest = f"{request.path} {digest}"
-    return Name(caller=caller.prefix, key="" if key is None else checked_key(key), digest=digest)
+    return Name(caller=caller.prefix, key=checked_key(keys[0]) if keys else "", digest=digest)
 
 
 def is_retry(request: web.Request) -> bool:

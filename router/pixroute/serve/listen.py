@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pixroute.config.serve import ServeSettings
 from pixroute.config.shared import SharedSettings
@@ -23,6 +24,7 @@ from pixroute.serve.keys_shared import SharedKeyRing
 from pixroute.serve.repeats import Repeats
 from pixroute.serve.shelf import StoreShelf
 from pixroute.serve.store import BucketStore, FolderStore, LinkSigner, PictureStore, open_bucket
+from pixroute.serve.tls import server_context
 from pixroute.serve.together import TABLES, ServeStore
 from pixroute.shared.ports import Kept, StoreAway
 from pixroute.shared.stores import open_kept
@@ -62,12 +64,26 @@ IDLE = 75.0
 """Seconds that an unused connection stays open."""
 
 
+def _server_log() -> logging.Logger:
+    """Give the log of what aiohttp cannot handle, without what callers broke: anybody could fill it with that."""
+    log = logging.getLogger("pixroute.serve.http")
+    if not log.filters:
+        log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    broke = (HttpProcessingError, web.RequestPayloadError)
+    return not (record.exc_info and isinstance(record.exc_info[1], broke))
+
+
 @asynccontextmanager
 async def listening(gateway: Gateway) -> AsyncIterator[str]:
     """Serve; gives the URL. At the end what is in flight has `drain` seconds.
 
     Raises:
-        OSError: the address cannot be had, or a certificate not be read.
+        OSError: the address cannot be had.
+        ConfigError: the certificate cannot be used.
     """
     settings = gateway.settings
     runner = web.AppRunner(
@@ -76,6 +92,7 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
         handler_cancellation=True,  # a caller that leaves is noticed at once
         access_log=logging.getLogger("pixroute.access") if settings.access_log else None,
         access_log_class=AccessLine,
+        logger=_server_log(),
         keepalive_timeout=IDLE,
         lingering_time=LINGERS,
         shutdown_timeout=1.0,
@@ -83,8 +100,9 @@ async def listening(gateway: Gateway) -> AsyncIterator[str]:
     await runner.setup()
     stack = ExitStack()
     try:
+        tls = _tls(settings)
         sock = bound(settings.host, settings.port, is_shared=settings.reuse_port)
-        site = web.SockSite(runner, sock, ssl_context=_tls(settings), backlog=AT_A_TIME)
+        site = web.SockSite(runner, sock, ssl_context=tls, backlog=AT_A_TIME)
         await site.start()
         sock.listen(BACKLOG)
         stack.enter_context(_sweeping(runner, gateway))
@@ -246,6 +264,4 @@ def _address(site: web.SockSite) -> str:
 def _tls(settings: ServeSettings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    return context
+    return server_context(settings.tls_cert, settings.tls_key)
