@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import TypeVar
@@ -34,9 +35,12 @@ class SimulatedStore:
     fleet: ScenarioFleet
     random: Random
     board: dict[tuple[str, str], _Told] = Factory(dict)
-    database: sqlite3.Connection = Factory(lambda: sqlite3.connect(":memory:", isolation_level=None))
+    database: sqlite3.Connection = Factory(
+        lambda: sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    )
 
     def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, self.database.close)  # by whichever thread lets go of it
         self.database.row_factory = sqlite3.Row
         for table in schema.KEPT:
             self.database.execute(table.format(unlogged=""))
