@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixroute import Capabilities, FailureKind, PixrouteError, Policy
 from pixroute.group import Group
-from pixroute.outcome import Billing, Stage
+from pixroute.outcome import Billing, Blame, Failure, Stage
 from pixroute.policy import BreakerPolicy, RetryPolicy
 from pixroute.testing import Act, FakeProvider, fail, fake_router, run_virtual
 from pixroute.testing.invariants import Invariants
@@ -213,3 +213,39 @@ def test_invariants_hold_whatever_happens(whom, policy, requests, words, seed):
     first = next((pair for pair in zip(trace, retraced, strict=False) if pair[0] != pair[1]), None)
     assert first is None
     assert (again, len(retraced)) == (ends, len(trace))
+
+
+def test_who_is_to_be_asked_again_later_is_not_asked_in_place_of_one_that_is_full():
+    """Found among 20,000: one of a group with its retry still to come stood in for another whose place was taken."""
+    common = {
+        "account": "a1",
+        "origin": "https://o1:443",
+        "plaintext": False,
+        "price": "0.09",
+        "latency": (18.0, 27.0, 40.0),
+        "when_full": "wait",
+        "resolutions": {"1K", "2K", "4K"},
+    }
+
+    def refused(kind, blame):
+        return Failure(kind=kind, message="scripted", stage=Stage.WAIT, blame=blame, billing=Billing.FREE)
+
+    scripts = {
+        "p0": Act(stage=Stage.WAIT),
+        "p1": Act(seconds=2.0, outcome=refused(FailureKind.CONNECT, Blame.HOP), stage=Stage.CONNECT),
+        "p2": Act(outcome=refused(FailureKind.OVERLOADED, Blame.PROVIDER), stage=Stage.WAIT),
+        "p3": Act(stage=Stage.WAIT),
+    }
+    table = {
+        name: {
+            "script": [act],
+            "upstream": "u2" if name == "p1" else "u1",
+            "max_in_flight": 1 if name == "p1" else None,
+            **common,
+        }
+        for name, act in scripts.items()
+    }
+    policy = Policy(max_attempts=3, max_possibly_billed=1, give_up_after=0.0, retry=RetryPolicy(rounds=()))
+    ask = {"at": 0.0, "prompt": "a", "timeout": None, "size": "4K", "n": 1, "sensitive": False, "leaves_after": None}
+
+    run_once(table, [Group(any=tuple(scripts), spread="in-turn")], policy, [ask] * 3, [], 0)

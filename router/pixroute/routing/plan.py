@@ -72,7 +72,7 @@ def _choose(view: View, verdicts: tuple[Verdict, ...]) -> Action:
         free = next((mate for mate in mates if view.statuses[mate].admits), None)
         if free is None:
             return Wait(_latest_start(view, index), mates, Verdict.FULL)
-        return _start(view, free, retry=False)
+        return _start(view, free, retry=pending_retry(view, free) is not None)
     return _start(view, index, retry=retry_at is not None)
 
 
@@ -107,6 +107,7 @@ def _mates(view: View, verdicts: tuple[Verdict, ...], index: int) -> tuple[int, 
         and verdict in _STARTABLE
         and (verdict is Verdict.SIBLING) is sibling
         and (view.statuses[place].admits or candidate.waits_when_full)
+        and ((retry_at := pending_retry(view, place)) is None or retry_at <= view.now + SLACK)
     ]
     return (index, *others)
 
