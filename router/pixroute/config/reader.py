@@ -140,7 +140,7 @@ class ConfigReader:
             said = own.get(name)
             if Secret not in members(field_kind) or not isinstance(said, Mapping):
                 continue
-            with suppress(Exception):  # a plugin's settings class may raise anything
+            with suppress(ValueError):
                 secret = self.converter.structure(said, Secret)
                 try:
                     secret.reveal()
